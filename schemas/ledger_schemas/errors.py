@@ -1,0 +1,272 @@
+"""Every error of the ledger, in one tree.
+
+    LedgerError                          code                      HTTP  exit  retry
+    ├── BadRequest                       bad_request                400     2  no
+    │   ├── SettingInvalid               setting_invalid            400     3  no
+    │   ├── ContractViolation            contract_violation         422     4  no
+    │   ├── LimitExceeded                limit_exceeded             413     5  no
+    │   ├── CursorInvalid                cursor_invalid             400     6  no
+    │   └── PositionInvalid              position_invalid           400     7  no
+    ├── NotFound                         not_found                  404     8  no
+    ├── Undecodable                      undecodable                422     9  no
+    │   └── SchemaUnknown                schema_unknown             422     9  no
+    ├── Unavailable                      unavailable                503    10  yes
+    │   ├── BrokerUnavailable            broker_unavailable         503    11  yes
+    │   ├── ReadModelBehind              read_model_behind          503    12  yes
+    │   ├── OutcomeUnknown               outcome_unknown            504    13  yes
+    │   └── ApiUnavailable               api_unavailable            503    14  yes
+    ├── DataDirectoryInUse               data_directory_in_use      409    20  no
+    ├── PortTaken                        port_taken                 409    21  no
+    ├── BrokerStartFailed                broker_start_failed        500    22  no
+    │   ├── ArtifactDamaged              artifact_damaged           500    23  no
+    │   ├── ArtifactUnavailable          artifact_unavailable       503    24  yes
+    │   ├── PlatformUnsupported          platform_unsupported       500    25  no
+    │   └── MemoryInsufficient           memory_insufficient        500    26  no
+    ├── TopicMisconfigured               topic_misconfigured        500    30  no
+    ├── GuardRefused                     guard_refused              500    31  no
+    ├── TooManyQuarantined               too_many_quarantined       500    32  no
+    ├── ProjectorFailed                  projector_failed           500    33  no
+    ├── ReadModelsDiffer                 read_models_differ         500    34  no
+    └── ExtraMissing                     extra_missing              500    40  no
+
+`code` is stable and is what programs match on. `status` is the HTTP status, `exit_code` the exit status of the
+command line, `retryable` says whether the same call may succeed later without a change. Every message says what was
+wrong and, after it, what to do: `hint` names the next step.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LedgerError(Exception):
+    """Base of all errors that the ledger raises on purpose.
+
+    `message` says what was wrong, `hint` what to do next, `field` which input it is about (a dotted path), if any.
+    Neither may hold a secret, a payload or an address: all three are logged.
+    """
+
+    code: ClassVar[str] = "ledger_error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "", field: str | None = None) -> None:
+        """Keep the three parts apart, so that each edge can show them in its own form."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.field = field
+
+    def __str__(self) -> str:
+        """Give the message and the hint as one line."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class BadRequest(LedgerError):
+    """The caller asked for something that cannot be asked."""
+
+    code = "bad_request"
+    status = 400
+    exit_code = 2
+
+
+class SettingInvalid(BadRequest):
+    """A setting or a flag has a value that is not allowed."""
+
+    code = "setting_invalid"
+    exit_code = 3
+
+
+class ContractViolation(BadRequest):
+    """An event breaks the published contract; nothing was written."""
+
+    code = "contract_violation"
+    status = 422
+    exit_code = 4
+
+
+class LimitExceeded(BadRequest):
+    """A named limit was passed; the message names the limit and the value."""
+
+    code = "limit_exceeded"
+    status = 413
+    exit_code = 5
+
+
+class CursorInvalid(BadRequest):
+    """A page cursor is broken, belongs to another question, or to another version of the projection."""
+
+    code = "cursor_invalid"
+    exit_code = 6
+
+
+class PositionInvalid(BadRequest):
+    """A position is not of the form `topic@partition:next_offset,...`."""
+
+    code = "position_invalid"
+    exit_code = 7
+
+
+class NotFound(LedgerError):
+    """The tenant has no such thing. Another tenant's thing gives the same answer, word for word."""
+
+    code = "not_found"
+    status = 404
+    exit_code = 8
+
+
+class Undecodable(LedgerError):
+    """Bytes are not an event of the contract."""
+
+    code = "undecodable"
+    status = 422
+    exit_code = 9
+
+
+class SchemaUnknown(Undecodable):
+    """The bytes name a writer schema that no reachable store has."""
+
+    code = "schema_unknown"
+
+
+class Unavailable(LedgerError):
+    """Something that the call needs is away for now."""
+
+    code = "unavailable"
+    status = 503
+    exit_code = 10
+    retryable = True
+
+
+class BrokerUnavailable(Unavailable):
+    """No Kafka broker answered in time."""
+
+    code = "broker_unavailable"
+    exit_code = 11
+
+
+class ReadModelBehind(Unavailable):
+    """The read model did not reach the position that was asked for within the time that was given."""
+
+    code = "read_model_behind"
+    exit_code = 12
+
+
+class OutcomeUnknown(Unavailable):
+    """An append was not answered in time: it may or may not have happened. Retry the same event_id."""
+
+    code = "outcome_unknown"
+    status = 504
+    exit_code = 13
+
+
+class ApiUnavailable(Unavailable):
+    """The ledger's own API did not answer."""
+
+    code = "api_unavailable"
+    exit_code = 14
+
+
+class DataDirectoryInUse(LedgerError):
+    """Another process has this data directory."""
+
+    code = "data_directory_in_use"
+    status = 409
+    exit_code = 20
+
+
+class PortTaken(LedgerError):
+    """Another process listens on the port."""
+
+    code = "port_taken"
+    status = 409
+    exit_code = 21
+
+
+class BrokerStartFailed(LedgerError):
+    """The native broker did not start."""
+
+    code = "broker_start_failed"
+    exit_code = 22
+
+
+class ArtifactDamaged(BrokerStartFailed):
+    """A downloaded file does not have the sha256 that it is pinned to."""
+
+    code = "artifact_damaged"
+    exit_code = 23
+
+
+class ArtifactUnavailable(BrokerStartFailed):
+    """A file that the first start needs could not be downloaded."""
+
+    code = "artifact_unavailable"
+    status = 503
+    exit_code = 24
+    retryable = True
+
+
+class PlatformUnsupported(BrokerStartFailed):
+    """There is no Java runtime for this platform."""
+
+    code = "platform_unsupported"
+    exit_code = 25
+
+
+class MemoryInsufficient(BrokerStartFailed):
+    """The machine has less free memory than the broker needs."""
+
+    code = "memory_insufficient"
+    exit_code = 26
+
+
+class TopicMisconfigured(LedgerError):
+    """The topic exists with settings that the ledger cannot live with."""
+
+    code = "topic_misconfigured"
+    exit_code = 30
+
+
+class GuardRefused(LedgerError):
+    """The log and the read model do not belong together; the message has the exact facts."""
+
+    code = "guard_refused"
+    exit_code = 31
+
+
+class TooManyQuarantined(LedgerError):
+    """So many records could not be applied that going on would hide a fault of another kind."""
+
+    code = "too_many_quarantined"
+    exit_code = 32
+
+
+class ProjectorFailed(LedgerError):
+    """The projector stopped on an error; the message has its cause."""
+
+    code = "projector_failed"
+    exit_code = 33
+
+
+class ReadModelsDiffer(LedgerError):
+    """Two read models of one position do not have the same content."""
+
+    code = "read_models_differ"
+    exit_code = 34
+
+
+class ExtraMissing(LedgerError):
+    """A part of the ledger is not installed; the message has the command that installs it."""
+
+    code = "extra_missing"
+    exit_code = 40
+
+
+def all_errors() -> tuple[type[LedgerError], ...]:
+    """Return every class of the tree, parents before children."""
+
+    def walk(cls: type[LedgerError]) -> list[type[LedgerError]]:
+        return [cls, *(sub for child in cls.__subclasses__() for sub in walk(child))]
+
+    return tuple(walk(LedgerError))

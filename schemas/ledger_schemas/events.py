@@ -1,0 +1,250 @@
+"""The events as Python values: one frozen model per kind, checked at the edge before a byte is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from ledger_schemas import limits
+from ledger_schemas.errors import ContractViolation
+from ledger_schemas.ids import CANONICAL_UUID, new_id
+
+
+class Kind(StrEnum):
+    """Which lifecycle change an event is."""
+
+    CREATED = "created"
+    FIRED = "fired"
+    DELIVERED = "delivered"
+    OPENED = "opened"
+    READ = "read"
+    UNREAD = "unread"
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _canonical(value: UUID) -> UUID:
+    if not CANONICAL_UUID.fullmatch(str(value)):
+        message = "must be a UUID of RFC 9562, versions 1 to 8"
+        raise ValueError(message)
+    return value
+
+
+def _json_document(text: str) -> str:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = "must be a JSON document as text"
+        raise ValueError(message) from error
+    if _depth(document) > limits.DATA_DEPTH_MAX:
+        message = f"must not be nested deeper than DATA_DEPTH_MAX = {limits.DATA_DEPTH_MAX}"
+        raise ValueError(message)
+    return text
+
+
+def _depth(document: object) -> int:
+    depth, level = 0, [document]
+    while level:
+        depth += 1
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return depth
+
+
+_NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
+Id = Annotated[str, StringConstraints(min_length=1, max_length=limits.ID_CHARS_MAX, pattern=_NO_CONTROL)]
+"""An opaque id or code: 1 to 128 characters, no control characters."""
+
+RfcUuid = Annotated[UUID, AfterValidator(_canonical)]
+JsonText = Annotated[str, StringConstraints(max_length=limits.DATA_CHARS_MAX), AfterValidator(_json_document)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+class Personal(_Part):
+    """Everything that may identify a person. `data` and `addresses` are JSON documents as text."""
+
+    title: Annotated[str, StringConstraints(max_length=limits.TITLE_CHARS_MAX)] | None = None
+    body: Annotated[str, StringConstraints(max_length=limits.BODY_CHARS_MAX)] | None = None
+    data: JsonText | None = None
+    addresses: JsonText | None = None
+    detail: Annotated[str, StringConstraints(max_length=limits.DETAIL_CHARS_MAX)] | None = None
+
+
+class AudienceMember(_Part):
+    """One recipient of a notification, and the channels that it is meant to arrive over."""
+
+    recipient_id: Id
+    role: Id = "to"
+    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
+
+
+class Subject(_Part):
+    """The business object that a notification is about."""
+
+    type: Id
+    id: Id
+    status: Id | None = None
+
+
+class Envelope(_Part):
+    """What every event carries. Times are aware; they are written as microseconds, UTC."""
+
+    event_id: RfcUuid = Field(default_factory=new_id)
+    tenant_id: Id
+    notification_id: RfcUuid
+    occurred_at: AwareDatetime = Field(default_factory=_utc_now)
+    recipient_id: Id | None = None
+    channel: Id | None = None
+    delivery_ref: Id | None = None
+    attempt_id: Id | None = None
+    source: Id
+    actor: Id | None = None
+    correlation_id: Id | None = None
+    causation_id: Id | None = None
+    personal: Personal | None = None
+    personal_key_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _reference_needs_channel(self) -> Self:
+        if self.delivery_ref is not None and self.channel is None:
+            message = "delivery_ref needs channel: it tells apart deliveries over one channel"
+            raise ValueError(message)
+        return self
+
+
+class NotificationCreated(Envelope):
+    """The notification exists: to whom, over which channels, about what."""
+
+    kind: Literal[Kind.CREATED] = Kind.CREATED
+    notification_id: RfcUuid = Field(default_factory=new_id)
+    audience: Annotated[tuple[AudienceMember, ...], Field(max_length=limits.RECIPIENTS_PER_EVENT_MAX)] = ()
+    category: Id | None = None
+    action: Id | None = None
+    priority: Id | None = None
+    subject: Subject | None = None
+    external_id: Id | None = None
+    scheduled_at: AwareDatetime | None = None
+    tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _members_once(self) -> Self:
+        recipients = [member.recipient_id for member in self.audience]
+        if len(recipients) != len(set(recipients)):
+            message = "audience names a recipient twice"
+            raise ValueError(message)
+        return self
+
+
+class NotificationFired(Envelope):
+    """It was handed over for delivery."""
+
+    kind: Literal[Kind.FIRED] = Kind.FIRED
+
+
+class NotificationDelivered(Envelope):
+    """It arrived: at the device, the mailbox, the inbox."""
+
+    kind: Literal[Kind.DELIVERED] = Kind.DELIVERED
+    provider: Id | None = None
+
+
+class NotificationOpened(Envelope):
+    """It was opened; `automated` when a machine did it."""
+
+    kind: Literal[Kind.OPENED] = Kind.OPENED
+    automated: bool = False
+
+
+class NotificationRead(Envelope):
+    """A person read it."""
+
+    kind: Literal[Kind.READ] = Kind.READ
+
+
+class NotificationUnread(Envelope):
+    """A person marked it as not read."""
+
+    kind: Literal[Kind.UNREAD] = Kind.UNREAD
+
+
+class NotificationAcknowledged(Envelope):
+    """A person confirmed it."""
+
+    kind: Literal[Kind.ACKNOWLEDGED] = Kind.ACKNOWLEDGED
+
+
+class NotificationFailed(Envelope):
+    """A delivery did not happen; `permanent` when trying again cannot help."""
+
+    kind: Literal[Kind.FAILED] = Kind.FAILED
+    permanent: bool = False
+    reason: Id | None = None
+    provider: Id | None = None
+
+
+Event = (
+    NotificationCreated
+    | NotificationFired
+    | NotificationDelivered
+    | NotificationOpened
+    | NotificationRead
+    | NotificationUnread
+    | NotificationAcknowledged
+    | NotificationFailed
+)
+"""Any event of the contract."""
+
+_ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def parse_event(document: dict[str, Any] | str | bytes) -> Event:
+    """Return the event that a JSON document (or its already parsed form) states; its `kind` says which model.
+
+    Raises ContractViolation that names the field, what was wrong, and what is allowed. The offending value is not
+    repeated: it may be personal.
+    """
+    try:
+        if isinstance(document, dict):
+            return _ANY_EVENT.validate_python(document)
+        return _ANY_EVENT.validate_json(document)
+    except ValidationError as error:
+        raise violation(error) from None
+
+
+def violation(error: ValidationError) -> ContractViolation:
+    """Return the first finding of a pydantic error as a ContractViolation without the offending value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    path = ".".join(str(part) for part in first["loc"] if part not in set(Kind)) or "event"
+    more = error.error_count() - 1
+    suffix = f" ({more} more)" if more else ""
+    return ContractViolation(
+        f"{path}: {first['msg']}{suffix}.",
+        hint="Correct the field and send the event again; nothing was written.",
+        field=path,
+    )

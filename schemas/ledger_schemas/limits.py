@@ -1,0 +1,44 @@
+"""The limits of one event, one batch and one answer: named, with their unit at the end."""
+
+EVENT_BYTES_MAX = 1_000_000
+"""One encoded event, framing included. Kafka's default for a whole record batch is 1,048,588 bytes."""
+
+BATCH_EVENTS_MAX = 1_000
+"""Events that one ingest call may carry."""
+
+RECIPIENTS_PER_EVENT_MAX = 1_000
+"""Audience members of one `created`."""
+
+CHANNELS_PER_RECIPIENT_MAX = 32
+TAGS_PER_EVENT_MAX = 64
+
+ID_CHARS_MAX = 128
+"""Tenant, recipient, channel, delivery reference, source, actor and every other id or code."""
+
+TITLE_CHARS_MAX = 1_000
+BODY_CHARS_MAX = 200_000
+DATA_CHARS_MAX = 500_000
+"""Free-form data and addresses, as JSON text."""
+
+DATA_DEPTH_MAX = 64
+"""Nesting of free-form data."""
+
+DETAIL_CHARS_MAX = 10_000
+
+OCCURRED_AT_MICROSECONDS_MIN = -62_135_596_800_000_000
+"""0001-01-01T00:00:00Z, the first instant that a calendar library can show."""
+
+OCCURRED_AT_MICROSECONDS_MAX = 253_402_300_799_999_999
+"""9999-12-31T23:59:59.999999Z, the last one."""
+
+PAGE_ROWS_DEFAULT = 50
+PAGE_ROWS_MAX = 1_000
+
+GROUPS_MAX = 1_000
+"""Groups that one grouped count answers with, largest first."""
+
+TIMELINE_EVENTS_MAX = 10_000
+"""Events of one notification that `get` answers with, oldest first."""
+
+WAIT_SECONDS_MAX = 30.0
+"""How long a read may wait for the read model to reach a position."""

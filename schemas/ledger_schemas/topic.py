@@ -1,0 +1,147 @@
+"""The lifecycle topic: what it must look like, how it is made, and how it is checked at start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from ledger_schemas import limits
+from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
+
+LIFECYCLE_TOPIC: Final = "notifications.lifecycle.v1"
+PARTITIONS_DEFAULT: Final = 6
+"""Fixed for the life of a topic: a key's partition depends on it."""
+
+CONNECT_TIMEOUT_SECONDS: Final = 30.0
+READY_TIMEOUT_SECONDS: Final = 15.0
+"""How long a topic that was just made may take to have leaders."""
+
+READY_POLL_SECONDS: Final = 0.1
+RECORD_OVERHEAD_BYTES: Final = 48_576
+"""Room beside the event for the key, headers and the batch header; the sum stays at Kafka's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What the lifecycle topic must look like. In production: replication 3, min_insync_replicas 2."""
+
+    name: str = LIFECYCLE_TOPIC
+    partitions: int = PARTITIONS_DEFAULT
+    replication_factor: int = 1
+    min_insync_replicas: int = 1
+
+    def config(self) -> dict[str, str]:
+        """Return the topic settings that the ledger depends on.
+
+        Append time, because recorded_at is the log's own statement; unlimited retention, because the log is the
+        truth; no compaction, because every fact counts.
+        """
+        return {
+            "cleanup.policy": "delete",
+            "message.timestamp.type": "LogAppendTime",
+            "retention.ms": "-1",
+            "retention.bytes": "-1",
+            "max.message.bytes": str(limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES),
+            "min.insync.replicas": str(self.min_insync_replicas),
+        }
+
+
+async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
+    """Make the topic if it is not there, then check it. Return whether it was made.
+
+    Raises BrokerUnavailable, and TopicMisconfigured when it exists with settings that lose or change facts.
+    """
+    async with _admin(connection) as admin:
+        made = True
+        try:
+            await admin.create_topics(
+                [
+                    NewTopic(
+                        name=spec.name,
+                        num_partitions=spec.partitions,
+                        replication_factor=spec.replication_factor,
+                        topic_configs=spec.config(),
+                    )
+                ]
+            )
+        except TopicAlreadyExistsError:
+            made = False
+        await _wait_for_leaders(admin, spec)
+        await _check(admin, spec)
+    return made
+
+
+async def check_topic(connection: KafkaConnection, spec: TopicSpec) -> None:
+    """Check the topic without making it. Raises BrokerUnavailable and TopicMisconfigured."""
+    async with _admin(connection) as admin:
+        await _check(admin, spec)
+
+
+@asynccontextmanager
+async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**connection.client_options())
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+            await admin.start()
+    except (KafkaError, TimeoutError, OSError) as error:
+        await admin.close()
+        raise unavailable(connection, error) from error
+    try:
+        yield admin
+    except KafkaError as error:
+        raise unavailable(connection, error) from error
+    finally:
+        await admin.close()
+
+
+def unavailable(connection: KafkaConnection, error: BaseException) -> BrokerUnavailable:
+    """Return the error that says where no broker answered, and what to do."""
+    return BrokerUnavailable(
+        f"No Kafka broker answers at {connection.bootstrap_servers} ({type(error).__name__}).",
+        hint="Check NOTIFICATION_LEDGER_BOOTSTRAP_SERVERS, or start one with `notification-ledger broker`.",
+    )
+
+
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
+    async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+        while True:
+            (described,) = await admin.describe_topics([spec.name])
+            partitions = described["partitions"]
+            if partitions and all(partition["leader"] >= 0 for partition in partitions):
+                return
+            await asyncio.sleep(READY_POLL_SECONDS)
+
+
+async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
+    (described,) = await admin.describe_topics([spec.name])
+    partitions = len(described["partitions"])
+    if not partitions:
+        raise TopicMisconfigured(
+            f"The topic {spec.name} does not exist.", hint="Make it with `notification-ledger topic --create`."
+        )
+    if partitions != spec.partitions:
+        raise TopicMisconfigured(
+            f"The topic {spec.name} has {partitions} partitions, not {spec.partitions}.",
+            hint=f"Set NOTIFICATION_LEDGER_PARTITIONS={partitions} if that is how it was made; "
+            "never add partitions to a ledger's topic.",
+        )
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
+    actual = {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
+    wanted = spec.config()
+    del wanted["min.insync.replicas"], wanted["max.message.bytes"]
+    wrong = {name: actual.get(name) for name, value in wanted.items() if actual.get(name) != value}
+    if int(actual.get("max.message.bytes", 0)) < limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES:
+        wrong["max.message.bytes"] = actual.get("max.message.bytes")
+    if wrong:
+        raise TopicMisconfigured(
+            f"The topic {spec.name} has settings that the ledger cannot live with: {wrong}.",
+            hint=f"Set them to {spec.config()} (kafka-configs --alter), or use another topic.",
+        )
