@@ -1,0 +1,54 @@
+"""Projections: named, versioned read models, each a directory of SQL that this package ships."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """One read model: the SQL that makes its tables and views, and the fold, statement files in order.
+
+    `digest` is SHA-256 over all of it: two files with the same digests hold the same function of the log.
+    """
+
+    name: str
+    version: int
+    tables: tuple[str, ...]
+    create: str
+    fold: tuple[str, ...]
+    digest: str
+
+
+@cache
+def lifecycle() -> Projection:
+    """Return the projection of the notification lifecycle."""
+    return _load("lifecycle")
+
+
+@cache
+def engine_sql(name: str) -> str:
+    """Return one of the engine's own statement files (`stage`, `deduplicate`, ...)."""
+    return files("ledger_projectors").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _load(name: str) -> Projection:
+    room = files("ledger_projectors").joinpath("projections", name)
+    manifest = tomllib.loads(room.joinpath("manifest.toml").read_text(encoding="utf-8"))
+    steps = sorted(room.joinpath("fold").iterdir(), key=lambda step: step.name)
+    fold = tuple(step.read_text(encoding="utf-8") for step in steps if step.name.endswith(".sql"))
+    tables = room.joinpath("tables.sql").read_text(encoding="utf-8")
+    views = room.joinpath("views.sql").read_text(encoding="utf-8")
+    return Projection(
+        name=manifest["name"],
+        version=manifest["version"],
+        tables=tuple(manifest["tables"]),
+        create=tables + views,
+        fold=fold,
+        # Views are policies over the rows: changing one asks for no replay.
+        digest=hashlib.sha256("\0".join([tables, *fold]).encode()).hexdigest(),
+    )
