@@ -1,0 +1,75 @@
+"""What every test may ask for: a real Kafka, native or in Docker, and a topic name that nobody has used."""
+
+import importlib.util
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import pytest
+
+from ledger_infra.broker import NativeKafka
+from ledger_schemas.connection import KafkaConnection
+
+DEFAULT_IMAGE = "apache/kafka:4.3.1"
+
+
+class Kafka(Protocol):
+    """A broker that serves for as long as the test session."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Return `host:port`."""
+
+    @property
+    def connection(self) -> KafkaConnection:
+        """Return what the ledger's clients are built from."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line choose the broker."""
+    group = parser.getgroup("kafka")
+    group.addoption("--kafka", choices=("native", "docker"), default="native", help="where the broker runs")
+    group.addoption("--kafka-image", default=DEFAULT_IMAGE, help="image for --kafka=docker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a broker, so that `-m 'not kafka'` leaves it out."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Give one broker to the whole session; tests keep apart by topic names."""
+    if request.config.getoption("--kafka") == "docker":
+        with _docker_kafka(str(request.config.getoption("--kafka-image"))) as broker:
+            yield broker
+    else:
+        with NativeKafka(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker
+
+
+@pytest.fixture
+def topic_name() -> str:
+    """Give a name that no topic of any broker has."""
+    return f"test.{uuid.uuid4().hex}"
+
+
+@contextmanager
+def _docker_kafka(image: str) -> Iterator[Kafka]:
+    with _load(Path(__file__).with_name("docker_kafka.py")).DockerKafka(image) as broker:
+        yield broker
+
+
+def _load(path: Path) -> ModuleType:
+    """Import a module of the tests by its path: with pytest's importlib mode they are on no import path."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(str(path))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
