@@ -11,7 +11,7 @@ from aiokafka.partitioner import murmur2
 
 from ledger_projectors.records import LogRecord, Reason, Rejection
 from ledger_schemas.codec import decode_wire
-from ledger_schemas.errors import ContractViolation, SchemaUnknown, Undecodable
+from ledger_schemas.errors import ContractViolation, Undecodable
 
 KEYS_CACHED_MAX: Final = 100_000
 """Keys whose partition is remembered: murmur2 in Python costs more than the decode beside it."""
@@ -90,12 +90,8 @@ def _decode(record: LogRecord, partitions: int) -> tuple[str, dict[str, Any]] | 
         return Rejection(record, Reason.UNDECODABLE, "The record has no value.")
     try:
         wire = decode_wire(record.value)
-    except SchemaUnknown as error:
-        return Rejection(record, Reason.SCHEMA_UNKNOWN, error.message)
-    except Undecodable as error:
-        return Rejection(record, Reason.UNDECODABLE, error.message)
-    except ContractViolation as error:
-        return Rejection(record, Reason.CONTRACT_VIOLATION, error.message)
+    except (ContractViolation, Undecodable) as error:
+        return Rejection(record, Reason(error.code), error.message)
     key = wire.values["notification_id"].encode("ascii")
     if record.key != key:
         return Rejection(record, Reason.KEY_MISMATCH, "The record's key is not its notification_id.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,8 +20,11 @@ from ledger_schemas.positions import Position
 FORMAT_VERSION: Final = 1
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
 
-CHECKPOINT_THRESHOLD: Final = "256MB"
-"""WAL size at which DuckDB checkpoints by itself; its default of 16 MB halves the throughput."""
+CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
+"""WAL size at which the projector checkpoints between two batches; DuckDB's own 16 MB halves the throughput."""
+
+OWN_CHECKPOINT_THRESHOLD: Final = "1TB"
+"""Keeps DuckDB from checkpointing inside a commit: when it happens is the projector's decision."""
 
 THREADS: Final = 2
 
@@ -53,7 +56,7 @@ class ReadModel:
         connection = _connect(path)
         model = cls(connection, path, topic, partitions)
         try:
-            connection.execute(f"SET checkpoint_threshold = '{CHECKPOINT_THRESHOLD}'")
+            connection.execute(f"SET checkpoint_threshold = '{OWN_CHECKPOINT_THRESHOLD}'")
             connection.execute(engine_sql("session"))
             if not connection.execute("FROM duckdb_tables() WHERE table_name = 'read_model'").fetchall():
                 model._create()
@@ -64,10 +67,16 @@ class ReadModel:
             raise
         return model
 
-    def apply(self, records: Sequence[LogRecord], on_step: StepObserver = unobserved) -> BatchOutcome:
+    def apply(
+        self,
+        records: Sequence[LogRecord],
+        next_offsets: Mapping[int, int] | None = None,
+        on_step: StepObserver = unobserved,
+    ) -> BatchOutcome:
         """Decode the records and apply them, all or nothing; return what was done.
 
-        Records are in offset order within each partition and begin where the position ends. Raises duckdb.Error when
+        Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
+        position after them per partition, by default the offset after the last record of each. Raises duckdb.Error when
         the transaction fails as a whole: nothing is changed then, and the same call may be made again.
         """
         table, rejections = decode_records(records, self.partitions)
@@ -78,6 +87,8 @@ class ReadModel:
             self._check_epoch()
             on_step(Step.BEGUN)
             outcome = self._write(table, rejections, records, on_step)
+            self._advance(records, next_offsets or {})
+            on_step(Step.POSITIONED)
             connection.execute("COMMIT")
         except BaseException:
             _roll_back(connection)
@@ -85,9 +96,13 @@ class ReadModel:
         on_step(Step.COMMITTED)
         return outcome
 
-    def checkpoint(self) -> None:
-        """Move the write-ahead log into the file."""
-        self._connection.execute("CHECKPOINT")
+    def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
+        """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""
+        wal = self.path.with_name(self.path.name + ".wal")
+        due = CHECKPOINT_WAL_BYTES if wal_bytes is None else wal_bytes
+        if wal.exists() and wal.stat().st_size >= due:
+            self._connection.execute("CHECKPOINT")
+            on_step(Step.CHECKPOINTED)
 
     def position(self) -> Position:
         """Return where in the log this file stands."""
@@ -139,8 +154,6 @@ class ReadModel:
         rejections = [*rejections, *self._conflicts(records)]
         self._quarantine(rejections)
         on_step(Step.QUARANTINED)
-        self._advance(records)
-        on_step(Step.POSITIONED)
         applied = _one_int(connection, "SELECT count(*) FROM fresh")
         duplicates = _one_int(connection, "SELECT count(*) FROM copies WHERE NOT conflicts")
         reasons: dict[str, int] = {}
@@ -179,14 +192,14 @@ class ReadModel:
             ],
         )
 
-    def _advance(self, records: Sequence[LogRecord]) -> None:
+    def _advance(self, records: Sequence[LogRecord], next_offsets: Mapping[int, int]) -> None:
         last = {record.partition: record for record in records}
         for partition, record in last.items():
             self._connection.execute(
                 "UPDATE positions SET next_offset = ?, last_offset = ?, last_recorded_at = make_timestamptz(?), "
                 "last_digest = ? WHERE log_topic = ? AND log_partition = ?",
                 [
-                    record.offset + 1,
+                    max(next_offsets.get(partition, 0), record.offset + 1),
                     record.offset,
                     record.recorded_at_ms * 1_000,
                     digest_of(record),

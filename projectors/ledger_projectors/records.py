@@ -20,7 +20,7 @@ class LogRecord:
 
 
 class Reason(StrEnum):
-    """Why a record is in quarantine."""
+    """Why a record is in quarantine; what the decoder refuses has its error's code."""
 
     UNDECODABLE = "undecodable"
     SCHEMA_UNKNOWN = "schema_unknown"

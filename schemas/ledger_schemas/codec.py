@@ -11,7 +11,7 @@ from fastavro import schemaless_reader, schemaless_writer
 
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation, LimitExceeded, SchemaUnknown, Undecodable
-from ledger_schemas.events import Event, Kind, parse_event
+from ledger_schemas.events import Event, Kind, NotificationCreated, parse_event
 from ledger_schemas.ids import CANONICAL_UUID
 from ledger_schemas.shipped import current_schema, shipped_schemas
 
@@ -57,7 +57,13 @@ def encode_event(event: Event) -> bytes:
 
 def wire_values(event: Event) -> dict[str, Any]:
     """Return the event as the plain values that its `.avsc` describes."""
-    values = event.model_dump(mode="python", exclude={"kind"})
+    # The models are flat but for these three: copying their fields costs a quarter of model_dump.
+    values = dict(event.__dict__)
+    if event.personal is not None:
+        values["personal"] = event.personal.__dict__
+    if isinstance(event, NotificationCreated):
+        values["audience"] = [member.__dict__ for member in event.audience]
+        values["subject"] = event.subject.__dict__ if event.subject is not None else None
     values["event_id"] = str(event.event_id)
     values["notification_id"] = str(event.notification_id)
     for name in ("occurred_at", "scheduled_at"):

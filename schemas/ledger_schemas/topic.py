@@ -10,7 +10,7 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from ledger_schemas import limits
 from ledger_schemas.connection import KafkaConnection
@@ -60,20 +60,23 @@ async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
     Raises BrokerUnavailable, and TopicMisconfigured when it exists with settings that lose or change facts.
     """
     async with _admin(connection) as admin:
-        made = True
-        try:
-            await admin.create_topics(
-                [
-                    NewTopic(
-                        name=spec.name,
-                        num_partitions=spec.partitions,
-                        replication_factor=spec.replication_factor,
-                        topic_configs=spec.config(),
-                    )
-                ]
+        answer = await admin.create_topics(
+            [
+                NewTopic(
+                    name=spec.name,
+                    num_partitions=spec.partitions,
+                    replication_factor=spec.replication_factor,
+                    topic_configs=spec.config(),
+                )
+            ]
+        )
+        ((_, code, *message),) = answer.topic_errors
+        made = code == NoError.errno
+        if code not in {NoError.errno, TopicAlreadyExistsError.errno}:
+            raise TopicMisconfigured(
+                f"The topic {spec.name} could not be made: {for_code(code).__name__} {' '.join(map(str, message))}",
+                hint="Check replication_factor against the number of brokers, and the rights of the user.",
             )
-        except TopicAlreadyExistsError:
-            made = False
         await _wait_for_leaders(admin, spec)
         await _check(admin, spec)
     return made

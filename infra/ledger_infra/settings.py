@@ -1,0 +1,150 @@
+"""All settings of the ledger: one class, one prefix, checked at start. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger_schemas.connection import KafkaConnection, SaslMechanism, Secret, SecurityProtocol
+from ledger_schemas.errors import SettingInvalid
+from ledger_schemas.topic import LIFECYCLE_TOPIC, PARTITIONS_DEFAULT, TopicSpec
+
+ENVIRONMENT_PREFIX = "NOTIFICATION_LEDGER_"
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """Every setting, read from the environment as NOTIFICATION_LEDGER_<NAME>; flags of a command come before it."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Annotated[
+        Path, Field(description="Where the read model, the embedded broker's log and snapshots lie.")
+    ] = Path("data")
+    cache_dir: Annotated[
+        Path | None, Field(description="Where downloaded broker files are kept; default: the user's cache directory.")
+    ] = None
+
+    bootstrap_servers: Annotated[
+        str | None, Field(description="`host:port,...` of a Kafka cluster; none: a native broker is started.")
+    ] = None
+    broker_port: Annotated[Port, Field(description="Loopback port of the native broker.")] = 9092
+    security_protocol: Annotated[
+        SecurityProtocol, Field(description="How to talk to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
+    ] = "PLAINTEXT"
+    ssl_ca_file: Annotated[str | None, Field(description="PEM file of the authorities that sign the brokers.")] = None
+    ssl_certificate_file: Annotated[str | None, Field(description="PEM file of our certificate, for mutual TLS.")] = (
+        None
+    )
+    ssl_key_file: Annotated[str | None, Field(description="PEM file of our key, for mutual TLS.")] = None
+    ssl_key_password: Annotated[SecretStr | None, Field(description="Password of that key.")] = None
+    ssl_check_hostname: Annotated[bool, Field(description="Whether a broker's certificate must name its host.")] = True
+    sasl_mechanism: Annotated[
+        SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, with a SASL_ protocol.")
+    ] = None
+    sasl_username: Annotated[str | None, Field(description="SASL user.")] = None
+    sasl_password: Annotated[SecretStr | None, Field(description="SASL password.")] = None
+
+    topic: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The lifecycle topic: one per ledger.")
+    ] = LIFECYCLE_TOPIC
+    partitions: Annotated[int, Field(ge=1, le=1_000, description="Partitions of the topic, fixed for its life.")] = (
+        PARTITIONS_DEFAULT
+    )
+    replication_factor: Annotated[
+        int, Field(ge=1, le=16, description="Replicas when the topic is made; 3 in production.")
+    ] = 1
+    min_insync_replicas: Annotated[
+        int, Field(ge=1, le=16, description="Replicas that must have an event before it is safe; 2 in production.")
+    ] = 1
+
+    api_host: Annotated[
+        str, Field(description="Address that the API binds; loopback only, until the API has credentials.")
+    ] = "127.0.0.1"
+    api_port: Annotated[Port, Field(description="Port of the API.")] = 8080
+
+    batch_records_max: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Records of one projector batch when catching up.")
+    ] = 50_000
+    quarantine_max: Annotated[
+        int, Field(ge=0, description="Records that one projector run may quarantine before it stops.")
+    ] = 10_000
+
+    log_format: Annotated[
+        Literal["auto", "console", "json"],
+        Field(description="Log lines; auto: readable in a terminal, JSON otherwise."),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="The least level that is logged.")
+    ] = "info"
+
+    @field_validator("api_host")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        # Until there are credentials, whoever reaches the API reads every tenant.
+        if value != "localhost" and not _is_loopback(value):
+            message = "must be a loopback address (127.0.0.1, ::1 or localhost): the API has no credentials yet"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _replicas_fit(self) -> Self:
+        if self.min_insync_replicas > self.replication_factor:
+            message = "min_insync_replicas must not be more than replication_factor"
+            raise ValueError(message)
+        return self
+
+    def connection(self, bootstrap_servers: str | None = None) -> KafkaConnection:
+        """Return how to reach Kafka: at `bootstrap_servers` if given, else at the configured address."""
+        return KafkaConnection(
+            bootstrap_servers=bootstrap_servers or self.bootstrap_servers or f"127.0.0.1:{self.broker_port}",
+            security_protocol=self.security_protocol,
+            ssl_ca_file=self.ssl_ca_file,
+            ssl_certificate_file=self.ssl_certificate_file,
+            ssl_key_file=self.ssl_key_file,
+            ssl_key_password=_secret(self.ssl_key_password),
+            ssl_check_hostname=self.ssl_check_hostname,
+            sasl_mechanism=self.sasl_mechanism,
+            sasl_username=self.sasl_username,
+            sasl_password=_secret(self.sasl_password),
+        )
+
+    def topic_spec(self) -> TopicSpec:
+        """Return what the topic must look like."""
+        return TopicSpec(self.topic, self.partitions, self.replication_factor, self.min_insync_replicas)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings from the environment, with `overrides` (None: not given) before it.
+
+    Raises SettingInvalid that names the setting, its environment variable and what is allowed; the value is not
+    repeated, it may be a secret.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(given) if not given else Settings(**given)  # type: ignore[arg-type] # checked by pydantic itself
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingInvalid(
+            f"Setting {name}: {message}.",
+            hint=f"Correct {ENVIRONMENT_PREFIX}{name.upper()} or the flag; see `notification-ledger settings`.",
+            field=name,
+        ) from None
+
+
+def _secret(value: SecretStr | None) -> Secret | None:
+    return None if value is None else Secret(value.get_secret_value())
+
+
+def _is_loopback(value: str) -> bool:
+    try:
+        return ipaddress.ip_address(value).is_loopback
+    except ValueError:
+        return False

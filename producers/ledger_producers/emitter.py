@@ -1,0 +1,301 @@
+"""The emitter: states facts, puts them into the log once, and says where the log is after them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self, Unpack
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    BrokerResponseError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.structs import RecordMetadata
+from pydantic import ValidationError
+
+from ledger_producers.fields import CreatedFields, DeliveredFields, EventFields, FailedFields, OpenedFields
+from ledger_schemas import limits
+from ledger_schemas.codec import encode_event
+from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.errors import LimitExceeded, OutcomeUnknown, TopicMisconfigured
+from ledger_schemas.events import (
+    Event,
+    NotificationAcknowledged,
+    NotificationCreated,
+    NotificationDelivered,
+    NotificationFailed,
+    NotificationFired,
+    NotificationOpened,
+    NotificationRead,
+    NotificationUnread,
+    violation,
+)
+from ledger_schemas.facts import Receipt
+from ledger_schemas.positions import Position
+from ledger_schemas.topic import RECORD_OVERHEAD_BYTES, TopicSpec, check_topic, unavailable
+
+APPEND_TIMEOUT_SECONDS: Final = 30.0
+"""How long one append may take before its outcome counts as unknown. With idempotence on, aiokafka itself would wait
+for ever."""
+
+LINGER_MS: Final = 5
+"""How long a record waits for company; bounds the cost of acks=all at high rates, and the latency at low ones."""
+
+BATCH_BYTES: Final = 256 * 1024
+REBUILDS_MAX: Final = 1
+"""How often one append may rebuild a producer that failed for good before its outcome counts as unknown."""
+
+_FATAL: Final = (OutOfOrderSequenceNumber, ProducerFenced, ProducerClosed)
+
+_log = structlog.get_logger("ledger_producers.emitter")
+
+
+class Emitter:
+    """Appends lifecycle events to the log: idempotent, acknowledged by all in-sync replicas, in key order.
+
+    Use it as an async context manager, one for the life of a service. One method per kind makes and appends an event;
+    `put` appends an event that exists already. Each returns a Receipt whose position a later read may ask for. It is
+    safe to share between tasks.
+
+    Errors: ContractViolation and LimitExceeded before anything is written; BrokerUnavailable at start;
+    OutcomeUnknown when no answer came in time: the event may or may not be in the log, and putting the same event
+    again (same event_id) is safe, since the ledger counts it once.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        source: str,
+        topic: TopicSpec | None = None,
+        append_timeout_seconds: float = APPEND_TIMEOUT_SECONDS,
+    ) -> None:
+        """Take where the log is and the name of the service that states the facts."""
+        self._connection = connection
+        self._source = source
+        self._topic = topic or TopicSpec()
+        self._append_timeout_seconds = append_timeout_seconds
+        self._producer: AIOKafkaProducer | None = None
+        self._rebuild_lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Connect and check the topic."""
+        await check_topic(self._connection, self._topic)
+        self._producer = await self._start_producer()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        """Flush what is under way and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def created(self, tenant_id: str, **fields: Unpack[CreatedFields]) -> Receipt:
+        """Record that a notification exists: to whom, over which channels, about what."""
+        return await self._state(NotificationCreated, {"tenant_id": tenant_id, **fields})
+
+    async def fired(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
+        """Record that it was handed over for delivery."""
+        return await self._state(
+            NotificationFired, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def delivered(self, tenant_id: str, notification_id: UUID, **fields: Unpack[DeliveredFields]) -> Receipt:
+        """Record that it arrived."""
+        return await self._state(
+            NotificationDelivered, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def opened(self, tenant_id: str, notification_id: UUID, **fields: Unpack[OpenedFields]) -> Receipt:
+        """Record that it was opened; `automated=True` when a machine did it."""
+        return await self._state(
+            NotificationOpened, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def read(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
+        """Record that a person read it."""
+        return await self._state(
+            NotificationRead, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def unread(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
+        """Record that a person marked it as not read."""
+        return await self._state(
+            NotificationUnread, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def acknowledged(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
+        """Record that a person confirmed it."""
+        return await self._state(
+            NotificationAcknowledged, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def failed(self, tenant_id: str, notification_id: UUID, **fields: Unpack[FailedFields]) -> Receipt:
+        """Record that a delivery did not happen; `permanent=True` when trying again cannot help."""
+        return await self._state(
+            NotificationFailed, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
+        )
+
+    async def put(self, event: Event) -> Receipt:
+        """Append one event and return when every in-sync replica has it."""
+        (receipt,) = await self.put_many([event])
+        return receipt
+
+    async def put_many(self, events: Sequence[Event]) -> list[Receipt]:
+        """Append several events, in order per notification, and return when all are safe.
+
+        Everything is encoded before the first byte is sent: one bad event refuses the whole call. When the outcome of
+        some is unknown, OutcomeUnknown names how many; putting the same events again is safe.
+        """
+        frames = [encode_event(event) for event in events]
+        keys = [str(event.notification_id).encode("ascii") for event in events]
+        appended = await self._append(list(zip(keys, frames, strict=True)))
+        return [
+            Receipt(event.event_id, event.notification_id, Position({(self._topic.name, partition): next_offset}))
+            for event, (partition, next_offset) in zip(events, appended, strict=True)
+        ]
+
+    async def _state(self, model: type[Event], fields: dict[str, object]) -> Receipt:
+        try:
+            event = model.model_validate({"source": self._source, **fields})
+        except ValidationError as error:
+            raise violation(error) from None
+        return await self.put(event)
+
+    async def _append(self, records: list[tuple[bytes, bytes]]) -> list[tuple[int, int]]:
+        """Append and return, per record, its partition and the next offset after it."""
+        results: list[tuple[int, int] | None] = [None] * len(records)
+        for attempt in range(REBUILDS_MAX + 1):
+            producer = self._running()
+            waiting = [index for index, result in enumerate(results) if result is None]
+            failures = await self._append_once(producer, records, waiting, results)
+            if not failures:
+                return [result for result in results if result is not None]
+            fatal = next((failure for failure in failures if isinstance(failure, _FATAL)), None)
+            if fatal is None or attempt == REBUILDS_MAX:
+                raise self._explain(failures)
+            _log.warning("emitter.producer_rebuilt", cause=type(fatal).__name__, events=len(failures))
+            await self._rebuild(producer)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def _append_once(
+        self,
+        producer: AIOKafkaProducer,
+        records: list[tuple[bytes, bytes]],
+        waiting: list[int],
+        results: list[tuple[int, int] | None],
+    ) -> list[BaseException]:
+        failures: list[BaseException] = []
+        sent: list[tuple[int, asyncio.Future[RecordMetadata]]] = []
+        try:
+            async with asyncio.timeout(self._append_timeout_seconds):
+                try:
+                    for index in waiting:
+                        key, frame = records[index]
+                        sent.append((index, await producer.send(self._topic.name, value=frame, key=key)))
+                except KafkaError as error:
+                    failures.append(error)
+                if sent:
+                    # Shielded by wait: cancelling us never cancels what the broker may already have.
+                    await asyncio.wait([future for _, future in sent])
+                for index, future in sent:
+                    if (failed := future.exception()) is not None:
+                        failures.append(failed)
+                    else:
+                        results[index] = await self._placed(future.result())
+        except TimeoutError as error:
+            for _, future in sent:
+                future.add_done_callback(_retrieved)
+            failures.append(error)
+        return failures
+
+    async def _placed(self, metadata: RecordMetadata) -> tuple[int, int]:
+        if metadata.offset >= 0:
+            return metadata.partition, metadata.offset + 1
+        # A retry that the broker recognised as a duplicate is answered with offset -1: the record lies before the end.
+        place = TopicPartition(self._topic.name, metadata.partition)
+        return metadata.partition, await _end_offset(self._connection, place)
+
+    def _explain(self, failures: list[BaseException]) -> Exception:
+        count = len(failures)
+        if any(isinstance(failure, MessageSizeTooLargeError) for failure in failures):
+            return LimitExceeded(
+                f"The broker refused a record as too large; EVENT_BYTES_MAX is {limits.EVENT_BYTES_MAX}.",
+                hint="Check max.message.bytes of the topic (`notification-ledger topic`).",
+            )
+        if any(isinstance(failure, UnknownTopicOrPartitionError) for failure in failures):
+            return TopicMisconfigured(
+                f"The topic {self._topic.name} does not exist.",
+                hint="Make it with `notification-ledger topic --create`.",
+            )
+        if all(isinstance(f, KafkaConnectionError) and not isinstance(f, KafkaTimeoutError) for f in failures):
+            return unavailable(self._connection, failures[0])
+        cause = next((f for f in failures if isinstance(f, BrokerResponseError)), failures[0])
+        return OutcomeUnknown(
+            f"The log did not confirm {count} event(s) within {self._append_timeout_seconds:g} s "
+            f"({type(cause).__name__}).",
+            hint="Put the same events again, with the same event_id: the ledger counts each once.",
+        )
+
+    def _running(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("Use the emitter inside `async with Emitter(...) as emitter:`.")
+        return self._producer
+
+    async def _rebuild(self, failed: AIOKafkaProducer) -> None:
+        """Replace a producer that failed for good, once, however many tasks ask."""
+        async with self._rebuild_lock:
+            replaced = self._producer is not failed
+            if replaced:
+                return
+            self._producer = await self._start_producer()
+            try:
+                await failed.stop()
+            except KafkaError as error:
+                _log.info("emitter.failed_producer_stopped", cause=type(error).__name__)
+
+    async def _start_producer(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **self._connection.client_options(),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES,
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            await producer.stop()
+            raise unavailable(self._connection, error) from error
+        return producer
+
+
+def _retrieved(future: asyncio.Future[RecordMetadata]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+async def _end_offset(connection: KafkaConnection, place: TopicPartition) -> int:
+    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - only this rare answer needs a consumer
+
+    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False, auto_offset_reset="none")
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets([place])
+    finally:
+        await consumer.stop()
+    return ends[place]

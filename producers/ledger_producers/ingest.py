@@ -1,0 +1,119 @@
+"""HTTP ingest: facts as JSON over POST, for services that do not speak Kafka."""
+
+import json
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from ledger_schemas import limits
+from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
+from ledger_schemas.events import Event, parse_event
+from ledger_schemas.facts import FactSink, Receipt
+from ledger_schemas.positions import Position
+
+INGEST_BYTES_MAX: Final = 8_000_000
+"""One request's body."""
+
+_EXAMPLE: Final = {
+    "kind": "created",
+    "tenant_id": "acme",
+    "source": "shop",
+    "audience": [{"recipient_id": "ann", "channels": ["email", "in_app"]}],
+    "personal": {"title": "Your parcel is on its way"},
+}
+
+
+class ReceiptBody(BaseModel):
+    """The log has the event."""
+
+    event_id: str
+    notification_id: str
+    position: str = Field(description="A read with `at_least` set to this sees the event.")
+
+
+class IngestAnswer(BaseModel):
+    """Receipts in the order of the request, and one position that covers them all."""
+
+    position: str
+    receipts: list[ReceiptBody]
+
+
+def ingest_router(sink: FactSink) -> APIRouter:
+    """Return the routes that put facts into `sink`: `POST /v1/events` with one event, or an array of them."""
+    router = APIRouter(tags=["events"])
+
+    @router.post(
+        "/v1/events",
+        status_code=201,
+        summary="Append one event, or an array of events",
+        openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}, "required": True}},
+    )
+    async def append(request: Request) -> IngestAnswer:
+        """Append events to the log; answer when every in-sync replica has them.
+
+        All or none is checked before the first is written: one event that breaks the contract refuses the call and
+        names its index and field. A 504 says that the outcome is unknown: send the same body with the same event_ids.
+        """
+        events = _events(await _body(request))
+        receipts = await sink.put_many(events)
+        return _answer(receipts)
+
+    return router
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > INGEST_BYTES_MAX:
+            raise LimitExceeded(
+                f"The request body is more than INGEST_BYTES_MAX = {INGEST_BYTES_MAX} bytes.",
+                hint="Send fewer events in one call.",
+            )
+    return bytes(body)
+
+
+def _events(body: bytes) -> list[Event]:
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ContractViolation("The body is not JSON.", hint="Send one event object, or an array of them.") from None
+    items = document if isinstance(document, list) else [document]
+    if len(items) > limits.BATCH_EVENTS_MAX:
+        raise LimitExceeded(
+            f"The array holds {len(items)} events; BATCH_EVENTS_MAX is {limits.BATCH_EVENTS_MAX}.",
+            hint="Send it in parts.",
+        )
+    return [_event(item, index if isinstance(document, list) else None) for index, item in enumerate(items)]
+
+
+def _event(item: object, index: int | None) -> Event:
+    place = "" if index is None else f"{index}."
+    if not isinstance(item, dict):
+        raise ContractViolation(
+            f"{place}event: must be a JSON object.", hint="Send event objects.", field=f"{place}event"
+        )
+    try:
+        return parse_event(json.dumps(item))
+    except LedgerError as error:
+        error.field = f"{place}{error.field}"
+        error.message = f"{place}{error.message}"
+        raise
+
+
+def _answer(receipts: list[Receipt]) -> IngestAnswer:
+    position = Position()
+    for receipt in receipts:
+        position = position.merged(receipt.position)
+    return IngestAnswer(
+        position=str(position),
+        receipts=[
+            ReceiptBody(
+                event_id=str(receipt.event_id),
+                notification_id=str(receipt.notification_id),
+                position=str(receipt.position),
+            )
+            for receipt in receipts
+        ],
+    )

@@ -1,0 +1,49 @@
+"""A digest of what a read model says, the same for the same content whatever the order of its rows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import duckdb
+
+from ledger_projectors.projection import lifecycle
+from ledger_projectors.read_model import read_position
+from ledger_schemas.positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Row counts and checksums per table, one text over all of it, and the position that it speaks of."""
+
+    position: Position
+    tables: dict[str, tuple[int, str]]
+    text: str
+
+
+def digest_read_model(connection: duckdb.DuckDBPyConnection) -> Digest:
+    """Return the digest of history, the folded tables, duplicates and quarantine, in one snapshot.
+
+    Per table: the number of rows, and the sum over all rows of the MD5 of the row's text, so that order plays no
+    part and a doubled row does.
+    """
+    connection.execute("BEGIN")
+    try:
+        position = read_position(connection)
+        tables = {
+            name: _table(connection, name) for name in ("events", *lifecycle().tables, "duplicates", "quarantine")
+        }
+    finally:
+        connection.execute("ROLLBACK")
+    lines = [str(position), *(f"{name} {count} {checksum}" for name, (count, checksum) in tables.items())]
+    return Digest(position, tables, hashlib.sha256("\n".join(lines).encode()).hexdigest())
+
+
+def _table(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[int, str]:
+    ((count, low, high),) = connection.execute(
+        "WITH marked AS (SELECT md5_number(t::VARCHAR) AS mark FROM query_table($name) AS t) "
+        "SELECT count(*), sum((mark % 18446744073709551616)::HUGEINT), sum((mark // 18446744073709551616)::HUGEINT) "
+        "FROM marked",
+        {"name": name},
+    ).fetchall()
+    return count, f"{low or 0:x}.{high or 0:x}"

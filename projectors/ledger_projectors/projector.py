@@ -1,0 +1,222 @@
+"""The projector: fetches the next batch while the last one is applied, and says how far the read model is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import duckdb
+import structlog
+
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import BatchOutcome
+from ledger_projectors.source import Fetched, KafkaSource
+from ledger_projectors.steps import Step, StepObserver, unobserved
+from ledger_schemas.errors import BrokerUnavailable, LedgerError, ProjectorFailed, ReadModelBehind, TooManyQuarantined
+from ledger_schemas.positions import Position
+
+END_POLL_SECONDS: Final = 1.0
+"""How often the end of the log is asked for, to know the lag."""
+
+RETRY_SECONDS_FIRST: Final = 0.5
+RETRY_SECONDS_MAX: Final = 30.0
+"""Back-off after a batch that failed whole for a reason that may pass (a full disk)."""
+
+QUARANTINE_MAX: Final = 10_000
+"""Records that one run may put into quarantine before it stops: so many hide a fault of another kind."""
+
+_TRANSIENT: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
+
+_log = structlog.get_logger("ledger_projectors.projector")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end."""
+
+    position: Position
+    end: Position
+    caught_up: bool
+    behind: int
+    applied: int
+    duplicates: int
+    quarantined: int
+
+
+class Projector:
+    """Advances one read model along one source until told to stop. All DuckDB work runs on one thread of its own."""
+
+    def __init__(
+        self,
+        read_model: ReadModel,
+        source: KafkaSource,
+        *,
+        until: Position | None = None,
+        on_step: StepObserver = unobserved,
+        quarantine_max: int = QUARANTINE_MAX,
+        checkpoint_wal_bytes: int | None = None,
+    ) -> None:
+        """Take an open read model and an entered source; `until` ends the run when that position is reached."""
+        self._read_model = read_model
+        self._source = source
+        self._until = until
+        self._on_step = on_step
+        self._quarantine_max = quarantine_max
+        self._checkpoint_wal_bytes = checkpoint_wal_bytes
+        self._stopping = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._position = read_model.position()
+        self._first_end: Position | None = None
+        self._end = self._position
+        self._error: BaseException | None = None
+        self._finished = False
+        self._applied = self._duplicates = self._quarantined = 0
+
+    def progress(self) -> Progress:
+        """Return how far it is now."""
+        behind = sum(max(0, offset - self._position.get(place, 0)) for place, offset in self._end.items())
+        caught_up = self._first_end is not None and self._position.reached(self._first_end)
+        return Progress(
+            self._position, self._end, caught_up, behind, self._applied, self._duplicates, self._quarantined
+        )
+
+    def stop(self) -> None:
+        """Ask it to finish the batch in hand and return."""
+        self._stopping.set()
+
+    async def wait_for(self, position: Position, timeout_seconds: float) -> None:
+        """Return when the read model has reached `position`.
+
+        Raises ReadModelBehind after `timeout_seconds`; raises ProjectorFailed at once when the projector has stopped
+        on an error, rather than waiting for what cannot come.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds), self._moved:
+                await self._moved.wait_for(lambda: self._finished or self._position.reached(position))
+        except TimeoutError:
+            raise ReadModelBehind(
+                f"The read model is at {self._position}, not yet at {position}.",
+                hint="Ask again, or with a longer wait.",
+            ) from None
+        if self._error is not None:
+            raise ProjectorFailed(
+                f"The projector stopped: {self._error}", hint="See its log; restart it when the cause is mended."
+            ) from self._error
+        if not self._position.reached(position):
+            raise ReadModelBehind(
+                f"The projector was stopped at {self._position}, before {position}.", hint="Start it and ask again."
+            )
+
+    async def run(self) -> None:
+        """Work until stopped, until `until` is reached, or until an error that trying again cannot mend (raised).
+
+        The next batch is fetched while the one in hand is applied.
+        """
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-writer") as writer:
+            watch = asyncio.create_task(self._watch_end())
+            fetch = asyncio.create_task(self._source.fetch())
+            try:
+                while not self._done():
+                    fetched = await self._next(fetch)
+                    if fetched is None:
+                        break
+                    self._on_step(Step.FETCHED)
+                    fetch = asyncio.create_task(self._source.fetch())
+                    if fetched.records:
+                        await self._apply(fetched, writer)
+            except BaseException as error:
+                self._error = error
+                raise
+            finally:
+                for task in (fetch, watch):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, LedgerError):
+                        await task
+                await self._announce(finished=True)
+
+    def _done(self) -> bool:
+        return self._stopping.is_set() or (self._until is not None and self._position.reached(self._until))
+
+    async def _next(self, fetch: asyncio.Task[Fetched]) -> Fetched | None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({fetch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        return fetch.result() if fetch.done() and not self._stopping.is_set() else None
+
+    async def _apply(self, fetched: Fetched, writer: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        started = time.perf_counter()
+        delay = RETRY_SECONDS_FIRST
+        work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step)
+        while True:
+            try:
+                outcome = await loop.run_in_executor(writer, work)
+                break
+            except _TRANSIENT as error:
+                _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), delay)
+                if self._stopping.is_set():
+                    return
+                delay = min(delay * 2, RETRY_SECONDS_MAX)
+            except duckdb.Error as error:
+                raise ProjectorFailed(
+                    f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
+                    hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
+                ) from error
+        await loop.run_in_executor(
+            writer, self._read_model.checkpoint_if_due, self._checkpoint_wal_bytes, self._on_step
+        )
+        self._count(outcome)
+        self._position = self._position.merged(
+            Position(
+                {(self._read_model.topic, partition): offset for partition, offset in fetched.next_offsets.items()}
+            )
+        )
+        _log.debug(
+            "projector.batch_committed",
+            records=len(fetched.records),
+            applied=outcome.applied,
+            duplicates=outcome.duplicates,
+            quarantined=outcome.quarantined,
+            seconds=round(time.perf_counter() - started, 4),
+            position=str(self._position),
+        )
+        await self._announce()
+        self._check_quarantine()
+
+    def _count(self, outcome: BatchOutcome) -> None:
+        self._applied += outcome.applied
+        self._duplicates += outcome.duplicates
+        self._quarantined += outcome.quarantined
+        if outcome.quarantined:
+            _log.error("projector.records_quarantined", count=outcome.quarantined, reasons=outcome.reasons)
+
+    def _check_quarantine(self) -> None:
+        if self._quarantined > self._quarantine_max:
+            raise TooManyQuarantined(
+                f"{self._quarantined} records went to quarantine since the start; the limit is {self._quarantine_max}.",
+                hint="They are kept whole in the table `quarantine`. Find what writes them; then start the projector "
+                "again (NOTIFICATION_LEDGER_QUARANTINE_MAX raises the limit).",
+            )
+
+    async def _watch_end(self) -> None:
+        while True:
+            try:
+                self._end = await self._source.end()
+                self._first_end = self._first_end or self._end
+            except BrokerUnavailable as error:
+                _log.warning("projector.log_end_unknown", cause=str(error))
+            await asyncio.sleep(END_POLL_SECONDS)
+
+    async def _announce(self, *, finished: bool = False) -> None:
+        async with self._moved:
+            self._finished = self._finished or finished
+            self._moved.notify_all()

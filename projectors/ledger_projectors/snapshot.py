@@ -1,0 +1,51 @@
+"""Snapshots: a copy of the read model at a stated position, in a file that older DuckDB tools open too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from ledger_projectors.read_model import read_position
+from ledger_schemas.errors import BadRequest
+from ledger_schemas.positions import Position
+
+STORAGE_VERSION: Final = "v1.5.0"
+"""The DuckDB storage version of snapshots: the oldest that the tools of analysts are expected to have."""
+
+
+def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Position:
+    """Write everything that `connection` sees to a new file at `path`; return the position that it states.
+
+    The file appears under its name only when it is whole. Raises BadRequest when `path` exists already.
+    """
+    if path.exists():
+        raise BadRequest(f"{path} exists already.", hint="Name a new file; snapshots are never overwritten.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    ((source,),) = connection.execute("SELECT current_database()").fetchall()
+    try:
+        # Identifiers and paths cannot be parameters here: both are quoted.
+        connection.execute(f"ATTACH {_text(str(unfinished))} AS snapshot (STORAGE_VERSION '{STORAGE_VERSION}')")
+        try:
+            connection.execute(f"COPY FROM DATABASE {_name(source)} TO snapshot")
+            connection.execute("USE snapshot")
+            position = read_position(connection)
+        finally:
+            connection.execute(f"USE {_name(source)}")
+            connection.execute("DETACH snapshot")
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return position
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
