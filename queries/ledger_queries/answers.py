@@ -1,0 +1,177 @@
+"""The three questions: list, count, get. Functions of an open reading and what is asked, to typed answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from ledger_queries.filters import KINDS, Filter, Grain, GroupBy
+from ledger_queries.pages import decode_cursor, encode_cursor
+from ledger_queries.reading import Reading
+from ledger_queries.rows import (
+    DETAIL_ROWS_MAX,
+    Content,
+    CountAnswer,
+    DeliveryPage,
+    DeliveryRow,
+    Group,
+    InboxEntryPage,
+    InboxEntryRow,
+    NotificationDetail,
+    NotificationPage,
+    NotificationRow,
+    TimelineEvent,
+)
+from ledger_queries.sql import over_filter, statement
+from ledger_schemas import limits
+from ledger_schemas.errors import BadRequest, NotFound
+
+AnyPage = NotificationPage | InboxEntryPage | DeliveryPage
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Where the statements of a grain lie, and what their rows and pages are."""
+
+    folder: str
+    row: type[NotificationRow | InboxEntryRow | DeliveryRow]
+    page: type[AnyPage]
+
+
+_FORMS: Final[Mapping[Grain, _Form]] = MappingProxyType(
+    {
+        Grain.NOTIFICATION: _Form("notifications", NotificationRow, NotificationPage),
+        Grain.INBOX_ENTRY: _Form("inbox_entries", InboxEntryRow, InboxEntryPage),
+        Grain.DELIVERY: _Form("deliveries", DeliveryRow, DeliveryPage),
+    }
+)
+
+
+def list_rows(
+    reading: Reading, grain: Grain, asked: Filter, *, limit: int = limits.PAGE_ROWS_DEFAULT, cursor: str | None = None
+) -> AnyPage:
+    """Return one page of the rows that the filter finds, newest first, at most `limit` of them.
+
+    Raises BadRequest when the grain cannot answer the filter or the limit is not 1 to PAGE_ROWS_MAX, CursorInvalid.
+    """
+    form = _FORMS[grain]
+    parameters = asked.checked(grain).parameters()
+    if not 1 <= limit <= limits.PAGE_ROWS_MAX:
+        raise BadRequest(
+            f"limit: must be 1 to PAGE_ROWS_MAX = {limits.PAGE_ROWS_MAX}.", hint="Ask for pages.", field="limit"
+        )
+    if cursor is not None:
+        parameters |= decode_cursor(cursor, grain, asked, reading.projection_version).parameters(grain)
+    # One row more than the page tells whether there is a next one, also when the last page is exactly full.
+    parameters["rows"] = limit + 1
+    found = reading.rows(over_filter(form.folder, f"{form.folder}/page", parameters), parameters)
+    rows = [form.row.model_validate(row) for row in found[:limit]]
+    more = len(found) > limit
+    following = encode_cursor(rows[-1].sort_key(), grain, asked, reading.projection_version) if more else None
+    return form.page.model_validate(
+        {"position": str(reading.position), "grain": grain, "rows": rows, "next": following}
+    )
+
+
+def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: GroupBy | None = None) -> CountAnswer:
+    """Return how many rows the filter finds: exactly those that `list_rows` walks through.
+
+    The count of a group is the total of the same filter narrowed to that group. Groups of recipients and channels are
+    at most GROUPS_MAX, largest first. Raises BadRequest when the grain cannot answer the filter.
+    """
+    folder = _FORMS[grain].folder
+    parameters = asked.checked(grain).parameters()
+    (total,) = reading.rows(over_filter(folder, "total", parameters), parameters)
+    groups: list[Group] | None = None
+    complete: bool | None = None
+    if group_by is GroupBy.KIND:
+        (reached,) = reading.rows(over_filter(folder, f"{folder}/by_kind", parameters), parameters)
+        groups, complete = [Group(name=kind, count=reached[kind]) for kind in KINDS[grain]], True
+    elif group_by is not None:
+        parameters["groups"] = limits.GROUPS_MAX + 1
+        found = reading.rows(over_filter(folder, f"{folder}/by_{group_by}", parameters), parameters)
+        groups = [Group(name=row["name"], count=row["group_rows"]) for row in found[: limits.GROUPS_MAX]]
+        complete = len(found) <= limits.GROUPS_MAX
+    return CountAnswer(
+        position=str(reading.position),
+        grain=grain,
+        total=total["total"],
+        group_by=group_by,
+        groups=groups,
+        groups_complete=complete,
+    )
+
+
+def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> NotificationDetail:
+    """Return one notification whole, also when its `created` has not come yet.
+
+    Raises NotFound, in the same words for an id that nobody has and for one that another tenant has.
+    """
+    key: dict[str, object] = {"tenant": tenant, "notification_id": notification_id}
+
+    def rows(name: str, most: int | None = None) -> list[dict[str, Any]]:
+        parameters = key if most is None else {**key, "rows": most + 1}
+        return reading.rows(statement(f"one_notification/{name}", parameters), parameters)
+
+    found = rows("notification")
+    if not found:
+        raise NotFound(
+            "The tenant has no notification with this id.",
+            hint="Check the id and the tenant; a notification that was just recorded may need at_least.",
+            field="notification_id",
+        )
+    contents = rows("content")
+    title = {"title": contents[0]["title"] if contents else None}
+    entries, entries_complete = _cut(rows("inbox_entries", DETAIL_ROWS_MAX), DETAIL_ROWS_MAX)
+    deliveries, deliveries_complete = _cut(rows("deliveries", DETAIL_ROWS_MAX), DETAIL_ROWS_MAX)
+    events, events_complete = _cut(rows("timeline", limits.TIMELINE_EVENTS_MAX), limits.TIMELINE_EVENTS_MAX)
+    return NotificationDetail(
+        position=str(reading.position),
+        notification=NotificationRow.model_validate(found[0] | title),
+        content=_content(contents[0]) if contents else None,
+        inbox_entries=[InboxEntryRow.model_validate(row | title) for row in entries],
+        inbox_entries_complete=entries_complete,
+        deliveries=[DeliveryRow.model_validate(row | title) for row in deliveries],
+        deliveries_complete=deliveries_complete,
+        timeline=[TimelineEvent.model_validate(row) for row in events],
+        timeline_complete=events_complete,
+        duplicates=rows("duplicates")[0]["duplicates"],
+    )
+
+
+def _cut(rows: Sequence[dict[str, Any]], most: int) -> tuple[Sequence[dict[str, Any]], bool]:
+    return rows[:most], len(rows) <= most
+
+
+def _content(row: dict[str, Any]) -> Content:
+    return Content.model_validate({**row, "data": _parsed(row["data"])})
+
+
+def _parsed(text: str | None) -> Any:  # noqa: ANN401 - a JSON document is anything
+    """Return the document; the text itself where it is none, or none that JSON can carry again without loss."""
+    if text is None:
+        return None
+    try:
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        to_json(document)
+    except (ValueError, RecursionError):
+        return text
+    return document
+
+
+def _refuse(constant: str) -> NoReturn:
+    message = f"{constant} is not JSON"
+    raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        _refuse(text)
+    return number

@@ -1,0 +1,185 @@
+"""What a list or a count may ask for: one filter for both, checked against the grain that it is asked of."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Self, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ledger_schemas.errors import BadRequest, ContractViolation
+from ledger_schemas.events import Id, Kind
+
+
+class Grain(StrEnum):
+    """What one row stands for."""
+
+    NOTIFICATION = "notification"
+    INBOX_ENTRY = "inbox_entry"
+    DELIVERY = "delivery"
+
+
+class GroupBy(StrEnum):
+    """What a count may be grouped by."""
+
+    RECIPIENT = "recipient"
+    CHANNEL = "channel"
+    KIND = "kind"
+
+
+KINDS: Final[Mapping[Grain, tuple[Kind, ...]]] = MappingProxyType(
+    {
+        Grain.NOTIFICATION: tuple(Kind),
+        Grain.INBOX_ENTRY: tuple(kind for kind in Kind if kind is not Kind.CREATED),
+        Grain.DELIVERY: tuple(kind for kind in Kind if kind is not Kind.CREATED),
+    }
+)
+"""The kinds that a row of each grain can have reached. `created` is said of a notification alone."""
+
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _rfc_3339(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    message = (
+        "must be a time of RFC 3339 with an offset and at most microseconds, such as 2026-01-02T03:04:05Z "
+        "(in a URL, write + as %2B)"
+    )
+    raise ValueError(message)
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        message = "must lie in the years 1 to 9999, UTC"
+        raise ValueError(message) from error
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
+"""A time of RFC 3339, in UTC after validation."""
+
+
+class NotificationFilter(BaseModel):
+    """What can be asked of every grain. All conditions must hold; times are half-open: from <= listed_at < before.
+
+    At the notification grain `recipient` and `channel` mean: has such an inbox entry, has such a delivery; both
+    together: that recipient has a delivery over that channel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Id = Field(description="Whose notifications; required always.", examples=["acme"])
+    recipient: Id | None = Field(None, description="Only what this recipient has.", examples=["ann"])
+    channel: Id | None = Field(None, description="Only what goes over this channel.", examples=["email"])
+    reached: tuple[Kind, ...] = Field(
+        (), description="Only rows that reached this kind, ever. May be repeated; all must hold.", examples=[["opened"]]
+    )
+    not_reached: tuple[Kind, ...] = Field(
+        (), description="Only rows that never reached this kind. May be repeated; all must hold.", examples=[["read"]]
+    )
+    created_from: Instant | None = Field(
+        None, description="Only rows with listed_at at or after this time.", examples=["2026-01-01T00:00:00Z"]
+    )
+    created_before: Instant | None = Field(
+        None, description="Only rows with listed_at before this time.", examples=["2026-02-01T00:00:00Z"]
+    )
+
+    def as_filter(self) -> Filter:
+        """Return the filter alone, without whatever a subclass adds."""
+        return Filter.model_validate({name: getattr(self, name, None) for name in Filter.model_fields})
+
+
+class Filter(NotificationFilter):
+    """A filter with everything that inbox entries and deliveries can be asked for."""
+
+    read: bool | None = Field(
+        None, description="Only rows that are read now (true) or are not (false).", examples=[False]
+    )
+
+    def checked(self, grain: Grain) -> Self:
+        """Return the filter when rows of `grain` can answer it. Raises BadRequest that names the field."""
+        if self.read is not None and grain is Grain.NOTIFICATION:
+            raise BadRequest(
+                "read: a notification is not read or unread, its inbox entries are.",
+                hint="Ask for inbox entries, or for notifications with reached=read.",
+                field="read",
+            )
+        for name, kinds in (("reached", self.reached), ("not_reached", self.not_reached)):
+            for kind in kinds:
+                if kind not in KINDS[grain]:
+                    raise BadRequest(
+                        f"{name}: {grain} rows do not reach {kind}.",
+                        hint=f"Use one of {', '.join(KINDS[grain])}.",
+                        field=name,
+                    )
+        for kind in self.reached:
+            if kind in self.not_reached:
+                raise BadRequest(
+                    f"not_reached: {kind} is also in reached, so no row can answer.",
+                    hint="Leave one of the two out.",
+                    field="not_reached",
+                )
+        if self.created_from and self.created_before and self.created_from > self.created_before:
+            raise BadRequest(
+                "created_before: lies before created_from, so no row can answer.",
+                hint="The span is created_from <= listed_at < created_before.",
+                field="created_before",
+            )
+        return self
+
+    def parameters(self) -> dict[str, object]:
+        """Return the parameters of the filter statements: only those that were asked for."""
+        named: dict[str, object | None] = {
+            "tenant": self.tenant,
+            "recipient": self.recipient,
+            "channel": self.channel,
+            "read": self.read,
+            "created_from": self.created_from,
+            "created_before": self.created_before,
+        }
+        named |= {f"reached_{kind}": True for kind in self.reached}
+        named |= {f"reached_{kind}": False for kind in self.not_reached}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def digest(self) -> str:
+        """Return what a cursor keeps of the filter: the same for two filters that ask for the same rows."""
+        lines = [f"{name}={value!r}" for name, value in sorted(self.parameters().items())]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_DIGEST_CHARS]
+
+
+_DIGEST_CHARS: Final = 32
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def checked_model(model: Callable[..., Model], **values: object) -> Model:
+    """Build a query model from unchecked values. Raises BadRequest that names the first field that is wrong."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise refusal(error.errors(include_input=False, include_url=False)) from None
+
+
+def refusal(findings: Iterable[Mapping[str, Any]]) -> BadRequest:
+    """Return pydantic's first finding as a BadRequest; the offending value is not repeated."""
+    first, *more = findings
+    place, *path = first["loc"] or ("request",)
+    if place not in {"query", "path", "body"}:
+        path = [place, *path]
+    # An index into a repeated parameter says nothing to its caller; one into a body does.
+    name = ".".join(str(part) for part in path if place == "body" or isinstance(part, str)) or str(place)
+    rule = "is required" if first["type"] == "missing" else str(first["msg"]).removeprefix("Value error, ")
+    suffix = f" ({len(more)} more)" if more else ""
+    error = ContractViolation if place == "body" else BadRequest
+    return error(
+        f"{name}: {rule[:1].lower()}{rule[1:]}{suffix}.",
+        hint="Correct it and ask again; /openapi.json has every parameter and its form.",
+        field=name,
+    )

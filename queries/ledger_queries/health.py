@@ -1,0 +1,67 @@
+"""Health: alive, and ready, which means that the read model has caught up with the log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from ledger_queries.problems import problem_response, problem_responses
+from ledger_schemas.errors import ReadModelBehind
+from ledger_schemas.positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the read model has caught up, where it stands, and how many events it is behind (None: not known)."""
+
+    ready: bool
+    position: Position
+    lag_events: int | None = None
+
+
+class LiveAnswer(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"] = "live"
+
+
+class ReadyAnswer(BaseModel):
+    """The read model has caught up with the log."""
+
+    status: Literal["ready"] = "ready"
+    position: str = Field(description="Where in the log the read model stands.")
+    lag_events: int | None = Field(description="How many events the log is ahead; null: not known.")
+
+
+def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
+    """Make `/health/live` and `/health/ready`; `readiness` is called in a worker thread."""
+    router = APIRouter(prefix="/health", tags=["health"])
+
+    @router.get("/live", summary="Is the process alive?")
+    async def live() -> LiveAnswer:
+        """Answers as long as the process does, however far the read model is behind."""
+        return LiveAnswer()
+
+    @router.get(
+        "/ready",
+        summary="Has the read model caught up?",
+        response_model=ReadyAnswer,
+        responses=problem_responses(500, 503),
+    )
+    def ready(request: Request) -> Response:
+        """Answers 503 with position and lag until the read model has caught up with the log."""
+        found = readiness()
+        answer = ReadyAnswer(position=str(found.position), lag_events=found.lag_events)
+        if found.ready:
+            return Response(answer.model_dump_json(), media_type="application/json")
+        lag = "an unknown number of" if found.lag_events is None else f"{found.lag_events}"
+        behind = ReadModelBehind(
+            f"The read model is {lag} events behind the log.", hint="Ask again; answers are stale until then."
+        )
+        return problem_response(
+            behind, request.url.path, extra={"position": answer.position, "lag_events": answer.lag_events}
+        )
+
+    return router

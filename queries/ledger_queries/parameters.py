@@ -1,0 +1,99 @@
+"""The query parameters of each operation: the filter of its grain, paging, and how fresh the answer must be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from ledger_queries.filters import Filter, GroupBy, NotificationFilter
+from ledger_schemas import limits
+from ledger_schemas.errors import BadRequest
+from ledger_schemas.events import Id
+
+WAIT_SECONDS_DEFAULT: Final = 5.0
+"""How long a read with at_least waits when it does not say."""
+
+POSITION_CHARS_MAX: Final = 10_000
+
+
+class Consistency(BaseModel):
+    """How fresh an answer must be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_least: str | None = Field(
+        None,
+        max_length=POSITION_CHARS_MAX,
+        description="A position that the answer must have reached, such as a write returned.",
+        examples=["notifications.lifecycle.v1@0:128"],
+    )
+    wait_seconds: float = Field(
+        WAIT_SECONDS_DEFAULT,
+        ge=0,
+        le=limits.WAIT_SECONDS_MAX,
+        allow_inf_nan=False,
+        description="How long to wait for at_least before answering 503.",
+    )
+
+
+class _Paging(Consistency):
+    limit: int = Field(
+        limits.PAGE_ROWS_DEFAULT, ge=1, le=limits.PAGE_ROWS_MAX, description="Rows of the page, at most."
+    )
+    cursor: str | None = Field(None, description="`next` of the page before; absent: the first page.")
+
+
+class _Grouping(Consistency):
+    group_by: GroupBy | None = Field(None, description="Also count per recipient, channel or kind.")
+
+
+class NotificationListQuery(_Paging, NotificationFilter):
+    """List at the notification grain."""
+
+
+class NotificationCountQuery(_Grouping, NotificationFilter):
+    """Count at the notification grain."""
+
+
+class EntryListQuery(_Paging, Filter):
+    """List at the grains that have a read state of their own."""
+
+
+class EntryCountQuery(_Grouping, Filter):
+    """Count at the grains that have a read state of their own."""
+
+
+class NotificationQuery(Consistency):
+    """Get one notification."""
+
+    tenant: Id = Field(description="Whose notification; required always.", examples=["acme"])
+
+
+def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
+    """Make a dependency that refuses query parameters that `model` does not have, and single ones given twice.
+
+    Without it a misspelt filter would be dropped and the answer would be to another question.
+    """
+    allowed = model.model_fields
+
+    async def refuse_others(request: Request) -> None:
+        given = [name for name, _ in request.query_params.multi_items()]
+        for name in given:
+            if name not in allowed:
+                raise BadRequest(
+                    f"There is no query parameter {name[:_SHOWN_CHARS]!r} here.",
+                    hint=f"Allowed are {', '.join(allowed)}.",
+                    field=name[:_SHOWN_CHARS],
+                )
+            if given.count(name) > 1 and name not in _REPEATABLE:
+                raise BadRequest(f"{name}: is given more than once.", hint="Give it once.", field=name)
+
+    return refuse_others
+
+
+_REPEATABLE: Final = frozenset({"reached", "not_reached"})
+_SHOWN_CHARS: Final = 64
+"""How much of an unknown name is repeated to whoever sent it."""

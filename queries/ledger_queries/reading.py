@@ -1,0 +1,100 @@
+"""One transaction on the read model: everything that is read in it is of one position."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from ledger_queries.sql import statement
+from ledger_schemas.errors import GuardRefused, PositionInvalid, ReadModelBehind
+from ledger_schemas.positions import Position
+
+Reader = Callable[[], duckdb.DuckDBPyConnection]
+"""Gives a cursor of its own at each call; the reading closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An open read transaction, the position that its rows reflect, and the version of the fold that made them."""
+
+    connection: duckdb.DuckDBPyConnection
+    position: Position
+    projection_version: int
+
+    def rows(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run one statement and return its rows by column name. DuckDB refuses a parameter that it does not use."""
+        return _rows(self.connection, sql, parameters)
+
+
+@contextmanager
+def open_reading(reader: Reader) -> Iterator[Reading]:
+    """Open a read transaction and close it after use.
+
+    Not for the thread of an event loop: DuckDB blocks it. Raises GuardRefused when the file holds no lifecycle
+    projection, RuntimeError on the thread of a running event loop.
+    """
+    _refuse_event_loop()
+    connection = reader()
+    try:
+        # A cursor does not inherit the session settings of the connection that it came from.
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("BEGIN TRANSACTION READ ONLY")
+        position = Position(
+            {
+                (row["log_topic"], row["log_partition"]): row["next_offset"]
+                for row in _rows(connection, statement("position", ()), {})
+            }
+        )
+        versions = _rows(connection, statement("projection", ()), {})
+        if not versions:
+            raise GuardRefused(
+                "The read model holds no lifecycle projection.",
+                hint="Make it again from the log with `notification-ledger rebuild`.",
+            )
+        yield Reading(connection, position, versions[0]["version"])
+    finally:
+        # After an error that invalidates the instance even this fails; the first error is the one to tell.
+        with contextlib.suppress(duckdb.Error):
+            connection.rollback()
+        connection.close()
+
+
+def parse_at_least(text: str | None) -> Position | None:
+    """Return the position that a read asks for. Raises PositionInvalid."""
+    if text is None:
+        return None
+    try:
+        return Position.parse(text)
+    except PositionInvalid as error:
+        raise PositionInvalid(error.message, hint=error.hint, field="at_least") from None
+
+
+def require(position: Position, wanted: Position | None) -> None:
+    """Check that a read stands at least where it was asked to. Raises ReadModelBehind."""
+    if wanted is not None and not position.reached(wanted):
+        raise ReadModelBehind(
+            f"The read model stands at {str(position) or 'its beginning'}, before the position asked for.",
+            hint="Ask again, with a larger wait_seconds; or leave at_least out to take what is there.",
+            field="at_least",
+        )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+    result = connection.execute(sql, dict(parameters))
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _refuse_event_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    message = "a reading blocks its thread; open it in a worker thread, not on the event loop's"
+    raise RuntimeError(message)

@@ -1,0 +1,201 @@
+"""The read routes: list and count at each grain, and get, each answer with the position that it reflects."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
+
+from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
+from ledger_queries.filters import Grain
+from ledger_queries.parameters import (
+    Consistency,
+    EntryCountQuery,
+    EntryListQuery,
+    NotificationCountQuery,
+    NotificationListQuery,
+    NotificationQuery,
+    only,
+)
+from ledger_queries.problems import problem_responses
+from ledger_queries.reading import Reader, Reading, open_reading, parse_at_least, require
+from ledger_queries.rows import CountAnswer, DeliveryPage, InboxEntryPage, NotificationDetail, NotificationPage
+from ledger_schemas.positions import Position
+
+WaitFor = Callable[[Position, float], Awaitable[None]]
+"""Returns when the read model has reached a position, or raises after that many seconds."""
+
+_MANY: Final = problem_responses(400, 500, 503)
+_ONE: Final = problem_responses(400, 404, 500, 503)
+_PAGES: Final[dict[int | str, dict[str, Any]]] = {
+    **_MANY,
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'The next page, rel="next" (RFC 8288); absent when there is no more.',
+                "schema": {"type": "string"},
+            }
+        }
+    },
+}
+
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+def read_router(reader: Reader, wait_for: WaitFor | None) -> APIRouter:
+    """Make the routes under `/v1`. `reader` is called in a worker thread, `wait_for` is awaited on the event loop."""
+    router = APIRouter(prefix="/v1", tags=["read"])
+    desk = _Desk(reader, wait_for)
+    _add_notifications(router, desk)
+    _add_inbox(router, desk)
+    _add_deliveries(router, desk)
+    return router
+
+
+def _add_notifications(router: APIRouter, desk: "_Desk") -> None:
+    @router.get(
+        "/notifications",
+        summary="List notifications",
+        response_model=NotificationPage,
+        responses=_PAGES,
+        dependencies=[Depends(only(NotificationListQuery))],
+    )
+    async def list_notifications(request: Request, query: Annotated[NotificationListQuery, Query()]) -> Response:
+        """List notifications, newest first; recipient and channel mean: has such an inbox entry, such a delivery."""
+        return await desk.page(request, Grain.NOTIFICATION, query)
+
+    @router.get(
+        "/notifications/count",
+        summary="Count notifications",
+        response_model=CountAnswer,
+        responses=_MANY,
+        dependencies=[Depends(only(NotificationCountQuery))],
+    )
+    async def count_notifications(query: Annotated[NotificationCountQuery, Query()]) -> Response:
+        """Count exactly the rows that the list with the same filter walks through."""
+        return await desk.count(Grain.NOTIFICATION, query)
+
+    @router.get(
+        "/notifications/{notification_id}",
+        summary="Get one notification with its whole timeline",
+        response_model=NotificationDetail,
+        responses=_ONE,
+        dependencies=[Depends(only(NotificationQuery))],
+    )
+    async def get_one_notification(notification_id: UUID, query: Annotated[NotificationQuery, Query()]) -> Response:
+        """Get its row, what it says, its inbox entries, its deliveries, and every event of its history.
+
+        It answers also before its `created` has come. Another tenant's id is answered as an unknown one.
+        """
+        return await desk.get(notification_id, query)
+
+
+def _add_inbox(router: APIRouter, desk: "_Desk") -> None:
+    @router.get(
+        "/inbox",
+        summary="List inbox entries",
+        response_model=InboxEntryPage,
+        responses=_PAGES,
+        dependencies=[Depends(only(EntryListQuery))],
+    )
+    async def list_inbox_entries(request: Request, query: Annotated[EntryListQuery, Query()]) -> Response:
+        """List inbox entries, newest first; channel means: has a delivery over it."""
+        return await desk.page(request, Grain.INBOX_ENTRY, query)
+
+    @router.get(
+        "/inbox/count",
+        summary="Count inbox entries",
+        response_model=CountAnswer,
+        responses=_MANY,
+        dependencies=[Depends(only(EntryCountQuery))],
+    )
+    async def count_inbox_entries(query: Annotated[EntryCountQuery, Query()]) -> Response:
+        """Count inbox entries. The badge of each recipient: read=false and group_by=recipient."""
+        return await desk.count(Grain.INBOX_ENTRY, query)
+
+
+def _add_deliveries(router: APIRouter, desk: "_Desk") -> None:
+    @router.get(
+        "/deliveries",
+        summary="List deliveries",
+        response_model=DeliveryPage,
+        responses=_PAGES,
+        dependencies=[Depends(only(EntryListQuery))],
+    )
+    async def list_deliveries(request: Request, query: Annotated[EntryListQuery, Query()]) -> Response:
+        """List deliveries, newest first."""
+        return await desk.page(request, Grain.DELIVERY, query)
+
+    @router.get(
+        "/deliveries/count",
+        summary="Count deliveries",
+        response_model=CountAnswer,
+        responses=_MANY,
+        dependencies=[Depends(only(EntryCountQuery))],
+    )
+    async def count_deliveries(query: Annotated[EntryCountQuery, Query()]) -> Response:
+        """Count exactly the rows that the list with the same filter walks through."""
+        return await desk.count(Grain.DELIVERY, query)
+
+
+class _Desk:
+    """Answers one question over HTTP: waits on the event loop, reads in a worker thread."""
+
+    def __init__(self, reader: Reader, wait_for: WaitFor | None) -> None:
+        self._reader = reader
+        self._wait_for = wait_for
+
+    async def page(self, request: Request, grain: Grain, query: NotificationListQuery | EntryListQuery) -> Response:
+        asked = query.as_filter()
+        found: AnyPage = await self._answer(
+            query, lambda reading: list_rows(reading, grain, asked, limit=query.limit, cursor=query.cursor)
+        )
+        return _json(found, {"Link": _next_link(request, found.next)} if found.next else {})
+
+    async def count(self, grain: Grain, query: NotificationCountQuery | EntryCountQuery) -> Response:
+        asked = query.as_filter()
+        found = await self._answer(query, lambda reading: count_rows(reading, grain, asked, group_by=query.group_by))
+        return _json(found)
+
+    async def get(self, notification_id: UUID, query: NotificationQuery) -> Response:
+        found = await self._answer(query, lambda reading: get_notification(reading, query.tenant, notification_id))
+        return _json(found)
+
+    async def _answer(self, asked: Consistency, question: Callable[[Reading], _Answer]) -> _Answer:
+        wanted = parse_at_least(asked.at_least)
+        if wanted is not None and self._wait_for is not None:
+            await _wait(self._wait_for, wanted, asked.wait_seconds)
+
+        def read() -> _Answer:
+            with open_reading(self._reader) as reading:
+                require(reading.position, wanted)
+                return question(reading)
+
+        return await run_in_threadpool(read)
+
+
+async def _wait(wait_for: WaitFor, wanted: Position, seconds: float) -> None:
+    """Wait for the position, for a bounded time; the reading that follows judges whether it was reached."""
+    try:
+        async with asyncio.timeout(seconds):
+            await wait_for(wanted, seconds)
+    except TimeoutError:
+        return
+
+
+def _json(answer: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        answer.model_dump_json(),
+        media_type="application/json",
+        # Answers hold personal content and go stale with the next event.
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def _next_link(request: Request, cursor: str) -> str:
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'

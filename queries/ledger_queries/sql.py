@@ -1,0 +1,47 @@
+"""Loads the statements of this package: `.sql` files in which a comment says which parameter a line depends on.
+
+A line that ends in `-- when NAME` stays only when the parameter NAME is given. Lines between a line `-- when NAME` and
+the next line `-- end when` stay or go as one; inside, single lines may depend on a further parameter. Every file is
+valid SQL with all of its lines. No value ever becomes part of a statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+_BLOCK_BEGINS: Final = re.compile(r"^\s*-- when (?P<name>\w+)$")
+_BLOCK_ENDS: Final = re.compile(r"^\s*-- end when$")
+_LINE_DEPENDS: Final = re.compile(r"\s*-- when (?P<name>\w+)$")
+
+
+def statement(name: str, given: Collection[str]) -> str:
+    """Return the statement of `sql/NAME.sql` for a call that gives these parameters."""
+    kept: list[str] = []
+    inside = True
+    for line in _text(name).splitlines():
+        if begins := _BLOCK_BEGINS.match(line):
+            inside = begins["name"] in given
+        elif _BLOCK_ENDS.match(line):
+            inside = True
+        elif inside:
+            depends = _LINE_DEPENDS.search(line)
+            if depends is None or depends["name"] in given:
+                kept.append(line[: depends.start()] if depends else line)
+    return "\n".join(kept)
+
+
+def over_filter(folder: str, name: str, given: Collection[str]) -> str:
+    """Return a statement that reads from `filtered`, the rows that the filter file of `folder` leaves.
+
+    Lists and counts are put together here, so both stand on the same filter.
+    """
+    return f"WITH filtered AS NOT MATERIALIZED (\n{statement(f'{folder}/filter', given)}\n)\n{statement(name, given)}"
+
+
+@cache
+def _text(name: str) -> str:
+    return files("ledger_queries").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")

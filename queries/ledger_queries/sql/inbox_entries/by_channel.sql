@@ -1,0 +1,14 @@
+-- How many of the filtered inbox entries have a delivery over each channel.
+SELECT
+    each.channel AS name,
+    count(*) AS group_rows
+FROM (
+    SELECT unnest(filtered.channels) AS channel
+    FROM filtered
+) AS each
+WHERE
+    each.channel IS NOT NULL
+    AND each.channel = $channel -- when channel
+GROUP BY name
+ORDER BY group_rows DESC, name
+LIMIT $groups;

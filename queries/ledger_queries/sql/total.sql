@@ -1,0 +1,3 @@
+-- How many rows the filter finds.
+SELECT count(*) AS total
+FROM filtered;
