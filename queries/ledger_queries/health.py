@@ -18,7 +18,7 @@ class Readiness:
 
     ready: bool
     position: Position
-    lag_events: int | None = None
+    behind: int | None = None
 
 
 class LiveAnswer(BaseModel):
@@ -53,10 +53,10 @@ def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
     def ready(request: Request) -> Response:
         """Answers 503 with position and lag until the read model has caught up with the log."""
         found = readiness()
-        answer = ReadyAnswer(position=str(found.position), lag_events=found.lag_events)
+        answer = ReadyAnswer(position=str(found.position), lag_events=found.behind)
         if found.ready:
             return Response(answer.model_dump_json(), media_type="application/json")
-        lag = "an unknown number of" if found.lag_events is None else f"{found.lag_events}"
+        lag = "an unknown number of" if found.behind is None else f"{found.behind}"
         behind = ReadModelBehind(
             f"The read model is {lag} events behind the log.", hint="Ask again; answers are stale until then."
         )

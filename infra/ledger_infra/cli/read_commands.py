@@ -1,0 +1,195 @@
+"""The commands `list`, `get` and `count`: the questions of the API, asked from a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from ledger_infra.cli.options import DataDir, JsonOutput
+from ledger_infra.cli.read_sources import Source, open_source
+from ledger_infra.cli.render import print_count, print_detail, print_json, print_page, print_progress
+from ledger_infra.settings import load_settings
+from ledger_queries.answers import AnyPage
+from ledger_queries.filters import Filter, Grain, GroupBy, checked_model
+from ledger_queries.parameters import (
+    WAIT_SECONDS_DEFAULT,
+    Consistency,
+    EntryCountQuery,
+    EntryListQuery,
+    NotificationQuery,
+)
+from ledger_schemas import limits
+from ledger_schemas.errors import BadRequest
+from ledger_schemas.events import Kind
+
+_Tenant = Annotated[str, typer.Option(help="Whose notifications; required always.")]
+_Grain = Annotated[Grain, typer.Option(help="What one row stands for.")]
+_Recipient = Annotated[str | None, typer.Option(help="Only what this recipient has.")]
+_Channel = Annotated[str | None, typer.Option(help="Only what goes over this channel.")]
+_Reached = Annotated[list[Kind] | None, typer.Option(help="Only rows that reached this kind; may be repeated.")]
+_NotReached = Annotated[
+    list[Kind] | None, typer.Option(help="Only rows that never reached this kind; may be repeated.")
+]
+_Read = Annotated[
+    bool | None,
+    typer.Option("--read/--not-read", help="Only rows that are (not) read now; inbox entries and deliveries."),
+]
+_CreatedFrom = Annotated[str | None, typer.Option(help="Only rows listed at or after this time (RFC 3339).")]
+_CreatedBefore = Annotated[str | None, typer.Option(help="Only rows listed before this time (RFC 3339).")]
+_AtLeast = Annotated[str | None, typer.Option(help="A position that the answer must have reached.")]
+_WaitSeconds = Annotated[float, typer.Option(help="How long a running API may wait for that position.")]
+_Url = Annotated[str | None, typer.Option(help="Base URL of a running API; default: look in the data directory.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the three commands to `app`. They raise LedgerError; whoever runs `app` prints it and exits."""
+    app.command("list")(list_command)
+    app.command("get")(get_command)
+    app.command("count")(count_command)
+
+
+def list_command(
+    *,
+    tenant: _Tenant,
+    grain: _Grain = Grain.NOTIFICATION,
+    recipient: _Recipient = None,
+    channel: _Channel = None,
+    reached: _Reached = None,
+    not_reached: _NotReached = None,
+    read: _Read = None,
+    created_from: _CreatedFrom = None,
+    created_before: _CreatedBefore = None,
+    limit: Annotated[int, typer.Option(help="Rows of one page, at most.")] = limits.PAGE_ROWS_DEFAULT,
+    cursor: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
+    follow_all: Annotated[bool, typer.Option("--all", help="Follow all pages, to the last row.")] = False,
+    at_least: _AtLeast = None,
+    wait_seconds: _WaitSeconds = WAIT_SECONDS_DEFAULT,
+    url: _Url = None,
+    data_dir: DataDir = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """List notifications, inbox entries or deliveries, newest first."""
+    query = checked_model(
+        EntryListQuery,
+        tenant=tenant,
+        recipient=recipient,
+        channel=channel,
+        reached=reached or (),
+        not_reached=not_reached or (),
+        read=read,
+        created_from=created_from,
+        created_before=created_before,
+        limit=limit,
+        cursor=cursor,
+        at_least=at_least,
+        wait_seconds=wait_seconds,
+    )
+    asked = query.as_filter().checked(grain)
+    with open_source(_directory(data_dir), url) as source:
+        page = source.list(grain, asked, _fresh(query), limit=query.limit, cursor=query.cursor)
+        if follow_all:
+            page = _followed(source, page, asked, query.limit)
+    if as_json:
+        print_json(page)
+    else:
+        print_page(page)
+
+
+def count_command(
+    *,
+    tenant: _Tenant,
+    grain: _Grain = Grain.NOTIFICATION,
+    recipient: _Recipient = None,
+    channel: _Channel = None,
+    reached: _Reached = None,
+    not_reached: _NotReached = None,
+    read: _Read = None,
+    created_from: _CreatedFrom = None,
+    created_before: _CreatedBefore = None,
+    group_by: Annotated[GroupBy | None, typer.Option(help="Also count per recipient, channel or kind.")] = None,
+    at_least: _AtLeast = None,
+    wait_seconds: _WaitSeconds = WAIT_SECONDS_DEFAULT,
+    url: _Url = None,
+    data_dir: DataDir = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Count what `list` with the same options lists.
+
+    Unread by recipient: --grain inbox_entry --not-read --group-by recipient.
+    """
+    query = checked_model(
+        EntryCountQuery,
+        tenant=tenant,
+        recipient=recipient,
+        channel=channel,
+        reached=reached or (),
+        not_reached=not_reached or (),
+        read=read,
+        created_from=created_from,
+        created_before=created_before,
+        group_by=group_by,
+        at_least=at_least,
+        wait_seconds=wait_seconds,
+    )
+    asked = query.as_filter().checked(grain)
+    with open_source(_directory(data_dir), url) as source:
+        answer = source.count(grain, asked, _fresh(query), group_by=query.group_by)
+    if as_json:
+        print_json(answer)
+    else:
+        print_count(answer)
+
+
+def get_command(
+    notification_id: Annotated[str, typer.Argument(help="The notification's id, a UUID.")],
+    *,
+    tenant: _Tenant,
+    at_least: _AtLeast = None,
+    wait_seconds: _WaitSeconds = WAIT_SECONDS_DEFAULT,
+    url: _Url = None,
+    data_dir: DataDir = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Get one notification with everything below it and its whole timeline."""
+    query = checked_model(NotificationQuery, tenant=tenant, at_least=at_least, wait_seconds=wait_seconds)
+    asked = _parse_id(notification_id)
+    with open_source(_directory(data_dir), url) as source:
+        detail = source.get(query.tenant, asked, _fresh(query))
+    if as_json:
+        print_json(detail)
+    else:
+        print_detail(detail)
+
+
+def _followed(source: Source, first: AnyPage, asked: Filter, limit: int) -> AnyPage:
+    """Return all rows from `first` on as one page.
+
+    Its position is that of the first page, the earliest: every row reflects at least that.
+    """
+    rows, page = [*first.rows], first
+    fresh = Consistency(at_least=first.position)
+    while page.next is not None:
+        print_progress(len(rows))
+        page = source.list(first.grain, asked, fresh, limit=limit, cursor=page.next)
+        rows += page.rows
+    return type(first).model_validate({"position": first.position, "grain": first.grain, "rows": rows, "next": None})
+
+
+def _fresh(query: Consistency) -> Consistency:
+    return Consistency(at_least=query.at_least, wait_seconds=query.wait_seconds)
+
+
+def _directory(given: Path | None) -> Path:
+    return load_settings(data_dir=given).data_dir
+
+
+def _parse_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadRequest(
+            "notification_id: is not a UUID.", hint="It has 36 characters; `list` shows it.", field="notification_id"
+        ) from None
