@@ -112,6 +112,11 @@ class Projector:
                 f"The projector was stopped at {self._position}, before {position}.", hint="Start it and ask again."
             )
 
+    async def wait_caught_up(self) -> None:
+        """Return when the read model has reached what was the end of the log at start, or the run is over."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._finished or self.progress().caught_up)
+
     async def run(self) -> None:
         """Work until stopped, until `until` is reached, or until an error that trying again cannot mend (raised).
 
@@ -211,7 +216,9 @@ class Projector:
         while True:
             try:
                 self._end = await self._source.end()
-                self._first_end = self._first_end or self._end
+                if self._first_end is None:
+                    self._first_end = self._end
+                    await self._announce()
             except BrokerUnavailable as error:
                 _log.warning("projector.log_end_unknown", cause=str(error))
             await asyncio.sleep(END_POLL_SECONDS)

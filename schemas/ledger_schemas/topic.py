@@ -71,7 +71,7 @@ async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
             ]
         )
         ((_, code, *message),) = answer.topic_errors
-        made = code == NoError.errno
+        made = bool(code == NoError.errno)
         if code not in {NoError.errno, TopicAlreadyExistsError.errno}:
             raise TopicMisconfigured(
                 f"The topic {spec.name} could not be made: {for_code(code).__name__} {' '.join(map(str, message))}",

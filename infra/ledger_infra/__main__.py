@@ -1,0 +1,5 @@
+"""`python -m ledger_infra` is `notification-ledger`."""
+
+from ledger_infra.cli import main
+
+main()

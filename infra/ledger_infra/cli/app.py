@@ -1,0 +1,54 @@
+"""The command `notification-ledger`: its commands, and how an error of the ledger ends it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+import typer
+from rich.console import Console
+
+from ledger_infra.cli import broker_commands, read_commands, run_commands, write_commands
+from ledger_schemas.errors import LedgerError
+
+INTERRUPTED_EXIT_CODE: Final = 130
+"""As shells have it for Ctrl-C: 128 + SIGINT."""
+
+
+def build_app() -> typer.Typer:
+    """Return the command with all its commands."""
+    app = typer.Typer(
+        name="notification-ledger",
+        help="A ledger of what happened to every notification: events in Kafka, read models in DuckDB.\n\n"
+        "Start with `notification-ledger demo` (a tour on real data), or `notification-ledger up` (broker, projector "
+        "and API in one). Every setting is an environment variable too: `notification-ledger settings`.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+    )
+    run_commands.register(app)
+    write_commands.register(app)
+    read_commands.register(app)
+    broker_commands.register(app)
+    return app
+
+
+def run() -> None:
+    """Run the command and exit."""
+    console = Console(stderr=True)
+    try:
+        code = build_app()(standalone_mode=False)
+    except LedgerError as error:
+        console.print(f"[bold red]{error.code}[/]: ", end="")
+        console.print(error.message, markup=False, highlight=False)
+        if error.hint:
+            console.print(error.hint, markup=False, highlight=False, style="yellow")
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED_EXIT_CODE)
+    sys.exit(code or 0)

@@ -1,0 +1,107 @@
+"""Commands that write: emit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from ledger_infra.cli.options import BootstrapServers, DataDir, JsonOutput
+from ledger_infra.running import running_ledger
+from ledger_infra.settings import Settings, load_settings
+from ledger_producers import Emitter
+from ledger_schemas.errors import ContractViolation, SettingInvalid
+from ledger_schemas.events import Event, parse_event
+from ledger_schemas.positions import Position
+
+EMIT_BATCH_EVENTS: Final = 1_000
+"""Events that are under way at once."""
+
+SOURCE: Final = "command-line"
+
+_stderr = Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    app.command()(emit)
+
+
+def emit(
+    events: Annotated[
+        str, typer.Argument(help="One event as JSON, or the name of a file with one event a line, or `-` for stdin.")
+    ],
+    data_dir: DataDir = None,
+    bootstrap_servers: BootstrapServers = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Append events to the log, and print the position after them.
+
+    All lines are checked before the first is sent: one that breaks the contract is named, and nothing is written.
+
+    Example: notification-ledger emit '{"kind": "created", "tenant_id": "acme", "source": "shop",
+    "audience": [{"recipient_id": "ann", "channels": ["email"]}], "personal": {"title": "Hello"}}'
+    """
+    configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
+    parsed = [_parse(number, line) for number, line in _lines(events)]
+    position, ids = asyncio.run(_append(configured, parsed))
+    if as_json:
+        typer.echo(json.dumps({"position": str(position), "notification_ids": ids}))
+        return
+    for notification_id in dict.fromkeys(ids):
+        typer.echo(notification_id)
+    _stderr.print(f"{len(ids)} event(s) appended; position {position}", highlight=False, soft_wrap=True)
+
+
+async def _append(configured: Settings, events: list[Event]) -> tuple[Position, list[str]]:
+    position, ids = Position(), []
+    async with Emitter(
+        configured.connection(_bootstrap(configured)), source=SOURCE, topic=configured.topic_spec()
+    ) as to:
+        for start in range(0, len(events), EMIT_BATCH_EVENTS):
+            for receipt in await to.put_many(events[start : start + EMIT_BATCH_EVENTS]):
+                position = position.merged(receipt.position)
+                ids.append(str(receipt.notification_id))
+    return position, ids
+
+
+def _bootstrap(configured: Settings) -> str:
+    if configured.bootstrap_servers is not None:
+        return configured.bootstrap_servers
+    running = running_ledger(configured.data_dir)
+    if running is None:
+        raise SettingInvalid(
+            f"No Kafka is configured, and no ledger runs over {configured.data_dir}.",
+            hint="Start `notification-ledger up`, or give --bootstrap-servers.",
+            field="bootstrap_servers",
+        )
+    return running.bootstrap_servers
+
+
+def _lines(events: str) -> Iterator[tuple[int, str]]:
+    if events == "-":
+        text = sys.stdin.read()
+    elif events.lstrip().startswith("{"):
+        text = events.replace("\n", " ")
+    else:
+        try:
+            text = Path(events).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingInvalid(
+                f"{events} cannot be read: {type(error).__name__}.", hint="Name a file of JSON lines.", field="events"
+            ) from None
+    return ((number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+
+
+def _parse(number: int, line: str) -> Event:
+    try:
+        return parse_event(line)
+    except ContractViolation as error:
+        error.message = f"Line {number}: {error.message}"
+        raise

@@ -1,0 +1,262 @@
+"""The main job: broker (unless one is configured), topic, projector and API, composed by hand and drained in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from ledger_infra.broker import NativeKafka, Progress
+from ledger_infra.operator_routes import operator_router
+from ledger_infra.paths import kafka_dir, read_model_path, run_file
+from ledger_infra.settings import Settings
+from ledger_producers import Emitter
+from ledger_producers.ingest import ingest_router
+from ledger_projectors.projector import Projector
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.source import KafkaSource
+from ledger_queries import Readiness, create_app
+from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.errors import BrokerUnavailable, PortTaken
+from ledger_schemas.topic import ensure_topic
+
+DRAIN_SECONDS: Final = 10
+"""How long open HTTP requests may go on after a stop was asked for."""
+
+WATCH_SECONDS: Final = 1.0
+"""How often the embedded broker is looked at."""
+
+INGEST_SOURCE: Final = "http-ingest"
+
+_log = structlog.get_logger("ledger_infra.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the running parts answer; None: not running here."""
+
+    bootstrap_servers: str
+    topic: str
+    api_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the service tells its caller: where it answers, and how far the first download is."""
+
+    announce: Callable[[Addresses], None] = lambda _: None
+    download: Progress | None = None
+
+
+async def serve(
+    settings: Settings, *, with_api: bool, until_caught_up: bool = False, callbacks: Callbacks | None = None
+) -> None:
+    """Run until SIGINT or SIGTERM (or, if asked, until the read model has caught up), then drain.
+
+    Raises the LedgerError that stopped a part: PortTaken, DataDirectoryInUse, BrokerUnavailable, GuardRefused, ...
+    Drained in this order: the API answers what it has accepted, the projector commits the batch in hand, the emitter
+    flushes, DuckDB checkpoints and closes, the embedded broker stops.
+    """
+    told = callbacks or Callbacks()
+    stop = asyncio.Event()
+    with _signals(stop):
+        async with AsyncExitStack() as stack:
+            listener = stack.enter_context(_listen(settings)) if with_api else None
+            model = await stack.enter_async_context(_read_model(settings))
+            connection = await stack.enter_async_context(kafka_of(settings, told.download, stop))
+            await ensure_topic(connection, settings.topic_spec())
+            source = await stack.enter_async_context(
+                KafkaSource(
+                    connection,
+                    topic=settings.topic,
+                    partitions=settings.partitions,
+                    position=model.position(),
+                    last_records=model.last_records(),
+                    batch_records_max=settings.batch_records_max,
+                )
+            )
+            projector = Projector(model, source, quarantine_max=settings.quarantine_max)
+            jobs = [asyncio.create_task(projector.run(), name="projector")]
+            if until_caught_up:
+                jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))
+            server = None
+            if listener is not None:
+                emitter = await stack.enter_async_context(
+                    Emitter(connection, source=INGEST_SOURCE, topic=settings.topic_spec())
+                )
+                server = _Server(_app(settings, model, projector, emitter))
+                jobs.append(asyncio.create_task(server.run(listener), name="api"))
+            addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)
+            stack.enter_context(_run_file(settings, addresses))
+            told.announce(addresses)
+            await _until_stopped(stop, jobs, server, projector)
+
+
+@asynccontextmanager
+async def kafka_of(
+    settings: Settings, download: Progress | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[KafkaConnection]:
+    """Give the way to Kafka: the configured cluster, else a native broker over `data_dir`, for as long as it is used.
+
+    A native broker that dies sets `stop`.
+    """
+    if settings.bootstrap_servers is not None:
+        yield settings.connection()
+        return
+    broker = NativeKafka(
+        kafka_dir(settings.data_dir), port=settings.broker_port, cache_dir=settings.cache_dir, progress=download
+    )
+    await asyncio.to_thread(broker.start)
+    watch = asyncio.create_task(_watch(broker, stop)) if stop is not None else None
+    try:
+        yield broker.connection
+        if watch is not None and watch.done():
+            watch.result()
+    finally:
+        if watch is not None:
+            watch.cancel()
+        await asyncio.to_thread(broker.stop)
+
+
+async def _watch(broker: NativeKafka, stop: asyncio.Event) -> None:
+    while broker.running:  # noqa: ASYNC110 - a process has no event to wait for
+        await asyncio.sleep(WATCH_SECONDS)
+    stop.set()
+    raise BrokerUnavailable(
+        "The embedded Kafka broker stopped by itself.", hint=f"Its log: {broker.data_dir / 'kafka.log'}."
+    )
+
+
+@asynccontextmanager
+async def _read_model(settings: Settings) -> AsyncIterator[ReadModel]:
+    model = await asyncio.to_thread(
+        ReadModel.create_or_open,
+        read_model_path(settings.data_dir),
+        topic=settings.topic,
+        partitions=settings.partitions,
+    )
+    try:
+        yield model
+    finally:
+        await asyncio.to_thread(model.close)
+
+
+async def _until_stopped(
+    stop: asyncio.Event, jobs: list[asyncio.Task[None]], server: _Server | None, projector: Projector
+) -> None:
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait([stopping, *jobs], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        _log.info("service.draining")
+        if server is not None:
+            server.should_exit = True
+            await asyncio.wait([job for job in jobs if job.get_name() == "api"])
+        projector.stop()
+        stopping.cancel()
+        for job in jobs:
+            if job.get_name() == "caught-up":
+                job.cancel()
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+            raise result
+    _log.info("service.stopped", position=str(projector.progress().position))
+
+
+def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Emitter) -> FastAPI:
+    def readiness() -> Readiness:
+        progress = projector.progress()
+        return Readiness(ready=progress.caught_up, position=progress.position, behind=progress.behind)
+
+    return create_app(
+        reader=model.reader,
+        wait_for=projector.wait_for,
+        readiness=readiness,
+        routers=[ingest_router(emitter), operator_router(model.reader, settings.data_dir)],
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the service decides when to drain."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def run(self, listener: socket.socket) -> None:  # type: ignore[override] # ours is awaited, not blocking
+        await self.serve(sockets=[listener])
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    for number in wanted:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _listen(settings: Settings) -> Iterator[socket.socket]:
+    """Bind the API's port before anything is started, so that a taken one costs nothing."""
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    with contextlib.closing(socket.socket(family)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.api_host, settings.api_port))
+        except OSError as error:
+            raise PortTaken(
+                f"Port {settings.api_port} of {settings.api_host} is taken ({error.strerror}).",
+                hint="Stop what listens there, or choose another with --api-port (NOTIFICATION_LEDGER_API_PORT).",
+            ) from error
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _run_file(settings: Settings, addresses: Addresses) -> Iterator[None]:
+    """Leave a note of where this process answers, for the commands that look for it."""
+    path = run_file(settings.data_dir)
+    path.write_text(
+        json.dumps(
+            {
+                "pid": os.getpid(),
+                "api_url": addresses.api_url,
+                "bootstrap_servers": addresses.bootstrap_servers,
+                "topic": addresses.topic,
+            }
+        )
+        + "\n",
+        encoding="utf-8",
+    )
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
