@@ -48,7 +48,7 @@ DELIVERED_AFTER_OPENED_SHARE: Final = 0.02
 """Deliveries that were opened before their provider says that they were delivered."""
 
 LATE_BOUNCE_SHARE: Final = 0.005
-"""Deliveries that fail for good hours after they had succeeded."""
+"""Deliveries that fail for good hours after they had succeeded, over channels that can bounce at all."""
 
 LATE_BOUNCE_SECONDS: Final = (3_600.0, 28_800.0)
 PREFETCH_SECONDS: Final = (0.5, 20.0)
@@ -210,7 +210,7 @@ def _deliver(
         if rng.random() < DELIVERED_AFTER_OPENED_SHARE:
             says = _later(opened_at, rng.uniform(1.0, 60.0))
     life.state(NotificationDelivered, says, **delivery, attempt_id=str(attempt), provider=provider)
-    if rng.random() < LATE_BOUNCE_SHARE:
+    if channel.bounced and rng.random() < LATE_BOUNCE_SHARE:
         bounced_at = _later(says, rng.uniform(*LATE_BOUNCE_SECONDS))
         life.state(
             NotificationFailed, bounced_at, **delivery, provider=provider, permanent=True, reason=channel.bounce_reason
