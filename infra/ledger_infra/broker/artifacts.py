@@ -110,22 +110,20 @@ def ensure_jars(
     What is missing or damaged below `cache_dir` (None: `default_cache_dir()`) is fetched, by `fetch` or from the public
     Maven repository, and renamed into place, so that two processes may do this at once. Raises ArtifactUnavailable
     (no answer), ArtifactDamaged (other content than pinned, twice), ExtraMissing, and BrokerStartFailed when the cache
-    cannot be written.
+    cannot be used.
     """
     pinned = kafka_jars() if jars is None else tuple(jars)
     folder = (cache_dir or default_cache_dir()) / f"kafka-{KAFKA_VERSION}"
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE, thread_name_prefix="jars") as pool:
-        good = pool.map(lambda jar: sha256_of(folder / jar.file_name) == jar.sha256, pinned)
-        missing = [jar for jar, is_good in zip(pinned, good, strict=True) if not is_good]
-    if missing:
-        try:
+    try:
+        missing = _missing(pinned, folder)
+        if missing:
             _fetch_all(missing, folder, fetch or JgoFetcher(), progress)
-        except OSError as error:
-            raise BrokerStartFailed(
-                f"The cache {folder} cannot be written: {error.strerror}.",
-                hint="Free some disk space, or name a cache directory that this user can write.",
-                field="cache_dir",
-            ) from error
+    except OSError as error:
+        raise BrokerStartFailed(
+            f"The cache {folder} cannot be used: {error.strerror}.",
+            hint="Free some disk space, or name a cache directory that this user can write.",
+            field="cache_dir",
+        ) from error
     return tuple(folder / jar.file_name for jar in pinned)
 
 
@@ -136,6 +134,12 @@ def sha256_of(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
+
+
+def _missing(jars: Sequence[PinnedJar], folder: Path) -> list[PinnedJar]:
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE, thread_name_prefix="jars") as pool:
+        good = pool.map(lambda jar: sha256_of(folder / jar.file_name) == jar.sha256, jars)
+        return [jar for jar, is_good in zip(jars, good, strict=True) if not is_good]
 
 
 def _fetch_all(missing: Sequence[PinnedJar], folder: Path, fetch: Fetcher, progress: Progress | None) -> None:

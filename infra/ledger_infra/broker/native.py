@@ -95,8 +95,9 @@ class _NativeBrokers:
             raise SettingInvalid(
                 f"Kafka cannot keep data below {self.data_dir}.", hint="Choose one without a comma.", field="data_dir"
             )
-        runtime = Runtime(java_executable(), ensure_jars(self._cache_dir, progress=self._progress), self._heap_mib)
+        java = java_executable()
         self._refuse_too_little_memory()
+        runtime = Runtime(java, ensure_jars(self._cache_dir, progress=self._progress), self._heap_mib)
         if self._nodes:  # A restart: clients know the ports.
             _start_all(self._nodes)
             return

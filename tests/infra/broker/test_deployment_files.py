@@ -1,0 +1,67 @@
+"""Compose file, Dockerfile and scripts name the same Kafka, the same settings, and files that exist."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ledger_infra.broker.artifacts import KAFKA_VERSION
+from ledger_infra.settings import Settings
+
+TOP = Path(__file__).parents[3]
+COMPOSE = TOP / "infra" / "compose.yaml"
+DOCKERFILE = TOP / "infra" / "docker" / "Dockerfile"
+
+
+def test_compose_runs_the_kafka_that_we_test_with() -> None:
+    """The image's tag is the version of the pinned jars."""
+    assert f"image: apache/kafka:{KAFKA_VERSION}\n" in COMPOSE.read_text(encoding="utf-8")
+
+
+def test_compose_publishes_on_loopback_alone() -> None:
+    """Every published port names the host's loopback."""
+    published = re.findall(r'- "([\d.:]+:\d+)"', COMPOSE.read_text(encoding="utf-8"))
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+@pytest.mark.parametrize("file", [COMPOSE, DOCKERFILE])
+def test_settings_have_names_that_exist(file: Path) -> None:
+    """A misspelt variable would be passed over in silence."""
+    names = {name.lower() for name in re.findall(r"NOTIFICATION_LEDGER_([A-Z_]+)", file.read_text(encoding="utf-8"))}
+    assert names
+    assert names <= set(Settings.model_fields)
+
+
+def test_the_image_gets_every_package_of_the_project() -> None:
+    """What the Dockerfile copies exists and covers what the wheel is built from."""
+    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    assert all((TOP / source).exists() for source in sources)
+    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {package.partition("/")[0] for package in packages} <= sources
+    assert {project["project"]["readme"], *project["project"]["license-files"]} <= sources
+
+
+@pytest.mark.parametrize("script", sorted((TOP / "infra" / "docker").glob("*.sh")))
+def test_shell_scripts_parse(script: Path) -> None:
+    """They are executable, and bash finds no fault in their form."""
+    assert script.stat().st_mode & 0o111
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def has_compose() -> bool:
+    """Say whether this machine has Compose, which needs no engine to check a file."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not has_compose(), reason="`docker compose` is not installed")
+def test_compose_accepts_the_file() -> None:
+    """Compose itself reads the file."""
+    subprocess.run(["docker", "compose", "-f", COMPOSE, "config", "--quiet"], check=True)
