@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -137,6 +138,11 @@ def load_settings(**overrides: object) -> Settings:
             hint=f"Correct {ENVIRONMENT_PREFIX}{name.upper()} or the flag; see `notification-ledger settings`.",
             field=name,
         ) from None
+
+
+def environment_without_settings() -> dict[str, str]:
+    """Return this process's environment for a child that is told everything by flags."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
 
 
 def _secret(value: SecretStr | None) -> Secret | None:

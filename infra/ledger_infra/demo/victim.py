@@ -1,0 +1,83 @@
+"""The projector as a process of its own, so that the tour can kill it from outside and start it again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import duckdb
+
+from ledger_infra.paths import read_model_path
+from ledger_infra.settings import environment_without_settings
+from ledger_projectors.read_model import read_position
+from ledger_schemas.errors import ProjectorFailed
+
+CATCH_UP_TIMEOUT_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What a kill left: the exit code that the kernel gave, and how many records the file had applied."""
+
+    pid: int
+    exit_code: int
+    records_before: int
+
+
+class ProjectorProcess:
+    """`notification-ledger projector` over one data directory; leaves no process behind."""
+
+    def __init__(self, data_dir: Path, bootstrap_servers: str) -> None:
+        """Run it over `data_dir`, reading from `bootstrap_servers`."""
+        self._data_dir = data_dir
+        self._command = [sys.executable, "-m", "ledger_infra", "projector", "--data-dir", str(data_dir)]
+        self._command += ["--bootstrap-servers", bootstrap_servers]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself, not started yet."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Kill it if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def start(self) -> None:
+        """Start it; its log lines go to `projector.log` in the data directory."""
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        with (self._data_dir / "projector.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment_without_settings()
+            )
+
+    def kill(self) -> Killed:
+        """Send SIGKILL, wait for the end, and look at what the file states.
+
+        Raises ProjectorFailed when it had ended by itself before.
+        """
+        process = self._process
+        if process is None or process.poll() is not None:
+            raise ProjectorFailed(
+                "The projector ended before it was killed.", hint=f"Its log: {self._data_dir / 'projector.log'}."
+            )
+        process.send_signal(signal.SIGKILL)
+        exit_code = process.wait()
+        with duckdb.connect(str(read_model_path(self._data_dir)), read_only=True) as connection:
+            records = sum(read_position(connection).values())
+        return Killed(process.pid, exit_code, records)
+
+    def run_until_caught_up(self) -> None:
+        """Run it once more until the read model has reached the end of the log. Raises ProjectorFailed."""
+        self._command.append("--until-caught-up")
+        self.start()
+        if self._process is not None and (code := self._process.wait(CATCH_UP_TIMEOUT_SECONDS)):
+            raise ProjectorFailed(
+                f"The projector ended with exit code {code}.", hint=f"Its log: {self._data_dir / 'projector.log'}."
+            )
