@@ -162,7 +162,22 @@ def _parsed(text: str | None) -> Any:  # noqa: ANN401 - a JSON document is anyth
         to_json(document)
     except (ValueError, RecursionError):
         return text
-    return document
+    # The contract's own depth; a foreign writer may pass it, and readers of our answer would then fail.
+    return document if _is_shallow(document) else text
+
+
+def _is_shallow(document: object) -> bool:
+    level = [document]
+    for _ in range(limits.DATA_DEPTH_MAX):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import asyncio
+
+import duckdb
+import pytest
+
+from ledger_queries import Filter, Grain, count_rows, list_rows, open_reading
+from ledger_queries.sql import over_filter, statement
+from ledger_schemas.errors import BadRequest, GuardRefused
+from ledger_schemas.events import Kind
+
+from .builder import TOPIC, Entry, Notification, Sent, at, insert, move_to, numbered
+
+ASKED = Filter(tenant="acme")
+
+
+def test_everything_read_together_is_of_one_position(model: duckdb.DuckDBPyConnection) -> None:
+    """Rows and position that are committed during a reading are not in it; list, count and position agree."""
+    insert(model, [Notification(numbered(1))])
+    move_to(model, 10, 0, 7)
+
+    with open_reading(model.cursor) as reading:
+        insert(model, [Notification(numbered(2))])
+        move_to(model, 11, 0, 7)
+        counted = count_rows(reading, Grain.NOTIFICATION, ASKED)
+        listed = list_rows(reading, Grain.NOTIFICATION, ASKED)
+
+    assert (counted.total, len(listed.rows)) == (1, 1)
+    assert f"{TOPIC}@0:10,2:7" == listed.position == counted.position
+    with open_reading(model.cursor) as later:
+        assert count_rows(later, Grain.NOTIFICATION, ASKED).total == 2
+        assert f"{TOPIC}@0:11,2:7" == str(later.position)
+
+
+def test_a_reading_cannot_write(model: duckdb.DuckDBPyConnection) -> None:
+    """The read side's transactions are read-only, whatever a statement says."""
+    with open_reading(model.cursor) as reading, pytest.raises(duckdb.Error, match="read-only"):
+        reading.rows("DELETE FROM notifications", {})
+
+
+def test_a_reading_is_refused_on_the_event_loop(model: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB blocks its thread, so a reading on the event loop's own is a fault of the caller."""
+
+    async def on_the_loop() -> None:
+        with open_reading(model.cursor):
+            pass
+
+    with pytest.raises(RuntimeError, match="worker thread"):
+        asyncio.run(on_the_loop())
+
+
+def test_times_are_utc_whatever_the_machine_thinks(model: duckdb.DuckDBPyConnection) -> None:
+    """A cursor starts with the machine's time zone; answers are in UTC all the same, to the microsecond."""
+    model.execute("SET GLOBAL TimeZone = 'Asia/Kathmandu'")
+    insert(model, [Notification(numbered(1), listed_at=at(0.000001))])
+
+    with open_reading(model.cursor) as reading:
+        page = list_rows(reading, Grain.NOTIFICATION, ASKED)
+
+    assert '"listed_at":"2026-01-02T12:00:00.000001Z"' in page.model_dump_json()
+
+
+def test_a_file_without_the_projection_is_refused(model: duckdb.DuckDBPyConnection) -> None:
+    """A file that does not say which version of the fold made it answers nothing."""
+    model.execute("DELETE FROM projections")
+    with pytest.raises(GuardRefused), open_reading(model.cursor):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("grain", "asked", "field"),
+    [
+        (Grain.NOTIFICATION, Filter(tenant="acme", read=False), "read"),
+        (Grain.INBOX_ENTRY, Filter(tenant="acme", reached=(Kind.CREATED,)), "reached"),
+        (Grain.DELIVERY, Filter(tenant="acme", not_reached=(Kind.CREATED,)), "not_reached"),
+        (Grain.DELIVERY, Filter(tenant="acme", reached=(Kind.READ,), not_reached=(Kind.READ,)), "not_reached"),
+        (Grain.DELIVERY, Filter(tenant="acme", created_from=at(1), created_before=at(0)), "created_before"),
+    ],
+)
+def test_a_question_that_no_row_can_answer_is_refused(
+    model: duckdb.DuckDBPyConnection, grain: Grain, asked: Filter, field: str
+) -> None:
+    """List and count refuse alike, and name the field, instead of answering with nothing."""
+    with open_reading(model.cursor) as reading:
+        with pytest.raises(BadRequest) as listed:
+            list_rows(reading, grain, asked)
+        with pytest.raises(BadRequest) as counted:
+            count_rows(reading, grain, asked)
+    assert field == listed.value.field == counted.value.field
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+def test_a_page_size_outside_its_limits_is_refused(model: duckdb.DuckDBPyConnection, limit: int) -> None:
+    """A page has 1 to PAGE_ROWS_MAX rows, also for callers that do not come over HTTP."""
+    with open_reading(model.cursor) as reading, pytest.raises(BadRequest, match="PAGE_ROWS_MAX"):
+        list_rows(reading, Grain.NOTIFICATION, ASKED, limit=limit)
+
+
+def test_a_recipient_and_a_channel_together_mean_one_delivery(model: duckdb.DuckDBPyConnection) -> None:
+    """A notification that ann has by email and bob by push is not one that ann has by push."""
+    insert(model, [Notification(numbered(1), entries=[Entry("ann", [Sent("email")]), Entry("bob", [Sent("push")])])])
+    with open_reading(model.cursor) as reading:
+        totals = {
+            (recipient, channel): count_rows(
+                reading, Grain.NOTIFICATION, Filter(tenant="acme", recipient=recipient, channel=channel)
+            ).total
+            for recipient in ("ann", "bob")
+            for channel in ("email", "push")
+        }
+    assert totals == {("ann", "email"): 1, ("ann", "push"): 0, ("bob", "email"): 0, ("bob", "push"): 1}
+
+
+def test_groups_are_cut_at_their_limit_and_say_so(model: duckdb.DuckDBPyConnection) -> None:
+    """GROUPS_MAX groups are complete; of one more, the largest are kept and the answer says that it is cut."""
+    everybody = [Entry(f"r{number:04}") for number in range(1001)]
+    insert(model, [Notification(numbered(1), entries=everybody), Notification(numbered(2), entries=everybody[1000:])])
+    with open_reading(model.cursor) as reading:
+        cut = count_rows(reading, Grain.INBOX_ENTRY, ASKED, group_by="recipient")
+        whole = count_rows(reading, Grain.INBOX_ENTRY, Filter(tenant="acme", recipient="r1000"), group_by="recipient")
+    assert cut.groups is not None
+    assert (
+        len(cut.groups),
+        cut.groups_complete,
+        (cut.groups[0].name, cut.groups[0].count),
+    ) == (1000, False, ("r1000", 2))
+    assert (len(whole.groups or ()), whole.groups_complete) == (1, True)
+
+
+@pytest.mark.parametrize("folder", ["notifications", "inbox_entries", "deliveries"])
+def test_a_condition_is_there_when_its_parameter_is_and_only_then(folder: str) -> None:
+    """The loader leaves a `-- when` line out unless its parameter is given; the tenant is in every filter."""
+    bare = statement(f"{folder}/filter", {"tenant"})
+    narrowed = statement(f"{folder}/filter", {"tenant", "recipient", "channel"})
+    assert "$tenant" in bare
+    assert "$recipient" not in bare
+    assert "$channel" not in bare
+    assert "$recipient" in narrowed
+    assert "$channel" in narrowed
+    assert "-- when" not in over_filter(folder, f"{folder}/page", {"tenant", "rows", "after_listed_at"})
