@@ -14,6 +14,8 @@ from ledger_infra.broker import NativeKafka
 from ledger_schemas.connection import KafkaConnection
 
 DEFAULT_IMAGE = "apache/kafka:4.3.1"
+ROUNDS_DEFAULT = 22
+"""Every step of a batch twice."""
 
 
 class Kafka(Protocol):
@@ -33,13 +35,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kafka")
     group.addoption("--kafka", choices=("native", "docker"), default="native", help="where the broker runs")
     group.addoption("--kafka-image", default=DEFAULT_IMAGE, help="image for --kafka=docker")
+    group.addoption("--rounds", type=int, default=ROUNDS_DEFAULT, help="rounds of SIGKILL in the fault tests")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a broker, so that `-m 'not kafka'` leaves it out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs a broker, so that `-m 'not kafka'` leaves it out.
+
+    With `--kafka=docker`, tests that start native brokers of their own are left out: Docker changes nothing for them.
+    """
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
-        if "kafka" in getattr(item, "fixturenames", ()):
+        uses_fixture = "kafka" in getattr(item, "fixturenames", ())
+        if uses_fixture:
             item.add_marker(pytest.mark.kafka)
+        native_only = item.get_closest_marker("kafka") is not None and not uses_fixture
+        (left_out if native_only and config.getoption("--kafka") == "docker" else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,8 @@ _NUMBERS: Final = {
     "quarantined": "SELECT count(*) FROM quarantine",
     "listed": "SELECT count(listed_at) FROM notifications",
     "doubled notifications": "SELECT count(*) - count(DISTINCT (tenant_id, notification_id)) FROM notifications",
-    "doubled entries": "SELECT count(*) - count(DISTINCT (tenant_id, notification_id, recipient_id)) FROM inbox_entries",
+    "doubled entries": "SELECT count(*) - count(DISTINCT (tenant_id, notification_id, recipient_id)) "
+    "FROM inbox_entries",
     "doubled deliveries": "SELECT count(*) - count(DISTINCT (tenant_id, notification_id, recipient_id, channel, "
     "delivery_ref)) FROM deliveries",
 }
