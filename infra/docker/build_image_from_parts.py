@@ -43,11 +43,11 @@ TEXT_FILES: Final = {
 
 
 def main(tag: str) -> None:
-    """Build the image `tag` and let Docker print its id. Raises CalledProcessError when Docker refuses it."""
+    """Build the image `tag` and print `tag` on standard output. Raises CalledProcessError when Docker refuses it."""
     java_home = java_executable().parent.parent
     jars = ensure_jars(progress=_tell)
     command = ["docker", "import", "--change", f"ENV PATH=/{JAVA_HOME}/bin:/bin", "--change", f"USER {USER_ID}"]
-    with subprocess.Popen([*command, "-", tag], stdin=subprocess.PIPE) as docker:
+    with subprocess.Popen([*command, "-", tag], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as docker:
         if docker.stdin is None:
             raise RuntimeError("the pipe was asked for")
         with docker.stdin as pipe, tarfile.open(fileobj=pipe, mode="w|", dereference=True) as image:
@@ -63,7 +63,7 @@ def main(tag: str) -> None:
             image.addfile(temporary)
     if docker.returncode != 0:
         raise subprocess.CalledProcessError(docker.returncode, command)
-    sys.stderr.write(f"Built {tag}.\n")
+    sys.stdout.write(f"{tag}\n")
 
 
 def _tell(done: int, total: int, name: str) -> None:

@@ -19,7 +19,7 @@ _TELLING: Final = re.compile(r" (ERROR|FATAL) |^(Error|Exception|Caused by|#)|Ex
 def explain_exit(what: str, log_file: Path, output_file: Path) -> LedgerError:
     """Return the error to raise after a JVM ended unasked. `what` begins the sentence: "Kafka ended with code 1"."""
     text = _tail(output_file) + _tail(log_file)
-    shown = _shown(text)
+    shown = last_lines(log_file, output_file)
     if re.search(r"Address already in use", text):
         return PortTaken(
             f"{what}: one of its loopback ports was taken.", hint="Stop what listens there, or choose another port."
@@ -34,14 +34,20 @@ def explain_exit(what: str, log_file: Path, output_file: Path) -> LedgerError:
 
 
 def last_lines(log_file: Path, output_file: Path) -> str:
-    """Return the last telling lines of both files, in one line."""
-    return _shown(_tail(output_file) + _tail(log_file))
+    """Return the telling lines of both files, or else the last ones of the log, in one line.
+
+    In what the JVM itself writes, the reason follows the line that says "Error"; in Kafka's log every line has a level.
+    """
+    output, log = _lines(output_file), _lines(log_file)
+    first = next((number for number, line in enumerate(output) if _TELLING.search(line)), len(output))
+    telling = output[first : first + LINES_SHOWN] + [line for line in log if _TELLING.search(line)][-LINES_SHOWN:]
+    return " | ".join(telling or log[-LINES_SHOWN:]) or "it wrote nothing."
 
 
-def _shown(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
-    telling = [line for line in lines if _TELLING.search(line)]
-    return " | ".join((telling or lines)[-LINES_SHOWN:]) or "it wrote nothing."
+def _lines(path: Path) -> list[str]:
+    """Return the end of a file line by line, without blank lines and those of stack traces."""
+    lines = (line.strip() for line in _tail(path).splitlines())
+    return [line for line in lines if line and not line.startswith("at ")]
 
 
 def _tail(path: Path) -> str:

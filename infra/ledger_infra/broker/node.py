@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -83,7 +82,7 @@ class BrokerNode:
 
         Raises DataDirectoryInUse, PortTaken, PlatformUnsupported (Java cannot be executed here) or BrokerStartFailed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # Records and logs are this user's.
         with _locked(self.folder) as lock:
             for port in self.properties.ports():
                 ports.refuse_taken(port)
@@ -212,6 +211,8 @@ class BrokerNode:
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
     """Hold the folder's lock while a node is started; the processes that inherit it hold it on."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where this module must still be importable; no node starts there.
+
     file = os.open(folder / "broker.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + LOCK_WAIT_SECONDS

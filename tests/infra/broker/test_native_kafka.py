@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from ledger_infra.broker import NativeCluster, NativeKafka
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import DataDirectoryInUse, PortTaken
+from ledger_schemas.errors import BrokerStartFailed, DataDirectoryInUse, PortTaken
 
 GONE_SECONDS = 15.0
 """How long a process may take to be gone after what should end it."""
@@ -131,6 +131,15 @@ def test_one_data_directory_and_one_port_serve_one_broker(tmp_path: Path) -> Non
         with pytest.raises(PortTaken, match=str(port)):
             NativeKafka(tmp_path / "other", port=port).start()
         assert kafka.running
+
+
+def test_a_jvm_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """The error has the JVM's own words, and nothing is left running."""
+    kafka = NativeKafka(tmp_path / "data", heap_mib=1)
+    with pytest.raises(BrokerStartFailed, match="Too small maximum heap"):
+        kafka.start()
+    assert not kafka.running
+    assert kafka.bootstrap_servers == ""
 
 
 def test_killing_the_parent_leaves_no_java(orphan: tuple[subprocess.Popen[str], int, int]) -> None:
