@@ -1,0 +1,294 @@
+"""Histories of events for the property tests of the fold, and bridges from them to the oracle and to the projector."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import strategies as st
+
+from ledger_projectors.records import LogRecord
+from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, derive_notification_id, encode_event, parse_event
+from ledger_schemas.events import Envelope
+
+from .oracle import LogEvent
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON_MS: Final = (NOON - EPOCH) // timedelta(milliseconds=1)
+
+OCCURRED_AT: Final = (
+    *(NOON + timedelta(seconds=seconds) for seconds in range(6)),
+    NOON + timedelta(microseconds=1),
+    EPOCH - timedelta(microseconds=1),
+    EPOCH,
+    datetime(2200, 1, 1, tzinfo=UTC),
+)
+"""Few, so that ties are common; clocks that are wrong by decades among them."""
+
+RECORDED_AT_MS: Final = tuple(NOON_MS + milliseconds for milliseconds in (-1_000, 0, 1, 1_500, 3_000, 10_000))
+
+TENANTS: Final = ("acme", "Acme")
+NOTIFICATION_IDS: Final = (
+    UUID("019ca7a1-0000-7000-8000-000000000001"),
+    UUID("019ca7a1-0000-7000-8000-000000000002"),
+    derive_notification_id("acme", "shop", "order-1"),
+)
+RECIPIENTS: Final = ("ann", "bob", "Ann")
+CROWD: Final = tuple(f"member {number}" for number in range(12))
+CHANNELS: Final = ("email", "in_app", "Übermittlung")
+REFS: Final = ("phone", "tablet")
+KINDS: Final = (*Kind, Kind.CREATED, Kind.READ, Kind.UNREAD, Kind.FIRED, Kind.FAILED)
+"""What decides most stands in twice."""
+
+
+def _event_ids(count: int) -> list[UUID]:
+    """Return ids of versions 7 (of times that make sense and that do not), 4 and 8; many begin with a set bit."""
+    source = random.Random(7)  # noqa: S311 - a fixed choice of ids, nothing secret
+    times_ms = (0, 1, NOON_MS, NOON_MS + 1_000, 7_258_118_400_000)
+    made = []
+    for number in range(count):
+        bits, version = source.getrandbits(128), (7, 4, 8)[number % 3]
+        if version == 7:
+            bits = source.choice(times_ms) << 80 | bits & (1 << 80) - 1
+        digits = f"{bits:032x}"
+        made.append(UUID(f"{digits[:12]}{version}{digits[13:16]}{source.choice('89ab')}{digits[17:]}"))
+    return made
+
+
+EVENT_IDS: Final = _event_ids(48)
+"""Shared by all tenants and notifications: the same event_id under another of either is another event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event and when the log took it (milliseconds since 1970); all its copies share both."""
+
+    event: Event
+    recorded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One copy of an event in its place in the log."""
+
+    recorded: Recorded
+    partition: int
+    offset: int
+
+    def log_event(self) -> LogEvent:
+        """Return it as the oracle takes it."""
+        stated = _plain(self.recorded.event.model_dump(mode="python"))
+        named = {name: stated.pop(name) for name in tuple(stated) if name in LogEvent.__slots__}
+        return LogEvent(
+            **named,
+            recorded_at=EPOCH + timedelta(milliseconds=self.recorded.recorded_at_ms),
+            log_partition=self.partition,
+            log_offset=self.offset,
+            others=stated,
+        )
+
+    def log_record(self) -> LogRecord:
+        """Return it as the projector takes it."""
+        event = self.recorded.event
+        return LogRecord(
+            LIFECYCLE_TOPIC,
+            self.partition,
+            self.offset,
+            self.recorded.recorded_at_ms,
+            str(event.notification_id).encode(),
+            encode_event(event),
+        )
+
+
+def place(log: Sequence[Recorded], partitions: int = 1) -> list[Placed]:
+    """Append the events to an empty log of so many partitions, in their order."""
+    ends: Counter[int] = Counter()
+    placed = []
+    partitioner, numbers = DefaultPartitioner(), list(range(partitions))
+    for recorded in log:
+        partition = partitioner(str(recorded.event.notification_id).encode(), numbers, numbers)
+        placed.append(Placed(recorded, partition, ends[partition]))
+        ends[partition] += 1
+    return placed
+
+
+def clock(time: str, year: int = NOON.year) -> datetime:
+    """Return a time of the day that hand-written histories play on, or what a clock of another year says then."""
+    return datetime.fromisoformat(f"{NOON.date()}T{time}+00:00").replace(year=year)
+
+
+def said(kind: str, occurred_at: str | datetime, recorded_at: str | None = None, **fields: Any) -> Recorded:  # noqa: ANN401 - any field
+    """Return a hand-written event of one notification, recorded when it occurred unless told otherwise."""
+    occurred_at = clock(occurred_at) if isinstance(occurred_at, str) else occurred_at
+    envelope = {"tenant_id": TENANTS[0], "notification_id": NOTIFICATION_IDS[0], "source": "shop"}
+    event = parse_event({"kind": kind, **envelope, "occurred_at": occurred_at, **fields})
+    recorded = clock(recorded_at) if recorded_at else occurred_at
+    return Recorded(event, (recorded - EPOCH) // timedelta(milliseconds=1))
+
+
+def audience(**channels: Sequence[str]) -> list[dict[str, Any]]:
+    """Return an audience from recipient=channels."""
+    return [{"recipient_id": name, "channels": list(planned)} for name, planned in channels.items()]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of an event
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Kind) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The names that the events of one notification may carry; few, so that they meet."""
+
+    recipients: tuple[str, ...]
+    channels: tuple[str, ...]
+    refs: tuple[str, ...]
+
+
+def _some(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(names), unique=True, max_size=len(names)).map(tuple)
+
+
+SCENES: Final = st.builds(
+    Scene,
+    recipients=st.one_of(
+        st.sampled_from([(name,) for name in RECIPIENTS]), st.just(RECIPIENTS), _some(RECIPIENTS), st.just(CROWD)
+    ),
+    channels=st.one_of(st.sampled_from([(name,) for name in CHANNELS]), st.just(CHANNELS), _some(CHANNELS)),
+    refs=_some(REFS),
+)
+
+
+def _maybe(names: Sequence[str]) -> st.SearchStrategy[str | None]:
+    return st.sampled_from((None, *names))
+
+
+@st.composite
+def _audiences(draw: st.DrawFn, scene: Scene) -> list[dict[str, Any]]:
+    if not scene.recipients:
+        return []
+    # A crowd comes as a whole: drawing each member would cost more than it finds.
+    members = scene.recipients if scene.recipients == CROWD else draw(_some(scene.recipients))
+    channels = st.lists(st.sampled_from(scene.channels), max_size=3) if scene.channels else st.just([])
+    plans = [draw(channels) for _ in members[:3]]
+    role = draw(st.sampled_from(("to", "cc")))
+    return [{"recipient_id": m, "role": role, "channels": plans[n % 3]} for n, m in enumerate(members)]
+
+
+PERSONAL: Final[tuple[dict[str, str] | None, ...]] = (
+    None,
+    None,
+    {},
+    {"title": "Hello"},
+    {"body": "x", "data": '{"a":1}'},
+)
+SUBJECTS: Final[tuple[dict[str, str] | None, ...]] = (
+    None,
+    {"type": "order", "id": "1"},
+    {"type": "order", "id": "2", "status": "open"},
+)
+
+
+@st.composite
+def _contents(draw: st.DrawFn, scene: Scene) -> dict[str, Any]:
+    return {
+        "audience": draw(_audiences(scene)),
+        "category": draw(_maybe(("promo", "alert"))),
+        "action": draw(_maybe(("shipped",))),
+        "priority": draw(_maybe(("low", "high"))),
+        "subject": draw(st.sampled_from(SUBJECTS)),
+        "external_id": draw(_maybe(("order-1", "order-2"))),
+        "scheduled_at": draw(st.sampled_from((None, NOON, EPOCH))),
+        "tags": draw(st.lists(st.sampled_from(("a", "b")), max_size=2)),
+    }
+
+
+@st.composite
+def events(draw: st.DrawFn, tenant_id: str, notification_id: UUID, event_id: UUID, scene: Scene) -> Event:
+    """Draw any event of one identity, at any grain that the scene has names for."""
+    kind = draw(st.sampled_from(KINDS))
+    channel = draw(_maybe(scene.channels))
+    document: dict[str, Any] = {
+        "kind": kind,
+        "tenant_id": tenant_id,
+        "notification_id": notification_id,
+        "event_id": event_id,
+        "occurred_at": draw(st.sampled_from(OCCURRED_AT)),
+        "recipient_id": draw(_maybe(scene.recipients[:3])),
+        "channel": channel,
+        "delivery_ref": draw(_maybe(scene.refs)) if channel else None,
+        "source": draw(st.sampled_from(("shop", "billing"))),
+        "actor": draw(_maybe(("user-1", "user-2"))),
+        "personal": draw(st.sampled_from(PERSONAL)),
+        "personal_key_id": draw(_maybe(("key-1", "key-2"))),
+    }
+    if kind == Kind.CREATED:
+        document |= draw(_contents(scene))
+    elif kind == Kind.OPENED:
+        document["automated"] = draw(st.booleans())
+    elif kind == Kind.FAILED:
+        document["permanent"] = draw(st.booleans())
+    return parse_event(document)
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, notifications_max: int, events_min: int = 1, events_max: int) -> list[Recorded]:
+    """Draw distinct events of up to so many notifications, with up to so many events each."""
+    keys = st.tuples(st.sampled_from(TENANTS), st.sampled_from(NOTIFICATION_IDS))
+    history = []
+    for tenant_id, notification_id in draw(st.lists(keys, unique=True, min_size=1, max_size=notifications_max)):
+        scene = draw(SCENES)
+        ids = st.lists(st.sampled_from(EVENT_IDS), unique=True, min_size=events_min, max_size=events_max)
+        for event_id in draw(ids):
+            event = draw(events(tenant_id, notification_id, event_id, scene))
+            history.append(Recorded(event, draw(st.sampled_from(RECORDED_AT_MS))))
+    return history
+
+
+@st.composite
+def logs(draw: st.DrawFn, history: Sequence[Recorded]) -> list[Recorded]:
+    """Draw an order of the history, with repetition: every event at least once."""
+    return draw(st.permutations([*history, *draw(st.lists(st.sampled_from(history), max_size=len(history)))]))
+
+
+@st.composite
+def batches(draw: st.DrawFn, log: Sequence[Placed], *, batches_max: int = 6) -> list[Sequence[Placed]]:
+    """Draw a way of cutting the log into batches, none of them empty."""
+    cuts = draw(st.sets(st.integers(1, max(len(log) - 1, 1)), max_size=batches_max - 1))
+    edges = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
+    return [log[start:end] for start, end in pairwise(edges)]
+
+
+@st.composite
+def conflicting_copies(draw: st.DrawFn, log: Sequence[Recorded]) -> tuple[list[Placed], list[Placed]]:
+    """Put copies of identities of the log that say something else behind their first copies; return all, and those."""
+    mixed, others = list(log), []
+    for recorded in draw(st.lists(st.sampled_from(log), min_size=1, max_size=3)):
+        other = Recorded(contradict(recorded.event, draw(st.integers(0, 3))), draw(st.sampled_from(RECORDED_AT_MS)))
+        others.append(other)
+        mixed.insert(draw(st.integers(mixed.index(recorded) + 1, len(mixed))), other)
+    placed = place(mixed)
+    return placed, [one for one in placed if one.recorded in others]
+
+
+def contradict(event: Event, how: int) -> Event:
+    """Return an event of the same identity that states another fact, at another time or grain, or other content."""
+    if how == 0:
+        return event.model_copy(update={"occurred_at": event.occurred_at + timedelta(days=1)})
+    if how == 1:
+        return event.model_copy(update={"recipient_id": "ann" if event.recipient_id is None else None})
+    if how == 2 and event.kind == Kind.CREATED:
+        return event.model_copy(update={"priority": "other"})
+    kind = Kind.ACKNOWLEDGED if event.kind == Kind.FIRED else Kind.FIRED
+    return parse_event({**event.model_dump(include=set(Envelope.model_fields)), "kind": kind})

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .comparison import (
+    apply,
+    apply_side_by_side,
+    assert_same,
+    cut,
+    folded,
+    new_read_model,
+    read,
+    read_state,
+    state_of_run,
+)
+from .oracle import Key, State
+from .strategies import (
+    NOTIFICATION_IDS,
+    Recorded,
+    audience,
+    batches,
+    clock,
+    conflicting_copies,
+    histories,
+    logs,
+    place,
+    said,
+)
+
+settings.register_profile("fold", deadline=None, derandomize=False, print_blob=True)
+FOLD: Final = settings.get_profile("fold")
+
+SHUFFLES: Final = 60
+HISTORY: Final = "SELECT * FROM events ORDER BY log_partition, log_offset"
+
+CHOSEN_HISTORIES: Final = {
+    "an audience that grows from one to two, and plans that make way": [
+        said("created", "10:00:00", audience=audience(ann=("email",))),
+        said("delivered", "10:00:01", channel="email"),
+        said("read", "10:00:02"),
+        said("failed", "10:00:03", recipient_id="ann", channel="email", delivery_ref="phone", permanent=True),
+        said("created", "09:59:00", audience=audience(bob=("in_app", "email"))),
+        said("fired", "10:00:04", channel="email"),
+    ],
+    "reads and unreads at one effective time, by clocks that are wrong": [
+        said("read", clock("10:00:00", 2200), "10:00:05", recipient_id="ann", event_id=NOTIFICATION_IDS[1]),
+        said("unread", "10:00:05", recipient_id="ann", event_id=NOTIFICATION_IDS[0]),
+        said("read", clock("10:00:00", 1970), "10:00:06", recipient_id="ann"),
+        said("read", "10:00:05", "10:00:01", channel="email"),
+        said("unread", "10:00:05", recipient_id="ann", channel="email"),
+        said("created", "10:00:09", "10:00:05", recipient_id="ann"),
+    ],
+    "several created that tell different stories": [
+        said("created", "10:00:00", category="promo", personal={"title": "A"}, tags=["a"]),
+        said("created", "10:00:00", category="alert", audience=audience(ann=())),
+        said("created", "09:00:00", priority="high", personal={"body": "B"}, personal_key_id="key-2"),
+        said("created", "11:00:00", source="billing", actor="user-1", audience=audience(ann=("email",), bob=())),
+        said("opened", "10:00:01", recipient_id="ann"),
+        said("opened", "10:00:01", recipient_id="ann", automated=True),
+    ],
+}
+
+N1: Final = NOTIFICATION_IDS[0]
+WORKED_EXAMPLE: Final = [
+    said("created", "10:00:00", audience=audience(ann=("email", "in_app"), bob=("email", "in_app")), category="promo"),
+    said("fired", "10:00:01"),
+    said("delivered", "10:00:05", recipient_id="ann", channel="email"),
+    said("opened", "10:00:06", recipient_id="ann", channel="email", automated=True),
+    said("read", "10:01:00", recipient_id="ann"),
+    said("acknowledged", "10:02:00", recipient_id="ann"),
+    said("read", "10:03:00", recipient_id="bob"),
+    said("unread", "10:04:00", recipient_id="bob"),
+]
+
+WORKED_FACTS: Final = ("created", "fired", "delivered", "automated_opened", "read", "acknowledged", "read", "unread")
+EVERY_FACT: Final = ("fired", "delivered", "opened", "automated_opened", "read", "unread", "acknowledged", "failed")
+
+
+def test_the_worked_example_gives_the_stated_rows() -> None:
+    """The worked example of the design gives the rows that it states, in any order and however often repeated."""
+    shuffler = random.Random(10)  # noqa: S311 - orders, nothing secret
+    orders = [list(WORKED_EXAMPLE)]
+    for _ in range(SHUFFLES):
+        order = [*WORKED_EXAMPLE, *shuffler.choices(WORKED_EXAMPLE, k=shuffler.randrange(9))]
+        shuffler.shuffle(order)
+        orders.append(order)
+    with new_read_model() as model:
+        log = apply_side_by_side(model, [cut(order, shuffler.getrandbits(8)) for order in orders])
+        held = read_state(model)
+    for number, order in enumerate(orders):
+        assert_same(_worked_example_state(), state_of_run(held, number), _kinds(order))
+    assert_same(folded(log), held)
+
+
+@pytest.mark.parametrize("history", CHOSEN_HISTORIES.values(), ids=CHOSEN_HISTORIES)
+def test_every_order_of_a_chosen_history_gives_the_same_rows(history: list[Recorded]) -> None:
+    """All 720 orders of six events that depend on each other, cut into batches in many ways, give the same rows."""
+    _check_every_order(history)
+
+
+@settings(FOLD, max_examples=8)
+@given(histories(notifications_max=1, events_min=5, events_max=5))
+def test_every_order_of_a_small_history_gives_the_same_rows(history: list[Recorded]) -> None:
+    """All 120 orders of any five events of one notification, cut into batches in many ways, give the same rows."""
+    _check_every_order(history)
+
+
+@settings(FOLD, max_examples=35)
+@given(
+    data=st.data(),
+    history=histories(notifications_max=5, events_min=8, events_max=24),
+    partitions=st.sampled_from((1, 6)),
+)
+def test_a_large_history_gives_the_rows_of_the_oracle(
+    data: st.DataObject, history: list[Recorded], partitions: int
+) -> None:
+    """Any history in any order, with any repetition, in any batches, gives the rows and duplicates of the oracle."""
+    log = place(data.draw(logs(history)), partitions)
+    with new_read_model(partitions) as model:
+        outcomes = apply(model, *data.draw(batches(log)))
+        held = read_state(model)
+    assert_same(folded(log), held)
+    assert len(history) == sum(outcome.applied for outcome in outcomes)
+    assert len(log) - len(history) == sum(outcome.duplicates for outcome in outcomes)
+
+
+@settings(FOLD, max_examples=12)
+@given(data=st.data(), history=histories(notifications_max=3, events_min=3, events_max=12))
+def test_a_batch_that_comes_again_changes_only_duplicates(data: st.DataObject, history: list[Recorded]) -> None:
+    """The records of a batch, appended and applied a second time, leave rows in duplicates and nothing else."""
+    parts = data.draw(batches(place(data.draw(logs(history))), batches_max=4))
+    unapplied = iter(place([placed.recorded for part in parts for placed in (*part, *part)]))
+    with new_read_model() as model:
+        for part in parts:
+            apply(model, [next(unapplied) for _ in part])
+            before, history_before = read_state(model), read(model, HISTORY)
+            again = [next(unapplied) for _ in part]
+            (outcome,) = apply(model, again)
+            after = read_state(model)
+            assert (0, len(again), 0) == (outcome.applied, outcome.duplicates, outcome.quarantined)
+            assert {(0, placed.offset) for placed in again} == after.duplicates.keys() - before.duplicates.keys()
+            assert_same(before, State(after.tables, before.duplicates, after.conflicts))
+            assert history_before == read(model, HISTORY)
+
+
+@settings(FOLD, max_examples=15)
+@given(data=st.data(), history=histories(notifications_max=2, events_max=10))
+def test_a_copy_with_other_content_changes_only_the_quarantine(data: st.DataObject, history: list[Recorded]) -> None:
+    """Same identity, other content: the first offset counts, and all else is as if the other had never been."""
+    log, others = data.draw(conflicting_copies(data.draw(logs(history))))
+    with new_read_model() as model, new_read_model() as untroubled:
+        outcomes = apply(model, *data.draw(batches(log)))
+        apply(untroubled, [placed for placed in log if placed not in others])
+        held, expected = read_state(model), read_state(untroubled)
+        assert read(untroubled, HISTORY) == read(model, HISTORY)
+    assert len(others) == sum(outcome.quarantined for outcome in outcomes)
+    assert {(0, placed.offset) for placed in others} == held.conflicts.keys()
+    assert_same(folded(log), held)
+    assert_same(expected, State(held.tables, held.duplicates))
+
+
+def _check_every_order(history: Sequence[Recorded]) -> None:
+    orders = list(permutations(history))
+    with new_read_model() as model:
+        # The running number walks through all ways of cutting an order into batches.
+        log = apply_side_by_side(model, [cut(order, number) for number, order in enumerate(orders)])
+        held = read_state(model)
+    assert_same(folded(log), held)
+    first = state_of_run(held, 0)
+    assert first.tables["notifications"]
+    for number, order in enumerate(orders):
+        assert_same(first, state_of_run(held, number), _kinds(order))
+
+
+def _kinds(order: Sequence[Recorded]) -> str:
+    return ", ".join(recorded.event.kind for recorded in order)
+
+
+def _worked_example_state() -> State:
+    seen_by_ann = {"fired": "10:00:01", "delivered": "10:00:05", "automated_opened": "10:00:06"}
+    ann = {**seen_by_ann, "read": "10:01:00", "acknowledged": "10:02:00"}
+    bob = {"fired": "10:00:01", "read": "10:03:00", "unread": "10:04:00"}
+    anybody = {**ann, "unread": "10:04:00", "created": "10:00:00"}
+    planned = {"channels": ["email", "in_app"], "deliveries": 2}
+    unread = {"is_read": False}
+    return State(
+        {
+            "facts": _fact_rows(),
+            "notifications": {
+                (N1,): {
+                    **_row(anybody),
+                    "first_read_at": clock("10:01:00"),
+                    "last_read_at": clock("10:03:00"),
+                    "read_count": 2,
+                    "recipients": 2,
+                    "recipients_delivered": 1,
+                    "recipients_opened": 0,
+                    "recipients_read": 1,
+                    "recipients_acknowledged": 1,
+                    "recipients_failed": 0,
+                    "channels": ["email", "in_app"],
+                    "deliveries": 4,
+                }
+            },
+            "inbox_entries": {
+                (N1, "ann"): {**_row(ann), **planned, "is_read": True},
+                (N1, "bob"): {**_row(bob), **planned, "is_read": False},
+            },
+            "deliveries": {
+                (N1, "ann", "email", ""): {**_row(seen_by_ann), **unread},
+                (N1, "ann", "in_app", ""): {**_row({"fired": "10:00:01"}), **unread},
+                (N1, "bob", "email", ""): {**_row({"fired": "10:00:01"}), **unread},
+                (N1, "bob", "in_app", ""): {**_row({"fired": "10:00:01"}), **unread},
+            },
+            "contents": {
+                (N1,): {
+                    **dict.fromkeys(("actor", "action", "priority", "subject", "external_id", "scheduled_at", "tags")),
+                    **dict.fromkeys(("personal", "personal_key_id")),
+                    "source": "shop",
+                    "category": "promo",
+                    "audience": [
+                        {"recipient_id": "ann", "role": "to", "channels": ["email", "in_app"]},
+                        {"recipient_id": "bob", "role": "to", "channels": ["email", "in_app"]},
+                    ],
+                }
+            },
+        }
+    )
+
+
+def _row(once: dict[str, str]) -> dict[str, Any]:
+    """Return the cells of a listed row for facts that were stated once, at these times."""
+    row: dict[str, Any] = {"listed_at": clock("10:00:00"), "failed_permanently": False}
+    for fact in (*EVERY_FACT, *({"created"} & once.keys())):
+        at = clock(once[fact]) if fact in once else None
+        row |= {f"first_{fact}_at": at, f"last_{fact}_at": at, f"{fact}_count": int(fact in once)}
+    return row
+
+
+def _fact_rows() -> dict[Key, dict[str, Any]]:
+    """Return one row for each event of the worked example, and six for what its created declares."""
+    rows: dict[Key, dict[str, Any]] = {}
+    for fact, one in zip(WORKED_FACTS, (one.event for one in WORKED_EXAMPLE), strict=True):
+        at = one.occurred_at
+        rows[N1, one.recipient_id or "", one.channel or "", "", fact] = {
+            **dict.fromkeys(("first_at", "last_at", "known_at", "latest_at"), at),
+            "event_count": 1,
+            "latest_event_id": one.event_id,
+        }
+    unsaid = dict.fromkeys(("first_at", "last_at", "known_at", "latest_at", "latest_event_id"))
+    for who in ("ann", "bob"):
+        for where in ("", "email", "in_app"):
+            rows[N1, who, where, "", "declared"] = {**unsaid, "event_count": 0}
+    return rows
