@@ -184,16 +184,14 @@ def _read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         )
     try:
         connection = duckdb.connect(path, read_only=True)
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise DataDirectoryInUse(
-                f"Another process has the read model {path}, and no API of it answers.",
-                hint="Ask its API with --url, query a published snapshot, or stop it first.",
-                field="data_dir",
-            ) from None
-        raise _unreadable(path) from None
-    except duckdb.Error:
-        raise _unreadable(path) from None
+    except duckdb.Error as error:
+        if "lock" not in str(error).lower():
+            raise _unreadable(path) from None
+        raise DataDirectoryInUse(
+            f"Another process has the read model {path}, and no API of it answers.",
+            hint="Ask its API with --url, query a published snapshot, or stop it first.",
+            field="data_dir",
+        ) from None
     with connection:
         try:
             with open_reading(connection.cursor):
