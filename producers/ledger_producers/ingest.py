@@ -95,7 +95,7 @@ def _event(item: object, index: int | None) -> Event:
             f"{place}event: must be a JSON object.", hint="Send event objects.", field=f"{place}event"
         )
     try:
-        return parse_event(json.dumps(item))
+        return parse_event(item)
     except LedgerError as error:
         error.field = f"{place}{error.field}"
         error.message = f"{place}{error.message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -17,7 +17,8 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from ledger_schemas import limits
@@ -42,6 +43,16 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _in_calendar(value: datetime) -> datetime:
+    try:
+        # Years 1 to 9999 with an offset may lie outside them in UTC, where no reader of the log could show them.
+        value.astimezone(UTC)
+    except OverflowError:
+        message = "must lie in the years 1 to 9999, UTC"
+        raise ValueError(message) from None
+    return value
+
+
 def _canonical(value: UUID) -> UUID:
     if not CANONICAL_UUID.fullmatch(str(value)):
         message = "must be a UUID of RFC 9562, versions 1 to 8"
@@ -51,7 +62,7 @@ def _canonical(value: UUID) -> UUID:
 
 def _json_document(text: str) -> str:
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         message = "must be a JSON document as text"
         raise ValueError(message) from error
@@ -59,6 +70,11 @@ def _json_document(text: str) -> str:
         message = f"must not be nested deeper than DATA_DEPTH_MAX = {limits.DATA_DEPTH_MAX}"
         raise ValueError(message)
     return text
+
+
+def _no_constant(name: str) -> None:
+    # Python reads NaN and Infinity; JSON (RFC 8259) has neither, and other readers of the log stop at them.
+    raise ValueError(name)
 
 
 def _depth(document: object) -> int:
@@ -79,6 +95,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=limits.ID_CHARS_M
 """An opaque id or code: 1 to 128 characters, no control characters."""
 
 RfcUuid = Annotated[UUID, AfterValidator(_canonical)]
+Time = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
 JsonText = Annotated[str, StringConstraints(max_length=limits.DATA_CHARS_MAX), AfterValidator(_json_document)]
 
 
@@ -118,7 +135,7 @@ class Envelope(_Part):
     event_id: RfcUuid = Field(default_factory=new_id)
     tenant_id: Id
     notification_id: RfcUuid
-    occurred_at: AwareDatetime = Field(default_factory=_utc_now)
+    occurred_at: Time = Field(default_factory=_utc_now)
     recipient_id: Id | None = None
     channel: Id | None = None
     delivery_ref: Id | None = None
@@ -130,12 +147,14 @@ class Envelope(_Part):
     personal: Personal | None = None
     personal_key_id: Id | None = None
 
-    @model_validator(mode="after")
-    def _reference_needs_channel(self) -> Self:
-        if self.delivery_ref is not None and self.channel is None:
-            message = "delivery_ref needs channel: it tells apart deliveries over one channel"
+    # Field validators, not model validators: their errors name the field.
+    @field_validator("delivery_ref")
+    @classmethod
+    def _reference_needs_channel(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("channel", "") is None:
+            message = "needs channel: it tells apart deliveries over one channel"
             raise ValueError(message)
-        return self
+        return value
 
 
 class NotificationCreated(Envelope):
@@ -149,16 +168,16 @@ class NotificationCreated(Envelope):
     priority: Id | None = None
     subject: Subject | None = None
     external_id: Id | None = None
-    scheduled_at: AwareDatetime | None = None
+    scheduled_at: Time | None = None
     tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
 
-    @model_validator(mode="after")
-    def _members_once(self) -> Self:
-        recipients = [member.recipient_id for member in self.audience]
-        if len(recipients) != len(set(recipients)):
-            message = "audience names a recipient twice"
+    @field_validator("audience")
+    @classmethod
+    def _members_once(cls, value: tuple[AudienceMember, ...]) -> tuple[AudienceMember, ...]:
+        if len(value) != len({member.recipient_id for member in value}):
+            message = "must name a recipient once"
             raise ValueError(message)
-        return self
+        return value
 
 
 class NotificationFired(Envelope):
@@ -222,6 +241,20 @@ Event = (
 
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
+_LIMIT_NAMES: Final = {
+    ("string_too_long", limits.ID_CHARS_MAX): "ID_CHARS_MAX",
+    ("string_too_long", limits.TITLE_CHARS_MAX): "TITLE_CHARS_MAX",
+    ("string_too_long", limits.BODY_CHARS_MAX): "BODY_CHARS_MAX",
+    ("string_too_long", limits.DATA_CHARS_MAX): "DATA_CHARS_MAX",
+    ("string_too_long", limits.DETAIL_CHARS_MAX): "DETAIL_CHARS_MAX",
+    ("too_long", limits.RECIPIENTS_PER_EVENT_MAX): "RECIPIENTS_PER_EVENT_MAX",
+    ("too_long", limits.CHANNELS_PER_RECIPIENT_MAX): "CHANNELS_PER_RECIPIENT_MAX",
+    ("too_long", limits.TAGS_PER_EVENT_MAX): "TAGS_PER_EVENT_MAX",
+}
+
+_PATH_CHARS_MAX: Final = 200
+"""An unknown field's name is the caller's; an error shows no more of it than this."""
+
 
 def parse_event(document: dict[str, Any] | str | bytes) -> Event:
     """Return the event that a JSON document (or its already parsed form) states; its `kind` says which model.
@@ -234,17 +267,26 @@ def parse_event(document: dict[str, Any] | str | bytes) -> Event:
             return _ANY_EVENT.validate_python(document)
         return _ANY_EVENT.validate_json(document)
     except ValidationError as error:
-        raise violation(error) from None
+        raise violation(error, kind_leads=True) from None
 
 
-def violation(error: ValidationError) -> ContractViolation:
-    """Return the first finding of a pydantic error as a ContractViolation without the offending value."""
+def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractViolation:
+    """Return the first finding of a pydantic error as a ContractViolation without the offending value.
+
+    `kind_leads` says that the places of the findings begin with the kind, as those of a union do.
+    """
     first = error.errors(include_input=False, include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"] if part not in set(Kind)) or "event"
+    place = first["loc"][1:] if kind_leads else first["loc"]
+    path = ".".join(map(str, place))[:_PATH_CHARS_MAX] or "event"
+    wrong = first["msg"].removeprefix("Value error, ")
+    if first["type"].startswith("union_tag"):  # pydantic's own message repeats what stood there.
+        path, wrong = "kind", f"must be one of {', '.join(Kind)}"
+    limit = _LIMIT_NAMES.get((first["type"], first.get("ctx", {}).get("max_length", 0)))
+    named = f", {limit}" if limit else ""
     more = error.error_count() - 1
     suffix = f" ({more} more)" if more else ""
     return ContractViolation(
-        f"{path}: {first['msg']}{suffix}.",
+        f"{path}: {wrong}{named}{suffix}.",
         hint="Correct the field and send the event again; nothing was written.",
         field=path,
     )
