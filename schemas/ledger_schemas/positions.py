@@ -9,7 +9,7 @@ from typing import Self
 from ledger_schemas.errors import PositionInvalid
 
 _TOPIC = r"[A-Za-z0-9._-]{1,249}"
-_ENTRY = re.compile(rf"(?:(?P<topic>{_TOPIC})@)?(?P<partition>\d{{1,9}}):(?P<offset>\d{{1,18}})")
+_ENTRY = re.compile(rf"(?:(?P<topic>{_TOPIC})@)?(?P<partition>[0-9]{{1,9}}):(?P<offset>[0-9]{{1,18}})")
 
 
 class Position(Mapping[tuple[str, int], int]):
@@ -26,13 +26,13 @@ class Position(Mapping[tuple[str, int], int]):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text form. Raises PositionInvalid."""
+        """Read the text form. Raises PositionInvalid, also when it names a partition twice."""
         offsets: dict[tuple[str, int], int] = {}
         topic: str | None = None
         for part in text.split(",") if text else []:
             match = _ENTRY.fullmatch(part)
             topic = (match["topic"] if match else None) or topic
-            if match is None or topic is None:
+            if match is None or topic is None or (topic, int(match["partition"])) in offsets:
                 raise PositionInvalid(
                     f"Not a position: {text[:80]!r}.",
                     hint="Use one that a write returned; it looks like `notifications.lifecycle.v1@0:128,3:17`.",
