@@ -28,6 +28,10 @@ class Secret:
         """Return the text."""
         return self._value
 
+    def __bool__(self) -> bool:
+        """Say whether there is a text at all: an empty password is none."""
+        return bool(self._value)
+
     def __repr__(self) -> str:
         """Return a text that says nothing of the secret."""
         return "Secret('***')"
@@ -78,14 +82,18 @@ class KafkaConnection:
         return options
 
     def _ssl_context(self) -> ssl.SSLContext:
+        field = "ssl_ca_file"
         try:
             context = ssl.create_default_context(cafile=self.ssl_ca_file)
             context.check_hostname = self.ssl_check_hostname
             if self.ssl_certificate_file:
-                password = self.ssl_key_password.reveal() if self.ssl_key_password else None
+                field = "ssl_certificate_file"
+                # An empty password, never None: with None, OpenSSL asks the terminal for the one that an encrypted
+                # key needs, and a service would wait there for ever.
+                password = self.ssl_key_password.reveal() if self.ssl_key_password else ""
                 context.load_cert_chain(self.ssl_certificate_file, self.ssl_key_file, password)
-        except (OSError, ssl.SSLError) as error:
-            message = f"The TLS files cannot be used: {error}."
-            hint = "Check ssl_ca_file, ssl_certificate_file and ssl_key_file: PEM files that this user can read."
-            raise SettingInvalid(message, hint=hint, field="ssl_ca_file") from error
+        except OSError as error:
+            message = f"{field}: the TLS files cannot be used: {error}."
+            hint = "Check ssl_ca_file, ssl_certificate_file, ssl_key_file (PEM files that this user can read) and "
+            raise SettingInvalid(message, hint=f"{hint}ssl_key_password.", field=field) from error
         return context
