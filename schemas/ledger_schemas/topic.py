@@ -99,7 +99,7 @@ async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClie
         raise unavailable(connection, error) from error
     try:
         yield admin
-    except KafkaError as error:
+    except (KafkaError, TimeoutError, OSError) as error:
         raise unavailable(connection, error) from error
     finally:
         await admin.close()
