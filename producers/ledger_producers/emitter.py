@@ -25,6 +25,7 @@ from aiokafka.structs import RecordMetadata
 from pydantic import ValidationError
 
 from ledger_producers.fields import CreatedFields, DeliveredFields, EventFields, FailedFields, OpenedFields
+from ledger_producers.kafka_producer import end_offset, start_producer, stop_producer
 from ledger_schemas import limits
 from ledger_schemas.codec import encode_event
 from ledger_schemas.connection import KafkaConnection
@@ -43,16 +44,12 @@ from ledger_schemas.events import (
 )
 from ledger_schemas.facts import Receipt
 from ledger_schemas.positions import Position
-from ledger_schemas.topic import RECORD_OVERHEAD_BYTES, TopicSpec, check_topic, unavailable
+from ledger_schemas.topic import TopicSpec, check_topic, unavailable
 
 APPEND_TIMEOUT_SECONDS: Final = 30.0
 """How long one append may take before its outcome counts as unknown. With idempotence on, aiokafka itself would wait
 for ever."""
 
-LINGER_MS: Final = 5
-"""How long a record waits for company; bounds the cost of acks=all at high rates, and the latency at low ones."""
-
-BATCH_BYTES: Final = 256 * 1024
 REBUILDS_MAX: Final = 1
 """How often one append may rebuild a producer that failed for good before its outcome counts as unknown."""
 
@@ -92,16 +89,16 @@ class Emitter:
     async def __aenter__(self) -> Self:
         """Connect and check the topic."""
         await check_topic(self._connection, self._topic)
-        self._producer = await self._start_producer()
+        self._producer = await start_producer(self._connection)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Flush what is under way and disconnect."""
+        """Flush what is under way, for as long as an append may take, and disconnect."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await stop_producer(producer, self._append_timeout_seconds)
 
     async def created(self, tenant_id: str, **fields: Unpack[CreatedFields]) -> Receipt:
         """Record that a notification exists: to whom, over which channels, about what."""
@@ -186,8 +183,8 @@ class Emitter:
                 return [result for result in results if result is not None]
             fatal = next((failure for failure in failures if isinstance(failure, _FATAL)), None)
             if fatal is None or attempt == REBUILDS_MAX:
-                raise self._explain(failures)
-            _log.warning("emitter.producer_rebuilt", cause=type(fatal).__name__, events=len(failures))
+                raise self._explain(failures, results.count(None))
+            _log.warning("emitter.producer_rebuilt", cause=type(fatal).__name__, events=results.count(None))
             await self._rebuild(producer)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
@@ -216,10 +213,12 @@ class Emitter:
                         failures.append(failed)
                     else:
                         results[index] = await self._placed(future.result())
-        except TimeoutError as error:
+        except (KafkaError, TimeoutError) as error:
+            failures.append(error)
+        finally:
+            # Also when our caller was cancelled: nobody else will ask these for their outcome.
             for _, future in sent:
                 future.add_done_callback(_retrieved)
-            failures.append(error)
         return failures
 
     async def _placed(self, metadata: RecordMetadata) -> tuple[int, int]:
@@ -227,10 +226,9 @@ class Emitter:
             return metadata.partition, metadata.offset + 1
         # A retry that the broker recognised as a duplicate is answered with offset -1: the record lies before the end.
         place = TopicPartition(self._topic.name, metadata.partition)
-        return metadata.partition, await _end_offset(self._connection, place)
+        return metadata.partition, await end_offset(self._connection, place)
 
-    def _explain(self, failures: list[BaseException]) -> Exception:
-        count = len(failures)
+    def _explain(self, failures: list[BaseException], unconfirmed: int) -> Exception:
         if any(isinstance(failure, MessageSizeTooLargeError) for failure in failures):
             return LimitExceeded(
                 f"The broker refused a record as too large; EVENT_BYTES_MAX is {limits.EVENT_BYTES_MAX}.",
@@ -245,7 +243,7 @@ class Emitter:
             return unavailable(self._connection, failures[0])
         cause = next((f for f in failures if isinstance(f, BrokerResponseError)), failures[0])
         return OutcomeUnknown(
-            f"The log did not confirm {count} event(s) within {self._append_timeout_seconds:g} s "
+            f"The log did not confirm {unconfirmed} event(s) within {self._append_timeout_seconds:g} s "
             f"({type(cause).__name__}).",
             hint="Put the same events again, with the same event_id: the ledger counts each once.",
         )
@@ -261,41 +259,10 @@ class Emitter:
             replaced = self._producer is not failed
             if replaced:
                 return
-            self._producer = await self._start_producer()
-            try:
-                await failed.stop()
-            except KafkaError as error:
-                _log.info("emitter.failed_producer_stopped", cause=type(error).__name__)
-
-    async def _start_producer(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            **self._connection.client_options(),
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=LINGER_MS,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES,
-        )
-        try:
-            await producer.start()
-        except (KafkaError, OSError) as error:
-            await producer.stop()
-            raise unavailable(self._connection, error) from error
-        return producer
+            self._producer = await start_producer(self._connection)
+            await stop_producer(failed, self._append_timeout_seconds)
 
 
 def _retrieved(future: asyncio.Future[RecordMetadata]) -> None:
     if not future.cancelled():
         future.exception()
-
-
-async def _end_offset(connection: KafkaConnection, place: TopicPartition) -> int:
-    from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - only this rare answer needs a consumer
-
-    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
-    try:
-        ends: dict[TopicPartition, int] = await consumer.end_offsets([place])
-    finally:
-        await consumer.stop()
-    return ends[place]
