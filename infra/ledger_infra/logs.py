@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+import time
+from typing import Final, Literal
 
 import structlog
 
 LogFormat = Literal["auto", "console", "json"]
 
-_LIBRARIES_AT_WARNING = ("aiokafka", "uvicorn", "asyncio", "kafka", "jgo", "urllib3", "httpx2")
+REPEAT_SECONDS: Final = 30.0
+"""A library says the same thing at most this often: an outage is one fact, not ten lines a second."""
+
+_LIBRARIES_AT_WARNING: Final = ("aiokafka", "uvicorn", "asyncio", "kafka", "jgo", "urllib3", "httpx2")
 
 
 def configure_logs(log_format: LogFormat, level: str) -> None:
@@ -45,8 +49,28 @@ def configure_logs(log_format: LogFormat, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    handler.addFilter(OncePerWhile(REPEAT_SECONDS))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _LIBRARIES_AT_WARNING:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class OncePerWhile(logging.Filter):
+    """Lets a line of a library through once per `seconds`, told by its logger and template; ours all pass."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the line passes."""
+        if not record.name.startswith(_LIBRARIES_AT_WARNING):
+            return True
+        said, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._last.get(said, -self._seconds) < self._seconds:
+            return False
+        self._last[said] = now
+        return True

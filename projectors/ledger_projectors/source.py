@@ -92,10 +92,10 @@ class KafkaSource:
             consumer.assign(self._places)
             await self._guard(consumer)
         except (KafkaError, TimeoutError, OSError) as error:
-            await consumer.stop()
+            await _stop(consumer)
             raise unavailable(self._connection, error) from error
         except BaseException:
-            await consumer.stop()
+            await _stop(consumer)
             raise
         return self
 
@@ -104,7 +104,7 @@ class KafkaSource:
     ) -> None:
         """Disconnect."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await _stop(self._consumer)
 
     async def fetch(self) -> Fetched:
         """Return what comes next: up to the batch limit, or nothing when POLL_SECONDS bring nothing.
@@ -205,6 +205,20 @@ class KafkaSource:
             f"{GUARD_TIMEOUT_SECONDS:g} s.",
             hint="Check the broker; nothing was changed.",
         )
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, also while its broker is away.
+
+    aiokafka 0.14 cancels a fetch that waits out an error and awaits it bare: its own CancelledError comes out of
+    `stop`, before the connections are closed. In a task of its own it cannot be mistaken for a cancellation of ours.
+    """
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait([stopping])
+    if stopping.cancelled():
+        await consumer._client.close()  # noqa: SLF001 - what `stop` did not come to
+    else:
+        stopping.result()
 
 
 def _log_record(record: ConsumerRecord) -> LogRecord:

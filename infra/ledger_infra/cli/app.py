@@ -42,9 +42,9 @@ def run() -> None:
         code = build_app()(standalone_mode=False)
     except LedgerError as error:
         console.print(f"[bold red]{error.code}[/]: ", end="")
-        console.print(error.message, markup=False, highlight=False)
+        console.print(error.message, markup=False, highlight=False, soft_wrap=True)
         if error.hint:
-            console.print(error.hint, markup=False, highlight=False, style="yellow")
+            console.print(error.hint, markup=False, highlight=False, style="yellow", soft_wrap=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

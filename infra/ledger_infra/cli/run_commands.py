@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 
 from ledger_infra.cli.bars import DownloadBar, counting_bar
@@ -183,14 +182,16 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
     configure_logs(configured.log_format, configured.log_level)
 
     def announce(addresses: Addresses) -> None:
-        lines = [f"Kafka      {addresses.bootstrap_servers}   topic {addresses.topic}"]
+        lines = [f"Kafka    {addresses.bootstrap_servers}, topic {addresses.topic}"]
         if addresses.api_url:
             lines += [
-                f"API        {addresses.api_url}/v1/notifications?tenant=...",
-                f"OpenAPI    {addresses.api_url}/docs",
+                f"API      {addresses.api_url}/v1/notifications?tenant=...",
+                f"OpenAPI  {addresses.api_url}/docs",
             ]
-        lines.append(f"Data       {configured.data_dir.resolve()}")
-        _stderr.print(Panel("\n".join(lines), title="notification-ledger is up", title_align="left", expand=False))
+        lines.append(f"Data     {configured.data_dir.resolve()}")
+        _stderr.print("[bold green]notification-ledger is up[/]; Ctrl-C drains and stops it")
+        for line in lines:
+            _stderr.print(f"  {line}", highlight=False, soft_wrap=True)
 
     with DownloadBar(_stderr) as download:
         asyncio.run(

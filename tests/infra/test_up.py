@@ -1,0 +1,208 @@
+"""`notification-ledger up` as a process: it starts, answers, drains, starts again, and says clearly why it does not."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from ledger_infra.paths import kafka_dir, read_model_path, run_file
+from ledger_infra.settings import environment_without_settings
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, SettingInvalid
+from tests.running import RunningLedger, json_of, run_command
+
+CREATED = {
+    "kind": "created",
+    "tenant_id": "acme",
+    "source": "shop",
+    "audience": [{"recipient_id": "ann", "channels": ["email"]}],
+    "personal": {"title": "Your parcel is on its way"},
+}
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLedger]:
+    """Give one ledger to the tests that only talk to it."""
+    with RunningLedger(tmp_path_factory.mktemp("up") / "data") as running:
+        yield running
+
+
+def test_it_prints_where_it_answers(ledger: RunningLedger) -> None:
+    """The addresses of the broker and of the API, the topic and the data directory are on the screen."""
+    said = ledger.log.read_text(encoding="utf-8")
+    for shown in (ledger.bootstrap_servers, ledger.api_url, "notifications.lifecycle.v1"):
+        assert shown in said
+
+
+def test_a_write_is_read_at_its_position(ledger: RunningLedger) -> None:
+    """A read with `at_least` set to the position of a write sees the write."""
+    position = ledger.post(CREATED)
+    answer = ledger.get("/v1/inbox", tenant="acme", recipient="ann", at_least=position)
+    assert isinstance(answer["rows"], list)
+    assert "Your parcel is on its way" in [row["title"] for row in answer["rows"]]
+
+
+def test_a_second_up_on_the_same_directory_is_refused(ledger: RunningLedger) -> None:
+    """The data directory of a running ledger gives data_directory_in_use, its exit code, and what to do."""
+    second = RunningLedger(ledger.data_dir)
+    refused = second.run("up")
+    assert refused.returncode == DataDirectoryInUse.exit_code
+    assert "data_directory_in_use" in refused.stderr
+    assert "--data-dir" in refused.stderr
+    assert ledger.ready()
+
+
+@pytest.mark.parametrize("which", ["api", "broker"])
+def test_a_taken_port_is_named(tmp_path: Path, which: str) -> None:
+    """A port that somebody listens on gives port_taken with its number, and leaves no process behind."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ledger = RunningLedger(tmp_path / "data")
+        refused = ledger.run("up", f"--{which}-port", str(port))
+    assert refused.returncode == PortTaken.exit_code
+    assert str(port) in refused.stderr
+    assert not _processes_below(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("API_HOST", "0.0.0.0"), ("API_PORT", "eighty"), ("PARTITIONS", "0"), ("SASL_MECHANISM", "NTLM")],  # noqa: S104 - what must be refused
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    """A setting that is not allowed gives setting_invalid, its variable and what is allowed, and starts nothing."""
+    variable = f"NOTIFICATION_LEDGER_{name}"
+    refused = run_command("up", environment=environment_without_settings() | {variable: value})
+    assert refused.returncode == SettingInvalid.exit_code
+    assert variable in refused.stderr
+    assert "setting_invalid" in refused.stderr
+
+
+def test_a_secret_that_is_refused_is_not_shown() -> None:
+    """A refused start says nothing of the password that was configured."""
+    environment = environment_without_settings() | {
+        "NOTIFICATION_LEDGER_SASL_PASSWORD": "hunter2-hunter2",
+        "NOTIFICATION_LEDGER_API_PORT": "0",
+    }
+    refused = run_command("up", environment=environment)
+    assert refused.returncode == SettingInvalid.exit_code
+    assert "hunter2" not in refused.stderr + refused.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_drains_and_starts_again_where_it_was(tmp_path: Path, number: signal.Signals) -> None:
+    """A stop ends with 0, leaves no process and no note; the next start answers with what was written before."""
+    ledger = RunningLedger(tmp_path / "data")
+    ledger.start()
+    position = ledger.post(CREATED)
+    assert ledger.stop(number) == 0
+    assert not run_file(ledger.data_dir).exists()
+    assert not _processes_below(tmp_path)
+    with ledger:
+        assert ledger.get("/v1/notifications/count", tenant="acme", at_least=position)["total"] == 1
+        ledger.post(CREATED)
+
+
+def test_after_a_sigkill_everything_acknowledged_is_there(tmp_path: Path) -> None:
+    """SIGKILL of the process leaves no broker behind, and the next start has every event that was acknowledged."""
+    ledger = RunningLedger(tmp_path / "data")
+    ledger.start()
+    position = ledger.post(*[CREATED] * 50)
+    assert ledger.stop(signal.SIGKILL) == -signal.SIGKILL
+    _wait_for_no_process_below(tmp_path)
+    with ledger:
+        assert ledger.get("/v1/notifications/count", tenant="acme", at_least=position)["total"] == 50
+
+
+def test_a_broker_that_dies_stops_the_ledger_with_its_reason(tmp_path: Path) -> None:
+    """When the embedded broker is killed, `up` ends by itself, not with 0, and names the broker's log."""
+    ledger = RunningLedger(tmp_path / "data")
+    ledger.start()
+    (java,) = [one for one in _processes_below(tmp_path) if one.name() == "java"]
+    java.kill()
+    assert ledger.process is not None
+    assert ledger.process.wait(60) not in {0, None}
+    said = ledger.log.read_text(encoding="utf-8")
+    assert "broker_unavailable" in said
+    assert "kafka.log" in said
+
+
+def test_another_log_than_the_read_model_was_made_from_is_refused(tmp_path: Path) -> None:
+    """A read model beside an emptied broker gives guard_refused with the range, and loses nothing."""
+    ledger = RunningLedger(tmp_path / "data")
+    with ledger:
+        ledger.get("/v1/notifications", tenant="acme", at_least=ledger.post(CREATED))
+    kafka_dir(ledger.data_dir).rename(tmp_path / "the-log")
+    refused = ledger.run("up")
+    assert refused.returncode == GuardRefused.exit_code
+    assert "the read model is at 1" in refused.stderr
+    assert "notification-ledger rebuild" in refused.stderr
+    assert read_model_path(ledger.data_dir).exists()
+
+
+def test_commands_find_the_running_ledger(ledger: RunningLedger) -> None:
+    """emit, list, get, count and snapshot work beside a running `up`, told only the data directory."""
+    event = CREATED | {"tenant_id": "shell"}
+    emitted = json_of(ledger.run("emit", json.dumps(event), "--json"))
+    at_least = ("--at-least", str(emitted["position"]))
+    (notification_id,) = emitted["notification_ids"]  # type: ignore[misc] # a list of one text
+    listed = json_of(ledger.run("list", "--tenant", "shell", "--json", *at_least))
+    assert [row["notification_id"] for row in listed["rows"]] == [notification_id]  # type: ignore[attr-defined] # JSON
+    assert json_of(ledger.run("count", "--tenant", "shell", "--json"))["total"] == 1
+    got = ledger.run("get", str(notification_id), "--tenant", "shell")
+    assert got.returncode == 0
+    assert "Your parcel is on its way" in got.stdout
+    taken = json_of(ledger.run("snapshot", "--json"))
+    assert Path(str(taken["path"])).stat().st_size > 0
+
+
+def test_emit_refuses_a_file_with_one_bad_line_whole(ledger: RunningLedger, tmp_path: Path) -> None:
+    """The bad line is named by its number and field, and no line of the file is written."""
+    bad = {name: value for name, value in CREATED.items() if name != "source"}
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(json.dumps(event | {"tenant_id": "whole"}) for event in (CREATED, bad)), encoding="utf-8")
+    refused = ledger.run("emit", str(file))
+    assert refused.returncode == 4
+    assert "Line 2: source" in refused.stderr
+    accepted = json_of(ledger.run("emit", "-", "--json", stdin=json.dumps(CREATED | {"tenant_id": "whole"})))
+    counted = ledger.run("count", "--tenant", "whole", "--json", "--at-least", str(accepted["position"]))
+    assert json_of(counted)["total"] == 1
+
+
+def test_the_log_holds_no_content(ledger: RunningLedger) -> None:
+    """What the ledger logs names no title, no recipient and no tenant of the events that went through it."""
+    ledger.post(CREATED | {"tenant_id": "tenant-marker", "personal": {"title": "title-marker"}})
+    ledger.get("/v1/inbox", tenant="tenant-marker")
+    said = ledger.log.read_text(encoding="utf-8")
+    assert "title-marker" not in said
+    assert "tenant-marker" not in said
+
+
+def test_live_and_ready_answer_a_probe(ledger: RunningLedger) -> None:
+    """Both health endpoints answer 200 without a tenant when the ledger has caught up."""
+    assert httpx2.get(f"{ledger.api_url}/health/live", trust_env=False).json() == {"status": "live"}
+    assert httpx2.get(f"{ledger.api_url}/health/ready", trust_env=False).json()["status"] == "ready"
+
+
+def _processes_below(folder: Path) -> list[psutil.Process]:
+    """Return the processes that name a path below `folder` on their command line; ours is not one of them."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and any(str(folder) in part for part in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _wait_for_no_process_below(folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while _processes_below(folder):
+        assert time.monotonic() < deadline, [one.cmdline() for one in _processes_below(folder)]
+        time.sleep(0.1)
