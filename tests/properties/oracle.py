@@ -107,11 +107,11 @@ def _fold_notification(tables: dict[str, Rows], key: Key, history: list[LogEvent
         for channel, ref in places:
             here = {one for one in own if (one.channel, one.ref) == (channel, ref)}
             here |= {one for one in own if not one.channel and one.fact in DOWNWARD}
-            here |= {one for one in above if one.channel in {"", channel}}
+            here |= {one for one in above if one.channel in {"", channel} and one.ref in {"", ref}}
             tables["deliveries"][(*key, recipient, channel, ref)] = listed | _told(here) | _is_read(here)
-        channels = {channel for channel, _ in places}
-        entry = own | {one for one in above if one.channel in {"", *channels}}
-        below = {"channels": sorted(channels), "deliveries": len(places)}
+        reached = {("", ""), *places, *((channel, "") for channel, _ in places)}
+        entry = own | {one for one in above if (one.channel, one.ref) in reached}
+        below = {"channels": sorted({channel for channel, _ in places}), "deliveries": len(places)}
         entries.append(listed | _told(entry) | _is_read(entry) | below)
         tables["inbox_entries"][(*key, recipient)] = entries[-1]
     tables["notifications"][key] = listed | _told(said, "created") | _numbers(entries)

@@ -59,6 +59,12 @@ CREATE OR REPLACE TEMP TABLE pivoted AS
 WITH entries AS (
     SELECT DISTINCT n, recipient_id FROM placed WHERE recipient_id <> ''
 ),
+-- What a fact of a channel without a recipient reaches: everybody with a delivery over it, or under its reference.
+reached AS (
+    SELECT n, recipient_id, channel, delivery_ref FROM slots
+    UNION
+    SELECT n, recipient_id, channel, '' AS delivery_ref FROM slots
+),
 spoken AS (
     SELECT 'notification' AS grain, placed.* FROM placed
     UNION ALL
@@ -75,8 +81,10 @@ spoken AS (
         'inbox_entry' AS grain,
         placed.* REPLACE (reached.recipient_id AS recipient_id, '' AS channel, '' AS delivery_ref)
     FROM placed
-    INNER JOIN (SELECT DISTINCT n, recipient_id, channel FROM slots) AS reached
-        ON reached.n = placed.n AND reached.channel = placed.channel
+    INNER JOIN reached
+        ON reached.n = placed.n
+        AND reached.channel = placed.channel
+        AND reached.delivery_ref = placed.delivery_ref
     WHERE placed.recipient_id = '' AND placed.applies_below
     UNION ALL
     SELECT 'delivery' AS grain, placed.*
@@ -93,6 +101,7 @@ spoken AS (
         ON slots.n = placed.n
         AND (placed.recipient_id = '' OR placed.recipient_id = slots.recipient_id)
         AND (placed.channel = '' OR placed.channel = slots.channel)
+        AND (placed.recipient_id <> '' OR placed.delivery_ref IN ('', slots.delivery_ref))
     WHERE placed.applies_below AND (placed.recipient_id = '' OR placed.channel = '')
 )
 SELECT
