@@ -179,6 +179,23 @@ def test_a_failed_channel_fails_all_below_it_once() -> None:
     _check(state, "inbox_entries", "ann", delivered_count=2)
 
 
+def test_a_failed_reference_fails_the_deliveries_of_that_name_alone() -> None:
+    """A failure of a channel and a reference, for nobody in particular, reaches each delivery of that name."""
+    failed, well = {"failed_count": 1}, {"failed_count": 0}
+    state = _held(
+        said("created", "10:00:00", audience=audience(bob=("email",))),
+        said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="phone"),
+        said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="tablet"),
+        said("failed", "10:00:02", channel="email", delivery_ref="phone"),
+    )
+    _check(state, "deliveries", "ann", "email", "phone", **failed)
+    _check(state, "deliveries", "ann", "email", "tablet", **well)
+    _check(state, "deliveries", "bob", "email", "", **well)
+    _check(state, "inbox_entries", "ann", **failed)
+    _check(state, "inbox_entries", "bob", **well)
+    _check(state, "notifications", **failed)
+
+
 def test_a_broadcast_is_not_unread_by_one() -> None:
     """Who reads does so for himself: neither an unread nor a read that names nobody changes an entry of several."""
     state = _held(
