@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ledger_producers import Emitter
+from ledger_projectors.records import LogRecord
 from ledger_schemas import Event, KafkaConnection, Position, TopicSpec, decode_event
 from ledger_schemas.topic import ensure_topic
 from tests.properties.oracle import State, fold
@@ -28,8 +29,16 @@ def append(connection: KafkaConnection, topic: TopicSpec, events: Sequence[Event
 
 def read_log(connection: KafkaConnection, topic: TopicSpec) -> list[Placed]:
     """Return every record of the topic, decoded, in its place."""
+    return [
+        Placed(Recorded(decode_event(record.value or b""), record.recorded_at_ms), record.partition, record.offset)
+        for record in read_records(connection, topic)
+    ]
 
-    async def work() -> list[Placed]:
+
+def read_records(connection: KafkaConnection, topic: TopicSpec) -> list[LogRecord]:
+    """Return every record of the topic, as a plain consumer reads it; in order within each partition."""
+
+    async def work() -> list[LogRecord]:
         places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
         consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False, auto_offset_reset="none")
         await consumer.start()
@@ -37,11 +46,11 @@ def read_log(connection: KafkaConnection, topic: TopicSpec) -> list[Placed]:
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             ends = await consumer.end_offsets(places)
-            found: list[Placed] = []
+            found: list[LogRecord] = []
             while len(found) < sum(ends.values()):
                 for batch in (await consumer.getmany(timeout_ms=1_000)).values():
                     found += [
-                        Placed(Recorded(decode_event(one.value), one.timestamp), one.partition, one.offset)
+                        LogRecord(one.topic, one.partition, one.offset, one.timestamp, one.key, one.value)
                         for one in batch
                     ]
         finally:
