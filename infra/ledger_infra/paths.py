@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+
+from ledger_schemas.errors import SettingInvalid
+
+
+def prepare_data_dir(data_dir: Path) -> Path:
+    """Make the data directory if need be and return it. Raises SettingInvalid when it cannot be made or written."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise SettingInvalid(
+            f"data_dir: {data_dir} cannot be used ({error.strerror}).",
+            hint="Name a directory that this user can write, with --data-dir or NOTIFICATION_LEDGER_DATA_DIR.",
+            field="data_dir",
+        ) from error
+    return data_dir
 
 
 def read_model_path(data_dir: Path) -> Path:

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from ledger_infra.broker import NativeKafka, Progress
 from ledger_infra.operator_routes import operator_router
-from ledger_infra.paths import kafka_dir, read_model_path, run_file
+from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.ingest import ingest_router
@@ -70,6 +70,7 @@ async def serve(
     """
     told = callbacks or Callbacks()
     stop = asyncio.Event()
+    prepare_data_dir(settings.data_dir)
     with _signals(stop):
         async with AsyncExitStack() as stack:
             listener = stack.enter_context(_listen(settings)) if with_api else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 from pathlib import Path
@@ -126,6 +127,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises SettingInvalid that names the setting, its environment variable and what is allowed; the value is not
     repeated, it may be a secret.
     """
+    _refuse_unknown_variables()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings.model_validate(given) if not given else Settings(**given)  # type: ignore[arg-type] # checked by pydantic itself
@@ -138,6 +140,19 @@ def load_settings(**overrides: object) -> Settings:
             hint=f"Correct {ENVIRONMENT_PREFIX}{name.upper()} or the flag; see `notification-ledger settings`.",
             field=name,
         ) from None
+
+
+def _refuse_unknown_variables() -> None:
+    """Refuse a misspelt variable, which would otherwise be passed over in silence."""
+    known = [ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields]
+    for name in os.environ:
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            raise SettingInvalid(
+                f"There is no setting {name}.",
+                hint=f"Did you mean {close[0]}?" if close else "`notification-ledger settings` shows all.",
+                field=name,
+            )
 
 
 def environment_without_settings() -> dict[str, str]:

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from ledger_projectors.read_model import digest_of
 from ledger_projectors.records import LogRecord
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import BrokerUnavailable, GuardRefused
+from ledger_schemas.errors import BrokerUnavailable, GuardRefused, TopicMisconfigured
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
 
@@ -32,6 +32,11 @@ FETCH_PARTITION_BYTES: Final = 4 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS: Final = 30.0
 GUARD_TIMEOUT_SECONDS: Final = 20.0
 """How long the last applied record may take to be read again."""
+
+OTHER_LOG_HINT: Final = (
+    "The topic was truncated, recreated or restored, or this is another cluster. Restore the log; or, if this log is "
+    "the right one, move the read model file away and make a new one: `notification-ledger rebuild`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,11 @@ class KafkaSource:
             consumer._client.add_topic(self._topic)  # noqa: SLF001 - as above
             await consumer._client.force_metadata_update()  # noqa: SLF001 - as above
             found = consumer.partitions_for_topic(self._topic)
-        if found is not None and len(found) != len(self._places):
+        if found is None:
+            raise TopicMisconfigured(
+                f"The topic {self._topic} does not exist.", hint="Make it with `notification-ledger topic --create`."
+            )
+        if len(found) != len(self._places):
             raise GuardRefused(
                 f"The topic {self._topic} has {len(found)} partitions; this read model was made for "
                 f"{len(self._places)}.",
@@ -171,8 +180,13 @@ class KafkaSource:
                 raise GuardRefused(
                     f"The log {what} the read model's position: {place.topic} partition {place.partition} has offsets "
                     f"{starts[place]} to {ends[place]}, the read model is at {ours}.",
-                    hint="The topic was truncated, recreated or restored. Restore the log, or rebuild: "
-                    "`notification-ledger rebuild`.",
+                    hint=OTHER_LOG_HINT,
+                )
+            if self._until is not None and ends[place] < self._limit(place):
+                raise GuardRefused(
+                    f"The log ends at {ends[place]} in {place.topic} partition {place.partition}, before the position "
+                    f"{self._limit(place)} that is to be reached.",
+                    hint=OTHER_LOG_HINT,
                 )
             last = self._last_records.get(place.partition)
             if last is not None and last[0] >= starts[place]:
@@ -197,8 +211,7 @@ class KafkaSource:
                 raise GuardRefused(
                     f"The log is not the one that this read model was made from: {place.topic} partition "
                     f"{place.partition} offset {offset} holds another record than the one that was applied.",
-                    hint="The topic was recreated or restored. Use the right cluster, or rebuild: "
-                    "`notification-ledger rebuild`.",
+                    hint=OTHER_LOG_HINT,
                 )
         raise BrokerUnavailable(
             f"{place.topic} partition {place.partition} offset {offset} could not be read again within "

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
 
-import click
 import typer
 from rich.console import Console
 
 from ledger_infra.cli import broker_commands, read_commands, run_commands, write_commands
 from ledger_schemas.errors import LedgerError
-
-INTERRUPTED_EXIT_CODE: Final = 130
-"""As shells have it for Ctrl-C: 128 + SIGINT."""
 
 
 def build_app() -> typer.Typer:
@@ -36,19 +31,13 @@ def build_app() -> typer.Typer:
 
 
 def run() -> None:
-    """Run the command and exit."""
-    console = Console(stderr=True)
+    """Run the command and exit: 0, the exit code of a LedgerError's class, 2 for a wrong call, 130 on Ctrl-C."""
     try:
-        code = build_app()(standalone_mode=False)
+        build_app()()
     except LedgerError as error:
+        console = Console(stderr=True)
         console.print(f"[bold red]{error.code}[/]: ", end="")
         console.print(error.message, markup=False, highlight=False, soft_wrap=True)
         if error.hint:
             console.print(error.hint, markup=False, highlight=False, style="yellow", soft_wrap=True)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED_EXIT_CODE)
-    sys.exit(code or 0)

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from ledger_infra.cli.bars import DownloadBar
 from ledger_infra.cli.options import BootstrapServers, BrokerPort, JsonOutput
-from ledger_infra.paths import kafka_dir
+from ledger_infra.logs import configure_logs
+from ledger_infra.paths import kafka_dir, prepare_data_dir
 from ledger_infra.settings import load_settings
 from ledger_schemas.errors import SettingInvalid
 from ledger_schemas.topic import check_topic, ensure_topic
@@ -41,7 +42,7 @@ def broker(
     configured = load_settings(data_dir=data_dir, broker_port=broker_port)
     with DownloadBar(_stderr) as download:
         run_broker(
-            data_dir=kafka_dir(configured.data_dir),
+            data_dir=kafka_dir(prepare_data_dir(configured.data_dir)),
             port=configured.broker_port,
             cache_dir=configured.cache_dir,
             progress=download,
@@ -62,6 +63,7 @@ def topic(
             hint="Give --bootstrap-servers, or set NOTIFICATION_LEDGER_BOOTSTRAP_SERVERS.",
             field="bootstrap_servers",
         )
+    configure_logs(configured.log_format, "critical")  # What fails is said once, as an error of ours.
     spec = configured.topic_spec()
     made = False
     if create:

@@ -14,8 +14,9 @@ from rich.table import Table
 from ledger_infra.cli.bars import DownloadBar, counting_bar
 from ledger_infra.cli.options import BootstrapServers, BrokerPort, DataDir, JsonOutput
 from ledger_infra.logs import configure_logs
-from ledger_infra.paths import read_model_path
+from ledger_infra.paths import prepare_data_dir, read_model_path
 from ledger_infra.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from ledger_schemas.topic import check_topic
 
 _stderr = Console(stderr=True)
 _stdout = Console()
@@ -95,6 +96,8 @@ def rebuild(
     configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers, broker_port=broker_port)
     configure_logs(configured.log_format, configured.log_level)
 
+    prepare_data_dir(configured.data_dir)
+
     async def work() -> Rebuilt:
         from ledger_infra.service import kafka_of  # noqa: PLC0415 - as above
 
@@ -106,6 +109,7 @@ def rebuild(
                 bar.update(task, completed=done, total=max(done, sum(progress.end.values())))
 
             async with kafka_of(configured, download) as connection:
+                await check_topic(connection, configured.topic_spec())
                 return await replay(
                     read_model_path(configured.data_dir),
                     connection,

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from ledger_infra.cli.options import BootstrapServers, DataDir, JsonOutput
+from ledger_infra.logs import configure_logs
 from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings, load_settings
 from ledger_producers import Emitter
@@ -49,6 +50,7 @@ def emit(
     "audience": [{"recipient_id": "ann", "channels": ["email"]}], "personal": {"title": "Hello"}}'
     """
     configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
+    configure_logs(configured.log_format, "critical")  # What fails is said once, as an error of ours.
     parsed = [_parse(number, line) for number, line in _lines(events)]
     position, ids = asyncio.run(_append(configured, parsed))
     if as_json:

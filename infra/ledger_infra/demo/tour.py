@@ -21,7 +21,7 @@ from ledger_infra.demo.questions import ask_questions
 from ledger_infra.demo.samples import VENDORS, sample_events, vendor_samples
 from ledger_infra.demo.stream import StreamPlan, StreamTally, generate
 from ledger_infra.demo.victim import ProjectorProcess
-from ledger_infra.paths import kafka_dir, read_model_path
+from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_projectors.projector import Progress as ProjectorProgress
@@ -49,7 +49,11 @@ def take_tour(settings: Settings, data_dir: Path | None, notifications: int, con
         )
     started = time.perf_counter()
     with ExitStack() as stack:
-        place = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="notification-ledger-")))
+        place = (
+            prepare_data_dir(data_dir)
+            if data_dir
+            else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="notification-ledger-")))
+        )
         findings = _Tour(settings, place, notifications, console).take(stack)
     _show_verdict(findings, time.perf_counter() - started, data_dir, console)
     return 0 if all(finding.holds for finding in findings) else 1
