@@ -132,7 +132,7 @@ class Projector:
                         break
                     self._on_step(Step.FETCHED)
                     fetch = asyncio.create_task(self._source.fetch())
-                    if fetched.records:
+                    if fetched.records or not self._position.reached(self._after(fetched)):
                         await self._apply(fetched, writer)
             except BaseException as error:
                 self._error = error
@@ -176,15 +176,9 @@ class Projector:
                     f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
                     hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
                 ) from error
-        await loop.run_in_executor(
-            writer, self._read_model.checkpoint_if_due, self._checkpoint_wal_bytes, self._on_step
-        )
+        await self._checkpoint(writer)
         self._count(outcome)
-        self._position = self._position.merged(
-            Position(
-                {(self._read_model.topic, partition): offset for partition, offset in fetched.next_offsets.items()}
-            )
-        )
+        self._position = self._position.merged(self._after(fetched))
         _log.debug(
             "projector.batch_committed",
             records=len(fetched.records),
@@ -196,6 +190,24 @@ class Projector:
         )
         await self._announce()
         self._check_quarantine()
+
+    async def _checkpoint(self, writer: ThreadPoolExecutor) -> None:
+        work = partial(self._read_model.checkpoint_if_due, self._checkpoint_wal_bytes, self._on_step)
+        try:
+            await asyncio.get_running_loop().run_in_executor(writer, work)
+        except _TRANSIENT as error:
+            # The batch is safe in the write-ahead log, and applying it again would double it: tried after the next.
+            _log.warning("projector.checkpoint_failed", cause=type(error).__name__)
+        except duckdb.Error as error:
+            raise ProjectorFailed(
+                f"DuckDB failed on {self._read_model.path} at a checkpoint: {type(error).__name__}.",
+                hint="The batch before it was committed. Start the projector again; if it fails again, rebuild.",
+            ) from error
+
+    def _after(self, fetched: Fetched) -> Position:
+        """Return the position after what was fetched: it moves over holes in the offsets, too."""
+        topic = self._read_model.topic
+        return Position({(topic, partition): offset for partition, offset in fetched.next_offsets.items()})
 
     def _count(self, outcome: BatchOutcome) -> None:
         self._applied += outcome.applied

@@ -76,8 +76,9 @@ class ReadModel:
         """Decode the records and apply them, all or nothing; return what was done.
 
         Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
-        position after them per partition, by default the offset after the last record of each. Raises duckdb.Error when
-        the transaction fails as a whole: nothing is changed then, and the same call may be made again.
+        position after them per partition, by default the offset after the last record of each; offsets have legal
+        holes, so that it may move without a record. Raises duckdb.Error when the transaction fails as a whole: nothing
+        is changed then, and the same call may be made again.
         """
         table, rejections = decode_records(records, self.partitions)
         on_step(Step.DECODED)
@@ -139,10 +140,9 @@ class ReadModel:
     ) -> BatchOutcome:
         connection = self._connection
         connection.register("batch", table)
-        try:
-            connection.execute(engine_sql("stage"))
-        finally:
-            connection.unregister("batch")
+        connection.execute(engine_sql("stage"))
+        # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
+        connection.unregister("batch")
         on_step(Step.STAGED)
         connection.execute(engine_sql("deduplicate"))
         on_step(Step.DEDUPLICATED)
@@ -195,17 +195,16 @@ class ReadModel:
     def _advance(self, records: Sequence[LogRecord], next_offsets: Mapping[int, int]) -> None:
         last = {record.partition: record for record in records}
         for partition, record in last.items():
+            after = max(next_offsets.get(partition, 0), record.offset + 1)
             self._connection.execute(
                 "UPDATE positions SET next_offset = ?, last_offset = ?, last_recorded_at = make_timestamptz(?), "
                 "last_digest = ? WHERE log_topic = ? AND log_partition = ?",
-                [
-                    max(next_offsets.get(partition, 0), record.offset + 1),
-                    record.offset,
-                    record.recorded_at_ms * 1_000,
-                    digest_of(record),
-                    self.topic,
-                    partition,
-                ],
+                [after, record.offset, record.recorded_at_ms * 1_000, digest_of(record), self.topic, partition],
+            )
+        for partition in next_offsets.keys() - last.keys():
+            self._connection.execute(
+                "UPDATE positions SET next_offset = greatest(next_offset, ?) WHERE log_topic = ? AND log_partition = ?",
+                [next_offsets[partition], self.topic, partition],
             )
 
     def _create(self) -> None:
@@ -274,13 +273,16 @@ def digest_of(record: LogRecord) -> str:
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(str(path), config={"threads": THREADS})
-    except duckdb.IOException as error:
-        if "lock" not in str(error):
-            raise
-        raise DataDirectoryInUse(
-            f"Another process has {path}.",
-            hint="Stop it (`notification-ledger up` or `projector` on the same data directory), "
-            "or choose another with --data-dir.",
+    except (duckdb.IOException, duckdb.SerializationException, duckdb.CatalogException) as error:
+        if "lock" in str(error):
+            raise DataDirectoryInUse(
+                f"Another process has {path}.",
+                hint="Stop it (`notification-ledger up` or `projector` on the same data directory), "
+                "or choose another with --data-dir.",
+            ) from error
+        raise GuardRefused(
+            f"{path} is not a file that this version of DuckDB can open ({type(error).__name__}).",
+            hint="Rebuild it from the log: `notification-ledger rebuild` keeps the old file.",
         ) from error
 
 
