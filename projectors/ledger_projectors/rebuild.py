@@ -54,7 +54,16 @@ async def rebuild(
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     old = await asyncio.to_thread(_old_digest, path, topic, partitions)
-    new = await _replay(unfinished, connection, topic, partitions, old.position if old else None, on_progress)
+    until = old.position if old else None
+    resuming = unfinished.exists()
+    try:
+        new = await _replay(unfinished, connection, topic, partitions, until, on_progress)
+    except GuardRefused:
+        if not resuming:
+            raise
+        # What was left unfinished is of another version or another log: of no use, and nobody would remove it.
+        await asyncio.to_thread(_discard, unfinished, path)
+        new = await _replay(unfinished, connection, topic, partitions, until, on_progress)
     if old is not None and old.text != new.text:
         differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
         raise ReadModelsDiffer(
@@ -108,7 +117,14 @@ async def _replay(
             last_records=model.last_records(),
             until=until,
         ) as source:
-            target = until if until is not None else await source.end()
+            end = await source.end()
+            target = until if until is not None else end
+            if not end.reached(target):
+                raise GuardRefused(
+                    f"The log ends at {str(end) or 'offset 0'}, before the position of the read model, {target}.",
+                    hint="The topic was recreated or restored. Restore the log; or move the read model's file away and "
+                    "start: it is then made from this log.",
+                )
             projector = Projector(model, source, until=target)
             telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
             try:
