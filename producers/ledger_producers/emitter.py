@@ -29,7 +29,7 @@ from ledger_producers.kafka_producer import end_offset, start_producer, stop_pro
 from ledger_schemas import limits
 from ledger_schemas.codec import encode_event
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import LimitExceeded, OutcomeUnknown, TopicMisconfigured
+from ledger_schemas.errors import LedgerError, LimitExceeded, OutcomeUnknown, TopicMisconfigured
 from ledger_schemas.events import (
     Event,
     NotificationAcknowledged,
@@ -154,10 +154,11 @@ class Emitter:
     async def put_many(self, events: Sequence[Event]) -> list[Receipt]:
         """Append several events, in order per notification, and return when all are safe.
 
-        Everything is encoded before the first byte is sent: one bad event refuses the whole call. When the outcome of
+        Everything is encoded before the first byte is sent: one bad event refuses the whole call, and the error's field
+        begins with its index. When the outcome of
         some is unknown, OutcomeUnknown names how many; putting the same events again is safe.
         """
-        frames = [encode_event(event) for event in events]
+        frames = [_encoded(event, index if len(events) > 1 else None) for index, event in enumerate(events)]
         keys = [str(event.notification_id).encode("ascii") for event in events]
         appended = await self._append(list(zip(keys, frames, strict=True)))
         return [
@@ -261,6 +262,16 @@ class Emitter:
                 return
             self._producer = await start_producer(self._connection)
             await stop_producer(failed, self._append_timeout_seconds)
+
+
+def _encoded(event: Event, index: int | None) -> bytes:
+    try:
+        return encode_event(event)
+    except LedgerError as error:
+        if index is not None:
+            error.field = f"{index}.{error.field or 'event'}"
+            error.message = f"{error.field}: {error.message}"
+        raise
 
 
 def _retrieved(future: asyncio.Future[RecordMetadata]) -> None:
