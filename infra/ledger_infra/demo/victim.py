@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,8 @@ from ledger_projectors.read_model import read_position
 from ledger_schemas.errors import ProjectorFailed
 
 CATCH_UP_TIMEOUT_SECONDS: Final = 600.0
+FIRST_COMMIT_TIMEOUT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ class ProjectorProcess:
             )
 
     def kill(self) -> Killed:
-        """Send SIGKILL, wait for the end, and look at what the file states.
+        """Send SIGKILL when it has committed something, wait for the end, and look at what the file states.
 
         Raises ProjectorFailed when it had ended by itself before.
         """
+        self._wait_for_a_commit()
         process = self._process
         if process is None or process.poll() is not None:
             raise ProjectorFailed(
@@ -72,6 +76,14 @@ class ProjectorProcess:
         with duckdb.connect(str(read_model_path(self._data_dir)), read_only=True) as connection:
             records = sum(read_position(connection).values())
         return Killed(process.pid, exit_code, records)
+
+    def _wait_for_a_commit(self) -> None:
+        """Wait until its write-ahead log grows: nobody else can open the file to see."""
+        model = read_model_path(self._data_dir)
+        wal = model.with_name(f"{model.name}.wal")
+        deadline = time.monotonic() + FIRST_COMMIT_TIMEOUT_SECONDS
+        while not (wal.exists() and wal.stat().st_size > 0) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
     def run_until_caught_up(self) -> None:
         """Run it once more until the read model has reached the end of the log. Raises ProjectorFailed."""
