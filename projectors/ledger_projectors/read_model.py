@@ -274,7 +274,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(str(path), config={"threads": THREADS})
     except (duckdb.IOException, duckdb.SerializationException, duckdb.CatalogException) as error:
-        if "lock" in str(error):
+        if "Could not set lock" in str(error):
             raise DataDirectoryInUse(
                 f"Another process has {path}.",
                 hint="Stop it (`notification-ledger up` or `projector` on the same data directory), "

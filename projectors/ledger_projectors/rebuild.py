@@ -61,7 +61,7 @@ async def rebuild(
     except GuardRefused:
         if not resuming:
             raise
-        # What was left unfinished is of another version or another log: of no use, and nobody would remove it.
+        # What was left unfinished is of another version or log, or too far: of no use, and nobody would remove it.
         await asyncio.to_thread(_discard, unfinished, path)
         new = await _replay(unfinished, connection, topic, partitions, until, on_progress)
     if old is not None and old.text != new.text:
@@ -79,12 +79,16 @@ def _swap(unfinished: Path, path: Path) -> Path | None:
     if path.exists():
         kept = _free_name(path)
         path.rename(kept)
+        # A file that could not even be opened still has its write-ahead log, which must not meet the new file.
+        if _wal(path).exists():
+            _wal(path).rename(_wal(kept))
     unfinished.rename(path)
     return kept
 
 
 def _discard(unfinished: Path, path: Path) -> Path | None:  # noqa: ARG001 - the same call as _swap
     unfinished.unlink()
+    _wal(unfinished).unlink(missing_ok=True)
     return None
 
 
@@ -109,6 +113,8 @@ async def _replay(
 ) -> Digest:
     model = await asyncio.to_thread(ReadModel.create_or_open, unfinished, topic=topic, partitions=partitions)
     try:
+        if until is not None and not until.reached(model.position()):
+            raise GuardRefused(f"{unfinished} is at {model.position()}, beyond {until}.", hint="Remove it.")
         async with KafkaSource(
             connection,
             topic=topic,
@@ -145,6 +151,10 @@ async def _tell(projector: Projector, on_progress: Callable[[Progress], None]) -
     while True:
         on_progress(projector.progress())
         await asyncio.sleep(PROGRESS_SECONDS)
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
 
 
 def _free_name(path: Path) -> Path:

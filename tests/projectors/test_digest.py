@@ -1,0 +1,152 @@
+"""Two files with the same rows have one digest, in whatever order the rows lie; any other row gives another."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pytest
+
+from ledger_projectors import digest as digest_module
+from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.read_model import ReadModel, read_position
+from ledger_schemas import Position
+from tests.projectors.building import TABLES, demo_events, open_model, reading, records_of, rows
+from tests.properties.strategies import NOON_MS, Recorded, audience, clock, said
+
+READ: Final = said("read", "10:00:01", recipient_id="ann", channel="email")
+CONFLICT: Final = Recorded(READ.event.model_copy(update={"occurred_at": clock("11:00:00")}), READ.recorded_at_ms)
+CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",), bob=()))
+HISTORY: Final = [CREATED, READ, READ, CONFLICT, *(Recorded(event, NOON_MS) for event in demo_events(4))]
+
+CHANGES: Final = {
+    "events": "UPDATE events SET actor = 'NULL' WHERE kind = 'read' AND actor IS NULL",
+    "facts": "UPDATE facts SET latest_at = latest_at + INTERVAL 1 MICROSECOND WHERE fact = 'read'",
+    "notifications": "UPDATE notifications SET recipients = recipients + 1",
+    "inbox_entries": "UPDATE inbox_entries SET is_read = NOT is_read WHERE recipient_id = 'ann'",
+    "deliveries": "UPDATE deliveries SET delivery_ref = ' ' WHERE recipient_id = 'ann'",
+    "contents": "UPDATE contents SET tags = [] WHERE tags IS NULL",
+    "duplicates": "UPDATE duplicates SET log_offset = log_offset + 1",
+    "quarantine": "UPDATE quarantine SET record_value = record_value || '\\x00'::BLOB",
+}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fill a file with rows in every table, for each test to have a copy of."""
+    folder = tmp_path_factory.mktemp("filled")
+    with open_model(folder) as model:
+        model.apply(records_of(*HISTORY))
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path, filled: Path) -> Iterator[ReadModel]:
+    """Give a file with rows in every table."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    with open_model(tmp_path) as opened:
+        yield opened
+
+
+def digest(model: ReadModel) -> Digest:
+    """Return the digest of the file."""
+    with reading(model) as reader:
+        return digest_read_model(reader)
+
+
+def test_it_speaks_of_all_rows_at_the_position(model: ReadModel) -> None:
+    """Every table of what the log said is in it with its number of rows, none of them empty, beside the position."""
+    found = digest(model)
+    assert {*TABLES} == {*found.tables}
+    assert {table: rows(model, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES} == {  # noqa: S608 - our own names
+        table: count for table, (count, _) in found.tables.items()
+    }
+    assert min(count for count, _ in found.tables.values()) > 0
+    assert found.position == model.position()
+    assert found == digest(model)
+
+
+def test_the_order_of_rows_plays_no_part(model: ReadModel) -> None:
+    """The same rows, written again in another order, have the same digest."""
+    before = digest(model)
+    for table in TABLES:
+        model._connection.execute(f"CREATE TEMP TABLE kept AS SELECT *, row_number() OVER () AS place FROM {table}")  # noqa: S608 - our own names
+        model._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - as above
+        model._connection.execute(f"INSERT INTO {table} SELECT * EXCLUDE (place) FROM kept ORDER BY place DESC")  # noqa: S608 - as above
+        model._connection.execute("DROP TABLE kept")
+    assert before == digest(model)
+
+
+def test_batches_and_opening_play_no_part(tmp_path: Path, model: ReadModel) -> None:
+    """A file that was filled in batches, and opened once more, has the digest of one filled at once."""
+    with open_model(tmp_path / "other") as other:
+        for batch in (records_of(*HISTORY)[:2], records_of(*HISTORY)[2:9], records_of(*HISTORY)[9:]):
+            other.apply(batch)
+    with open_model(tmp_path / "other") as other:
+        assert digest(other) == digest(model)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_one_changed_cell_shows_in_its_table(model: ReadModel, table: str) -> None:
+    """A value that differs by the least possible, in one row or in all, changes that table's part alone."""
+    before = digest(model)
+    changed = model._connection.execute(CHANGES[table]).fetchall()
+    assert changed[0][0] >= 1
+    assert [table] == _differing(before, digest(model))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_too_many_or_too_few_shows_in_its_table(model: ReadModel, table: str) -> None:
+    """A doubled row and a missing row change the table's part, also where two of one row would cancel out."""
+    before = digest(model)
+    one_row = f"INSERT INTO {table} FROM {table} WHERE rowid = (SELECT min(rowid) FROM {table})"  # noqa: S608 - our own names
+    model._connection.execute(one_row)
+    doubled = digest(model)
+    model._connection.execute(one_row)
+    model._connection.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")  # noqa: S608 - as above
+    assert doubled == digest(model)
+    assert [table] == _differing(before, doubled)
+    model._connection.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")  # noqa: S608 - as above
+    assert before == digest(model)
+    model._connection.execute(f"DELETE FROM {table} WHERE rowid = (SELECT min(rowid) FROM {table})")  # noqa: S608 - as above
+    assert [table] == _differing(before, digest(model))
+
+
+def test_two_cells_that_change_places_show(model: ReadModel) -> None:
+    """Columns do not run together: the same texts in other columns are other content."""
+    before = digest(model)
+    model._connection.execute("UPDATE contents SET category = priority, priority = category WHERE priority IS NOT NULL")
+    assert "contents" in _differing(before, digest(model))
+
+
+def test_another_position_is_another_digest(model: ReadModel) -> None:
+    """Equal rows at different positions are different statements."""
+    before = digest(model)
+    model.apply([], {0: 1_000})
+    after = digest(model)
+    assert before.tables == after.tables
+    assert before.text != after.text
+
+
+def test_it_is_taken_in_one_snapshot(model: ReadModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that commits while the digest is being taken is in none of its parts."""
+    before = digest(model)
+    batch = [record for record in records_of(*HISTORY, said("fired", "12:00:00")) if record.offset >= len(HISTORY)]
+
+    def position_then_batch(connection: duckdb.DuckDBPyConnection) -> Position:
+        position = read_position(connection)
+        assert model.apply(batch).applied == 1
+        return position
+
+    monkeypatch.setattr(digest_module, "read_position", position_then_batch)
+    assert before == digest(model)
+    monkeypatch.undo()
+    assert before.text != digest(model).text
+
+
+def _differing(one: Digest, other: Digest) -> list[str]:
+    assert (one.text == other.text) == (one.tables == other.tables)
+    return [table for table in TABLES if one.tables[table] != other.tables[table]]

@@ -1,0 +1,137 @@
+"""A file is opened by one writer, and only by the version and for the log that it was made for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pytest
+
+from ledger_projectors.projection import lifecycle
+from ledger_projectors.read_model import FORMAT_VERSION, ReadModel
+from ledger_schemas import LIFECYCLE_TOPIC
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused
+from tests.projectors.building import content, open_model, records_of, rows
+from tests.properties.strategies import said
+
+OTHER_PROCESS: Final = """
+import sys
+from pathlib import Path
+from ledger_projectors.read_model import ReadModel
+from ledger_schemas.errors import LedgerError
+try:
+    ReadModel.create_or_open(Path(sys.argv[1]), topic="notifications.lifecycle.v1", partitions=1).close()
+except LedgerError as error:
+    print(error.code, error)
+else:
+    print("opened")
+"""
+REBUILD: Final = "notification-ledger rebuild"
+
+
+def test_a_second_writer_in_another_process_is_refused(tmp_path: Path) -> None:
+    """While one process has the file no other gets it, and the first goes on; once it is closed, the next one does."""
+    with open_model(tmp_path) as model:
+        refused = _open_elsewhere(model.path)
+        assert refused.startswith(f"{DataDirectoryInUse.code} Another process has {model.path}.")
+        assert "--data-dir" in refused
+        assert model.apply(records_of(said("created", "10:00:00"))).applied == 1
+    assert _open_elsewhere(model.path) == "opened"
+
+
+def test_a_refused_file_is_let_go(tmp_path: Path) -> None:
+    """A guard that refuses closes the file again: another process gets it."""
+    open_model(tmp_path).close()
+    with pytest.raises(GuardRefused):
+        open_model(tmp_path, partitions=2)
+    assert _open_elsewhere(tmp_path / "read_model.duckdb") == "opened"
+
+
+def test_a_writer_that_was_taken_over_changes_nothing(tmp_path: Path) -> None:
+    """Where the lock does not help (within one process), the epoch does: the older writer is refused, for good."""
+    records = records_of(said("created", "10:00:00"), said("read", "10:00:01"))
+    with open_model(tmp_path) as older:
+        assert older.apply(records[:1]).applied == 1
+        with open_model(tmp_path) as newer:
+            before = content(newer)
+            for _ in range(2):
+                with pytest.raises(GuardRefused, match=r"epoch 2, ours is 1\)\. Stop one of the two"):
+                    older.apply(records[1:])
+            assert before == content(newer)
+            assert newer.apply(records[1:]).applied == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "partitions", "facts"),
+    [
+        ("other.v1", 1, f"made for {LIFECYCLE_TOPIC} with 1 partitions, not for other.v1 with 1"),
+        (LIFECYCLE_TOPIC, 2, f"made for {LIFECYCLE_TOPIC} with 1 partitions, not for {LIFECYCLE_TOPIC} with 2"),
+    ],
+)
+def test_a_file_of_another_log_is_refused(tmp_path: Path, topic: str, partitions: int, facts: str) -> None:
+    """A file that was made for another topic or partition count says both sides, and what to do."""
+    open_model(tmp_path).close()
+    with pytest.raises(GuardRefused) as refused:
+        open_model(tmp_path, topic=topic, partitions=partitions)
+    assert facts in refused.value.message
+    assert "another data directory" in refused.value.hint
+    with open_model(tmp_path) as model:
+        assert rows(model, "SELECT DISTINCT log_topic FROM positions") == [(LIFECYCLE_TOPIC,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "facts"),
+    [
+        ("UPDATE projections SET digest = 'beef' || digest", "holds the projections lifecycle 1 (beef"),
+        ("UPDATE projections SET version = 0", "holds the projections lifecycle 0 ("),
+        ("INSERT INTO projections VALUES ('other', 3, 'cafe')", ", other 3 (cafe); this version has lifecycle 1 ("),
+        ("UPDATE read_model SET format_version = 99", f"has file format 99; this version writes {FORMAT_VERSION}."),
+    ],
+)
+def test_a_file_of_another_version_is_refused(tmp_path: Path, change: str, facts: str) -> None:
+    """A file with other projections, or of another format, is never altered: the error says both, and to rebuild."""
+    open_model(tmp_path).close()
+    path = tmp_path / "read_model.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute(change)
+    held = _file_content(path)
+    with pytest.raises(GuardRefused) as refused:
+        open_model(tmp_path)
+    assert facts in refused.value.message
+    assert REBUILD in refused.value.hint
+    assert held == _file_content(path)
+
+
+def test_a_damaged_file_is_not_taken_for_one_in_use(tmp_path: Path) -> None:
+    """A file that DuckDB cannot read is refused with the way out, wherever it lies, and keeps its bytes."""
+    path = tmp_path / "clockwork" / "read_model.duckdb"
+    path.parent.mkdir()
+    path.write_bytes(b"not a database" * 1_000)
+    with pytest.raises(GuardRefused, match=REBUILD):
+        ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=1)
+    assert path.read_bytes() == b"not a database" * 1_000
+
+
+def test_the_digest_of_a_projection_is_that_of_its_rows_alone() -> None:
+    """Tables and fold make the digest, 64 hexadecimal characters; views are policies and stand beside it."""
+    projection = lifecycle()
+    assert (projection.name, projection.version) == ("lifecycle", 1)
+    assert len(bytes.fromhex(projection.digest)) == 32
+    assert projection.tables == ("facts", "notifications", "inbox_entries", "deliveries", "contents")
+    assert [name for name in projection.tables if f"CREATE TABLE {name} (" not in projection.create] == []
+
+
+def _open_elsewhere(path: Path) -> str:
+    command = [sys.executable, "-c", OTHER_PROCESS, str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def _file_content(path: Path) -> list[str]:
+    with duckdb.connect(path, read_only=True) as connection:
+        return [
+            str(connection.execute(f"FROM {table} ORDER BY ALL").fetchall())
+            for table in ("read_model", "projections", "positions")
+        ]
