@@ -21,6 +21,8 @@ from ledger_schemas.errors import ProjectorFailed
 CATCH_UP_TIMEOUT_SECONDS: Final = 600.0
 FIRST_COMMIT_TIMEOUT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
+BATCH_WAL_BYTES: Final = 16 * 1024
+"""More than opening a file writes to its write-ahead log, and less than any batch of the tour does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class ProjectorProcess:
         model = read_model_path(self._data_dir)
         wal = model.with_name(f"{model.name}.wal")
         deadline = time.monotonic() + FIRST_COMMIT_TIMEOUT_SECONDS
-        while not (wal.exists() and wal.stat().st_size > 0) and time.monotonic() < deadline:
+        while not (wal.exists() and wal.stat().st_size > BATCH_WAL_BYTES) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
 
     def run_until_caught_up(self) -> None:
