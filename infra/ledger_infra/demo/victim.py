@@ -20,7 +20,7 @@ from ledger_schemas.errors import ProjectorFailed
 
 CATCH_UP_TIMEOUT_SECONDS: Final = 600.0
 FIRST_COMMIT_TIMEOUT_SECONDS: Final = 60.0
-POLL_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.2
 BATCH_WAL_BYTES: Final = 16 * 1024
 """More than opening a file writes to its write-ahead log, and less than any batch of the tour does."""
 
@@ -80,11 +80,16 @@ class ProjectorProcess:
         return Killed(process.pid, exit_code, records)
 
     def _wait_for_a_commit(self) -> None:
-        """Wait until its write-ahead log grows: nobody else can open the file to see."""
+        """Wait until a batch stands in its write-ahead log: nobody else can open the file to see."""
         model = read_model_path(self._data_dir)
         wal = model.with_name(f"{model.name}.wal")
         deadline = time.monotonic() + FIRST_COMMIT_TIMEOUT_SECONDS
-        while not (wal.exists() and wal.stat().st_size > BATCH_WAL_BYTES) and time.monotonic() < deadline:
+        before = -1
+        while time.monotonic() < deadline:
+            size = wal.stat().st_size if wal.exists() else 0
+            if size == before and size > BATCH_WAL_BYTES:
+                return
+            before = size
             time.sleep(POLL_SECONDS)
 
     def run_until_caught_up(self) -> None:
