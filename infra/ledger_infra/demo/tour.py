@@ -112,7 +112,7 @@ class _Tour:
             return await self._feed_stream(emitter, victim)
 
     async def _feed_stream(self, emitter: Emitter, victim: ProjectorProcess) -> list[Finding]:
-        killed: list[Finding] = []
+        killing: asyncio.Task[Finding] | None = None
         started = time.perf_counter()
         before = self._tally.events
         created = 0
@@ -124,15 +124,17 @@ class _Tour:
                 await self._feed(emitter, chunk)
                 created += self._tally.notifications - known
                 bar.update(task, completed=created)
-                if not killed and created >= self._plan.notifications * KILL_AT_SHARE:
-                    killed.append(await asyncio.to_thread(self._kill, victim))
+                if killing is None and created >= self._plan.notifications * KILL_AT_SHARE:
+                    # Beside the feed: the projector dies with work in hand.
+                    killing = asyncio.create_task(asyncio.to_thread(self._kill, victim))
+            finding = await killing if killing is not None else await asyncio.to_thread(self._kill, victim)
         seconds = time.perf_counter() - started
         fed = self._tally.events - before
         self._console.print(f"   {self._tally.describe()}", highlight=False, soft_wrap=True)
         self._console.print(
             f"   {fed:,} events in {seconds:.1f} s, {fed / seconds:,.0f} a second", highlight=False, soft_wrap=True
         )
-        return killed
+        return [finding]
 
     async def _feed(self, emitter: Emitter, events: Iterable[Event]) -> None:
         for chunk in _chunks(self._tally.counting(events)):
