@@ -123,14 +123,7 @@ async def _replay(
             last_records=model.last_records(),
             until=until,
         ) as source:
-            end = await source.end()
-            target = until if until is not None else end
-            if not end.reached(target):
-                raise GuardRefused(
-                    f"The log ends at {str(end) or 'offset 0'}, before the position of the read model, {target}.",
-                    hint="The topic was recreated or restored. Restore the log; or move the read model's file away and "
-                    "start: it is then made from this log.",
-                )
+            target = until if until is not None else await source.end()
             projector = Projector(model, source, until=target)
             telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
             try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -24,22 +25,23 @@ def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Posit
     if path.exists():
         raise BadRequest(f"{path} exists already.", hint="Name a new file; snapshots are never overwritten.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    ((source,),) = connection.execute("SELECT current_database()").fetchall()
+    # A folder and a name of its own: two snapshots at a time, and what a killed one left, are in nobody's way.
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.unfinished-", dir=path.parent))
+    unfinished, copy = folder / path.name, _name(folder.name)
     try:
+        ((source,),) = connection.execute("SELECT current_database()").fetchall()
         # Identifiers and paths cannot be parameters here: both are quoted.
-        connection.execute(f"ATTACH {_text(str(unfinished))} AS snapshot (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute(f"ATTACH {_text(str(unfinished))} AS {copy} (STORAGE_VERSION '{STORAGE_VERSION}')")
         try:
-            connection.execute(f"COPY FROM DATABASE {_name(source)} TO snapshot")
-            connection.execute("USE snapshot")
+            connection.execute(f"COPY FROM DATABASE {_name(source)} TO {copy}")
+            connection.execute(f"USE {copy}")
             position = read_position(connection)
         finally:
             connection.execute(f"USE {_name(source)}")
-            connection.execute("DETACH snapshot")
+            connection.execute(f"DETACH {copy}")
         unfinished.rename(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        shutil.rmtree(folder)
     return position
 
 

@@ -17,7 +17,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_projectors.source import KafkaSource
 from ledger_schemas import KafkaConnection, Position, TopicSpec
-from ledger_schemas.errors import BrokerUnavailable, GuardRefused
+from ledger_schemas.errors import BrokerUnavailable, GuardRefused, TopicMisconfigured
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.projectors.building import (
@@ -201,6 +201,21 @@ def test_a_log_that_ends_before_the_position_is_refused(kafka: Kafka, topic_name
     run(kafka, topic, *(one for one in numbered() if one.partition == 1), then=work)
 
 
+def test_an_end_that_the_log_does_not_have_is_refused(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """To read up to a position beyond the log's end would be to wait for ever."""
+    topic = TopicSpec(topic_name, 2)
+
+    async def work() -> None:
+        with open_model(tmp_path, topic.name, 2) as model:
+            async with source_of(kafka.connection, model, until=at(topic, 1, 0)):
+                pass
+            with pytest.raises(GuardRefused, match=f"ends at 1 in {topic.name} partition 0, before the position 2"):
+                async with source_of(kafka.connection, model, until=at(topic, 2, 0)):
+                    raise AssertionError
+
+    run(kafka, topic, Raw(b"a"), then=work)
+
+
 def test_a_truncated_log_is_refused_when_records_are_missing(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
     """Records that were deleted before they were applied are a gap, and it is named; those applied are no loss."""
     topic = TopicSpec(topic_name, 1)
@@ -236,6 +251,19 @@ def test_added_partitions_are_refused(kafka: Kafka, topic_name: str, tmp_path: P
         assert "fixed for its life" in error.hint
 
     run(kafka, topic, then=work)
+
+
+def test_a_topic_that_is_not_there_is_no_empty_log(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """A missing topic is named, with the command that makes it; entering makes none."""
+
+    async def work() -> None:
+        for _ in range(2):
+            with pytest.raises(TopicMisconfigured, match=f"{topic_name} does not exist.*topic --create"):
+                async with source_of(kafka.connection, model):
+                    raise AssertionError
+
+    with open_model(tmp_path, topic_name) as model:
+        asyncio.run(work())
 
 
 def test_no_broker_is_an_error_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,279 @@
+"""A rebuild replays the log into a new file, and takes the old one's place only when the two are equal."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Self
+
+import duckdb
+import pytest
+
+from ledger_projectors.digest import digest_read_model
+from ledger_projectors.projector import Progress
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
+from ledger_schemas import TopicSpec
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelsDiffer
+from ledger_schemas.topic import ensure_topic
+from tests.conftest import Kafka
+from tests.faults.the_log import append
+from tests.projectors.building import (
+    Raw,
+    append_raw,
+    assert_folded,
+    at,
+    demo_events,
+    open_model,
+    project,
+    reading,
+    recreate,
+    rows,
+)
+
+PARTITIONS: Final = 3
+NAME: Final = "read_model.duckdb"
+KEPT: Final = "read_model.replaced-1.duckdb"
+EVENTS: Final = demo_events(15)
+UNFINISHED: Final = NAME + UNFINISHED_SUFFIX
+HOLDER: Final = """
+import sys, duckdb
+held = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+class Ledger:
+    """A log with duplicates and poison in it, and a read model at its end."""
+
+    def __init__(self, kafka: Kafka, topic: TopicSpec, folder: Path) -> None:
+        """Take where the log and the files are, or are to be."""
+        self.kafka = kafka
+        self.topic = topic
+        self.folder = folder
+        self.path = folder / NAME
+
+    @classmethod
+    def filled(cls, kafka: Kafka, topic: TopicSpec, folder: Path) -> Self:
+        """Append the events and project them."""
+        ledger = cls(kafka, topic, folder)
+        append(kafka.connection, topic, EVENTS)
+        asyncio.run(append_raw(kafka.connection, topic.name, Raw(b"poison", b"key", 1)))
+        with ledger.open() as model:
+            asyncio.run(project(kafka.connection, model, batch_records_max=25))
+        return ledger
+
+    def open(self, name: str = NAME) -> ReadModel:
+        """Open one of its files."""
+        return ReadModel.create_or_open(self.folder / name, topic=self.topic.name, partitions=PARTITIONS)
+
+    def rebuild(self, *, swap: bool = True, on_progress: Callable[[Progress], None] | None = None) -> Rebuilt:
+        """Rebuild its read model."""
+        return asyncio.run(
+            rebuild(
+                self.path,
+                self.kafka.connection,
+                topic=self.topic.name,
+                partitions=PARTITIONS,
+                swap=swap,
+                on_progress=on_progress,
+            )
+        )
+
+    def change(self, statement: str, name: str = NAME) -> None:
+        """Change a file behind the projector's back."""
+        with duckdb.connect(self.folder / name) as connection:
+            connection.execute(statement)
+
+    def files(self) -> set[str]:
+        """Return the names of its files."""
+        return {path.name for path in self.folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def shared(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """Make one log and its read model for all tests that only read the log."""
+    folder = tmp_path_factory.mktemp("shared")
+    return Ledger.filled(kafka, TopicSpec(f"test.{uuid.uuid4().hex}", PARTITIONS), folder)
+
+
+@pytest.fixture
+def ledger(shared: Ledger, tmp_path: Path) -> Ledger:
+    """Give a log that others read too, and a read model of one's own."""
+    shutil.copytree(shared.folder, tmp_path, dirs_exist_ok=True)
+    return Ledger(shared.kafka, shared.topic, tmp_path)
+
+
+@pytest.fixture
+def own_ledger(kafka: Kafka, topic_name: str, tmp_path: Path) -> Ledger:
+    """Give a log and a read model of one's own, to change both."""
+    return Ledger.filled(kafka, TopicSpec(topic_name, PARTITIONS), tmp_path)
+
+
+def test_an_equal_rebuild_takes_the_old_files_place(ledger: Ledger) -> None:
+    """Both digests and the position are told, the new file is at the old one's path, and the old one is kept."""
+    old = ledger.path.read_bytes()
+    found = ledger.rebuild()
+    assert found.old is not None
+    assert found.old.text == found.new.text
+    assert found.old.tables == found.new.tables
+    assert min(count for count, _ in found.new.tables.values()) > 0
+    assert sum(found.position.values()) == len(EVENTS) + 1
+    assert ledger.files() == {NAME, KEPT}
+    assert found.kept == ledger.folder / KEPT
+    assert ledger.path.read_bytes() != old
+    with ledger.open() as model, ledger.open(KEPT) as kept, reading(model) as new, reading(kept) as old_reader:
+        assert found.new == digest_read_model(new)
+        assert found.old == digest_read_model(old_reader)
+
+
+def test_the_rebuilt_file_goes_on_with_the_log(own_ledger: Ledger) -> None:
+    """What is appended later is projected into the new file; a second rebuild keeps a second file."""
+    own_ledger.rebuild()
+    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(5, seed=2))
+    with own_ledger.open() as model:
+        applied = asyncio.run(project(own_ledger.kafka.connection, model)).progress()
+        assert applied.applied > 0
+    own_ledger.rebuild()
+    assert own_ledger.files() == {NAME, KEPT, "read_model.replaced-2.duckdb"}
+
+
+def test_it_stops_at_the_position_of_the_old_file(own_ledger: Ledger) -> None:
+    """Events that came after the old file's position are not in the comparison, and in neither file."""
+    with own_ledger.open() as model:
+        before = model.position()
+    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(5, seed=2))
+    assert own_ledger.rebuild().position == before
+    with own_ledger.open() as model:
+        assert model.position() == before
+
+
+def test_a_rehearsal_leaves_no_file(ledger: Ledger) -> None:
+    """With swap=False the two are compared, and everything is as it was."""
+    found = ledger.rebuild(swap=False)
+    assert found.old is not None
+    assert found.old.text == found.new.text
+    assert found.kept is None
+    assert ledger.files() == {NAME}
+    with ledger.open() as model, reading(model) as reader:
+        assert found.old == digest_read_model(reader)
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_a_difference_is_named_and_nothing_is_swapped(ledger: Ledger, *, swap: bool) -> None:
+    """One row that was tampered with: the error names its table and the position, and both files stay to look at."""
+    ledger.change("UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = 0")
+    with pytest.raises(ReadModelsDiffer, match=r"differ in: inbox_entries\.") as raised:
+        ledger.rebuild(swap=swap)
+    assert UNFINISHED in raised.value.hint
+    assert ledger.files() == {NAME, UNFINISHED}
+    with ledger.open() as model, ledger.open(UNFINISHED) as other:
+        sums = [rows(one, "SELECT sum(read_count) FROM inbox_entries")[0][0] for one in (model, other)]
+    assert sums[0] == sums[1] + 1
+
+
+def test_a_rebuild_that_was_interrupted_goes_on(ledger: Ledger) -> None:
+    """What an earlier rebuild had done is not done again: it goes on from the position of the unfinished file."""
+    half = at(ledger.topic, 10, 3)
+    with ledger.open(UNFINISHED) as model:
+        asyncio.run(project(ledger.kafka.connection, model, until=half, batch_records_max=2))
+        assert model.position() == half
+    progress: list[Progress] = []
+    found = ledger.rebuild(on_progress=progress.append)
+    assert found.old is not None
+    assert found.old.text == found.new.text
+    assert progress[-1].applied + progress[-1].duplicates + progress[-1].quarantined == len(EVENTS) + 1 - 13
+    assert all(one.position.reached(half) for one in progress)
+
+
+@pytest.mark.parametrize("damage", ["another version", "beyond the old file", "no database"])
+def test_an_unfinished_file_that_is_of_no_use_is_begun_anew(ledger: Ledger, damage: str) -> None:
+    """Left by another version, past the old file's position, or damaged: nobody has to remove it by hand."""
+    if damage == "no database":
+        (ledger.folder / UNFINISHED).write_bytes(b"?" * 20_000)
+    else:
+        with ledger.open(UNFINISHED) as model:
+            asyncio.run(project(ledger.kafka.connection, model))
+            if damage == "beyond the old file":
+                model.apply([], {0: 1_000})
+    if damage == "another version":
+        ledger.change("UPDATE projections SET version = 0", UNFINISHED)
+    found = ledger.rebuild()
+    assert found.old is not None
+    assert found.old.text == found.new.text
+    assert ledger.files() == {NAME, KEPT}
+
+
+def test_progress_is_told(ledger: Ledger) -> None:
+    """How far it is, is told from the start on, never going back, and last when it has come to the end."""
+    progress: list[Progress] = []
+    found = ledger.rebuild(on_progress=progress.append)
+    assert len(progress) >= 2
+    assert progress[-1].position == found.position
+    assert (progress[-1].behind, progress[-1].quarantined) == (0, 1)
+    for before, after in pairwise(progress):
+        assert after.position.reached(before.position)
+
+
+def test_without_an_old_file_it_goes_to_the_end_of_the_log(ledger: Ledger) -> None:
+    """There is nothing to compare with: the file is made."""
+    ledger.path.unlink()
+    found = ledger.rebuild()
+    assert (found.old, found.kept) == (None, None)
+    assert ledger.files() == {NAME}
+    with ledger.open() as model:
+        assert sum(model.position().values()) == len(EVENTS) + 1
+
+
+@pytest.mark.parametrize("damage", ["another version", "no database"])
+def test_a_file_that_cannot_be_compared_is_replaced(own_ledger: Ledger, damage: str) -> None:
+    """A file of another version, or one that cannot be opened, is kept with all that belongs to it, and replaced."""
+    if damage == "another version":
+        own_ledger.change("UPDATE projections SET version = 0")
+    else:
+        own_ledger.path.write_bytes(b"?" * 20_000)
+        (own_ledger.folder / f"{NAME}.wal").write_bytes(b"of the damaged file")
+    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(2, seed=2))
+    found = own_ledger.rebuild()
+    assert found.old is None
+    assert found.kept == own_ledger.folder / KEPT
+    assert own_ledger.files() == {NAME, KEPT} | ({f"{KEPT}.wal"} if damage == "no database" else set())
+    with own_ledger.open() as model:
+        assert found.position == model.position()
+        assert sum(found.position.values()) > len(EVENTS) + 1
+
+
+def test_a_file_in_use_is_left_alone(ledger: Ledger) -> None:
+    """While another process has the read model, nothing is replayed."""
+    command = [sys.executable, "-c", HOLDER, str(ledger.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(DataDirectoryInUse, match=NAME):
+            ledger.rebuild()
+        holder.communicate()
+    assert ledger.files() == {NAME}
+
+
+def test_a_log_that_does_not_reach_the_old_position_is_refused(own_ledger: Ledger) -> None:
+    """From a recreated, shorter log the old position is never reached: it says so instead of waiting for ever."""
+    asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
+    with pytest.raises(GuardRefused, match=r"ends at 0 .* before the position .* to be reached"):
+        own_ledger.rebuild()
+    assert NAME in own_ledger.files()
+
+
+def test_an_empty_log_makes_an_empty_read_model(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """Nothing to replay is no error."""
+    topic = TopicSpec(topic_name, 1)
+    asyncio.run(ensure_topic(kafka.connection, topic))
+    asyncio.run(rebuild(tmp_path / NAME, kafka.connection, topic=topic.name, partitions=1))
+    with open_model(tmp_path, topic.name) as model:
+        assert_folded(kafka, topic, model)
