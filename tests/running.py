@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 
@@ -77,17 +78,17 @@ class RunningLedger:
         self.process.send_signal(number)
         return self.process.wait(STOP_TIMEOUT_SECONDS)
 
-    def post(self, *events: dict[str, object]) -> str:
+    def post(self, *events: Mapping[str, object]) -> str:
         """Put events through HTTP ingest and return the position after them."""
         answer = httpx2.post(f"{self.api_url}/v1/events", json=list(events), trust_env=False)
         assert answer.status_code == httpx2.codes.CREATED, answer.text
         return str(answer.json()["position"])
 
-    def get(self, path: str, **parameters: str) -> dict[str, object]:
+    def get(self, path: str, **parameters: str) -> dict[str, Any]:
         """Ask the API."""
         answer = httpx2.get(f"{self.api_url}{path}", params=parameters, trust_env=False)
         assert answer.is_success, answer.text
-        found: dict[str, object] = answer.json()
+        found: dict[str, Any] = answer.json()
         return found
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -120,8 +121,8 @@ def run_command(
     )
 
 
-def json_of(finished: subprocess.CompletedProcess[str]) -> dict[str, object]:
+def json_of(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """Return the one JSON document that a command wrote to standard output."""
     assert finished.returncode == 0, finished.stderr
-    document: dict[str, object] = json.loads(finished.stdout)
+    document: dict[str, Any] = json.loads(finished.stdout)
     return document

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import confluent_kafka
@@ -68,7 +69,7 @@ def test_librdkafka_puts_a_key_on_the_partition_where_the_emitter_puts_it(kafka:
         str(placed.recorded.event.notification_id).encode(): placed.partition
         for placed in read_log(kafka.connection, topic)
     }
-    theirs: dict[bytes, int] = {}
+    theirs: dict[bytes | None, int | None] = {}
     producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2"})
 
     def delivered(error: object, message: confluent_kafka.Message) -> None:
@@ -106,7 +107,7 @@ def test_the_duckdb_command_line_reads_a_snapshot(kafka: Kafka, topic: TopicSpec
     assert "Grain: inbox entry" in comment["comment"]
 
 
-def _duckdb(file: Path, sql: str) -> list[dict[str, object]]:
+def _duckdb(file: Path, sql: str) -> list[dict[str, Any]]:
     command = [str(Path(sys.executable).with_name("duckdb")), "-readonly", "-json", str(file), sql]
-    rows: list[dict[str, object]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    rows: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     return rows

@@ -1,0 +1,65 @@
+"""Settings: the environment, flags before it, and what the clients of Kafka are told."""
+
+import pytest
+
+from ledger_infra.settings import load_settings
+from ledger_schemas.errors import SettingInvalid
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in list(load_settings.__globals__["os"].environ):
+        if name.startswith("NOTIFICATION_LEDGER_"):
+            monkeypatch.delenv(name)
+
+
+def test_a_flag_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command is told wins over its variable; a flag that is not given does not."""
+    monkeypatch.setenv("NOTIFICATION_LEDGER_API_PORT", "8081")
+    assert load_settings().api_port == 8081
+    assert load_settings(api_port=None).api_port == 8081
+    assert load_settings(api_port=8082).api_port == 8082
+
+
+def test_tls_and_sasl_reach_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The security settings are passed through to aiokafka's own options, the secret included, and shown nowhere."""
+    monkeypatch.setenv("NOTIFICATION_LEDGER_BOOTSTRAP_SERVERS", "kafka.example.com:9093")
+    monkeypatch.setenv("NOTIFICATION_LEDGER_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("NOTIFICATION_LEDGER_SASL_MECHANISM", "SCRAM-SHA-512")
+    monkeypatch.setenv("NOTIFICATION_LEDGER_SASL_USERNAME", "ledger")
+    monkeypatch.setenv("NOTIFICATION_LEDGER_SASL_PASSWORD", "hunter2")
+    settings = load_settings()
+    options = settings.connection().client_options()
+    assert options["bootstrap_servers"] == "kafka.example.com:9093"
+    assert options["security_protocol"] == "SASL_PLAINTEXT"
+    assert options["sasl_mechanism"] == "SCRAM-SHA-512"
+    assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("ledger", "hunter2")
+    assert "hunter2" not in repr(settings) + repr(settings.connection()) + settings.model_dump_json()
+
+
+def test_tls_builds_a_context_that_checks_names() -> None:
+    """SSL gives a context that verifies the broker's certificate and its host name."""
+    context = (
+        load_settings(security_protocol="SSL").connection("kafka.example.com:9093").client_options()["ssl_context"]
+    )
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
+def test_the_api_binds_to_loopback(host: str) -> None:
+    """Every form of loopback is allowed."""
+    assert load_settings(api_host=host).api_host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "ledger.example.com", ""])  # noqa: S104 - refused
+def test_the_api_binds_to_nothing_else(host: str) -> None:
+    """Without credentials, whoever reaches the API reads every tenant: any other address is refused."""
+    with pytest.raises(SettingInvalid, match="loopback"):
+        load_settings(api_host=host)
+
+
+def test_more_replicas_in_sync_than_there_are_is_refused() -> None:
+    """Such a topic could take no event at all."""
+    with pytest.raises(SettingInvalid, match="min_insync_replicas"):
+        load_settings(min_insync_replicas=2)
