@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ledger_infra.broker import NativeKafka, Progress
+from ledger_infra.browser_guard import BrowserGuard
 from ledger_infra.operator_routes import operator_router
 from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
 from ledger_infra.settings import Settings
@@ -96,7 +97,7 @@ async def serve(
                 emitter = await stack.enter_async_context(
                     Emitter(connection, source=INGEST_SOURCE, topic=settings.topic_spec())
                 )
-                server = _Server(_app(settings, model, projector, emitter))
+                server = _Server(BrowserGuard(_app(settings, model, projector, emitter)))
                 jobs.append(asyncio.create_task(server.run(listener), name="api"))
             addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)
             stack.enter_context(_run_file(settings, addresses))
@@ -192,7 +193,7 @@ def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Em
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the service decides when to drain."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: BrowserGuard) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS

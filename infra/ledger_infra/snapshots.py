@@ -47,7 +47,7 @@ def take_snapshot(settings: Settings, output: Path | None) -> tuple[Path, str]:
 
 def _ask(api_url: str) -> tuple[Path, str]:
     try:
-        answer = httpx2.post(f"{api_url}/v1/operator/snapshots", timeout=SNAPSHOT_TIMEOUT_SECONDS)
+        answer = httpx2.post(f"{api_url}/v1/operator/snapshots", json={}, timeout=SNAPSHOT_TIMEOUT_SECONDS)
         answer.raise_for_status()
     except httpx2.HTTPError as error:
         raise ApiUnavailable(

@@ -173,6 +173,25 @@ def test_emit_refuses_a_file_with_one_bad_line_whole(ledger: RunningLedger, tmp_
     assert json_of(counted)["total"] == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "field"),
+    [
+        ("GET", "/v1/inbox?tenant=acme", {"Host": "rebound.example.com"}, "Host"),
+        ("POST", "/v1/events", {"Content-Type": "text/plain"}, "Content-Type"),
+        ("POST", "/v1/operator/snapshots", {}, "Content-Type"),
+    ],
+)
+def test_a_page_of_another_site_gets_nothing(
+    ledger: RunningLedger, method: str, path: str, headers: dict[str, str], field: str
+) -> None:
+    """What only a browser with a foreign page open would send is refused as a problem that names the header."""
+    body = json.dumps(CREATED) if path == "/v1/events" else None
+    answer = httpx2.request(method, f"{ledger.api_url}{path}", headers=headers, content=body, trust_env=False)
+    assert answer.status_code == httpx2.codes.BAD_REQUEST
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.json()["field"]) == ("bad_request", field)
+
+
 def test_the_log_holds_no_content(ledger: RunningLedger) -> None:
     """What the ledger logs names no title, no recipient and no tenant of the events that went through it."""
     ledger.post(CREATED | {"tenant_id": "tenant-marker", "personal": {"title": "title-marker"}})

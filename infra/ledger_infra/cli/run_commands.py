@@ -190,7 +190,7 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
         if addresses.api_url:
             lines += [
                 f"API      {addresses.api_url}/v1/notifications?tenant=...",
-                f"OpenAPI  {addresses.api_url}/docs",
+                f"OpenAPI  {addresses.api_url}/openapi.json",
             ]
         lines.append(f"Data     {configured.data_dir.resolve()}")
         _stderr.print("[bold green]notification-ledger is up[/]; Ctrl-C drains and stops it")

@@ -1,0 +1,66 @@
+"""Refuses what only a page in a browser would send: loopback keeps other machines out, not other sites' pages."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ledger_queries.problems import problem_response
+from ledger_schemas.errors import BadRequest
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+WRITE_MEDIA_TYPE: Final = "application/json"
+"""What a page of another site cannot send without asking first, and nobody answers that it may."""
+
+
+class BrowserGuard:
+    """ASGI middleware of an API without credentials on loopback.
+
+    A request whose Host is no loopback name came by a foreign name that was pointed here (DNS rebinding). A write
+    whose body is not declared as JSON may have been sent by a form or a script of any page that is open in a browser.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Guard `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 400 as a problem document."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refusal = _refusal(request)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem_response(refusal, request.url.path)(scope, receive, send)
+
+
+def _refusal(request: Request) -> BadRequest | None:
+    if not _is_loopback_name(request.url.hostname or ""):
+        return BadRequest(
+            "The Host header is not a loopback name.",
+            hint="Ask for 127.0.0.1 or localhost; the API has no credentials yet.",
+            field="Host",
+        )
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method not in SAFE_METHODS and media_type != WRITE_MEDIA_TYPE:
+        return BadRequest(
+            f"A {request.method} must have the Content-Type {WRITE_MEDIA_TYPE}.",
+            hint="Set the header, also where there is no body.",
+            field="Content-Type",
+        )
+    return None
+
+
+def _is_loopback_name(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
