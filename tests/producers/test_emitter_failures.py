@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 import logging
 from collections import Counter
 from typing import Any
@@ -218,4 +219,35 @@ def test_a_caller_that_gives_up_leaves_the_emitter_usable(
         events, log = asyncio.run(scenario())
     assert {event.event_id for event in events} == {record.event.event_id for record in log}
     assert all(record.event in events for record in log)
+    assert caplog.text == ""
+
+
+def test_a_failure_after_the_caller_gave_up_disturbs_nobody(
+    kafka: Kafka, topic_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the append of a cancelled caller fails later, no exception is left that nobody asks for."""
+
+    async def scenario() -> None:
+        spec = await with_topic(kafka, topic_name, 1)
+        async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
+            producer: Any = emitter._producer
+            send, pending = producer.send, asyncio.get_running_loop().create_future()
+
+            async def never_answers(*_: object, **__: object) -> Append:
+                return pending
+
+            producer.send = never_answers
+            task = asyncio.create_task(emitter.put(fired()))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not pending.cancelled(), "what the broker may have is not taken back"
+            pending.set_exception(RequestTimedOutError())
+            producer.send = send
+            await emitter.put(fired())
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(scenario())
+        gc.collect()  # A forgotten exception would complain now.
     assert caplog.text == ""

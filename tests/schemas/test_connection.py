@@ -2,7 +2,11 @@ import asyncio
 import copy
 import dataclasses
 import logging
+import os
 import ssl
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,9 @@ from ledger_schemas import KafkaConnection, Secret, TopicSpec
 from ledger_schemas.connection import REQUEST_TIMEOUT_MS
 from ledger_schemas.errors import BrokerUnavailable, SettingInvalid
 from ledger_schemas.topic import check_topic
+
+ASKED_SECONDS = 30
+"""After so long, a process waits for an answer from its terminal."""
 
 SECRET = "s3cr3t-9c1e"  # noqa: S105 - what must be seen nowhere
 SASL = KafkaConnection(
@@ -160,10 +167,9 @@ def test_a_client_certificate_is_loaded(tls: TlsFiles) -> None:
         assert isinstance(connection.client_options()["ssl_context"], ssl.SSLContext)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("password", [None, Secret(""), Secret("wrong")])
 def test_an_encrypted_key_without_its_password_is_refused(tls: TlsFiles, password: Secret | None) -> None:
-    """SettingInvalid at once; the terminal is not asked, where a service would wait for ever."""
+    """SettingInvalid at once, with the setting that is missing in the hint."""
     connection = KafkaConnection(
         "a:1",
         security_protocol="SSL",
@@ -176,6 +182,30 @@ def test_an_encrypted_key_without_its_password_is_refused(tls: TlsFiles, passwor
         connection.client_options()
     assert refused.value.field == "ssl_certificate_file"
     assert "ssl_key_password" in refused.value.hint
+
+
+def test_the_terminal_is_never_asked_for_a_password(tls: TlsFiles) -> None:
+    """A process that has a terminal refuses an encrypted key as at once as one that has none."""
+    program = textwrap.dedent("""
+        import os, sys
+        from ledger_schemas import KafkaConnection
+        from ledger_schemas.errors import SettingInvalid
+        terminal, certificate, key = sys.argv[1:]
+        os.open(terminal, os.O_RDWR)  # A session's first terminal is the one that OpenSSL asks.
+        files = {"ssl_certificate_file": certificate, "ssl_key_file": key}
+        try:
+            KafkaConnection("a:1", security_protocol="SSL", **files).client_options()
+        except SettingInvalid:
+            sys.exit(SettingInvalid.exit_code)
+    """)
+    ours, theirs = os.openpty()
+    try:
+        command = [sys.executable, "-c", program, os.ttyname(theirs), tls.certificate, tls.encrypted_key]
+        finished = subprocess.run(command, start_new_session=True, timeout=ASKED_SECONDS, check=False)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert finished.returncode == SettingInvalid.exit_code
 
 
 @pytest.mark.parametrize("field", ["ssl_ca_file", "ssl_certificate_file", "ssl_key_file"])
