@@ -58,7 +58,13 @@ def set_up(folder: Path, *, with_tests: bool) -> Path:
     started = time.monotonic()
     say(f"Setting up {folder} (once; about a minute) ...")
     if not (commands / "python").exists() and not (commands / "python.exe").exists():
-        venv.create(folder, with_pip=True)
+        try:
+            venv.create(folder, with_pip=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            sys.exit(
+                f"No virtual environment could be made at {folder} ({error}).\n"
+                "On Debian and Ubuntu its parts are a package of their own: apt install python3-venv."
+            )
     pip = [commands / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     # Everything with its hash; then the project itself, built by the pinned build backend, with nothing else fetched.
     for arguments in (
