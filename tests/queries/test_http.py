@@ -343,16 +343,22 @@ def test_the_openapi_document_is_whole(client: httpx2.Client) -> None:
 def test_what_happens_to_one_tenant_is_invisible_to_another(
     model: duckdb.DuckDBPyConnection, client: httpx2.Client
 ) -> None:
-    """Lists, counts and notifications of one tenant stay as they are when another tenant's rows come."""
+    """Lists, counts and notifications of one tenant stay as they are when another's rows come, under the same id."""
     urls = [
         "/v1/notifications?tenant=acme",
         "/v1/inbox/count?tenant=acme&group_by=kind",
         "/v1/deliveries?tenant=acme&channel=email",
         "/v1/notifications/count?tenant=acme&recipient=ann&group_by=channel",
+        "/v1/notifications/count?tenant=acme&group_by=recipient",
+        "/v1/notifications?tenant=acme&recipient=cem",
+        "/v1/notifications?tenant=acme&channel=sms",
         f"/v1/notifications/{numbered(1)}?tenant=acme",
     ]
     before = [client.get(url).text for url in urls]
-    insert(model, [Notification(numbered(1), tenant="other", entries=[Entry("ann", [Sent("email"), Sent("sms")])])])
+    insert(
+        model,
+        [Notification(numbered(1), tenant="other", entries=[Entry(who, [Sent("sms")]) for who in ("ann", "cem")])],
+    )
     insert_rows(
         model,
         "duplicates",

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
 
-from ledger_queries import Filter, Grain, count_rows, list_rows, open_reading
+from ledger_queries import Filter, Grain, GroupBy, count_rows, list_rows, open_reading
 from ledger_queries.sql import over_filter, statement
 from ledger_schemas.errors import BadRequest, GuardRefused
 from ledger_schemas.events import Kind
@@ -50,15 +51,19 @@ def test_a_reading_is_refused_on_the_event_loop(model: duckdb.DuckDBPyConnection
         asyncio.run(on_the_loop())
 
 
-def test_times_are_utc_whatever_the_machine_thinks(model: duckdb.DuckDBPyConnection) -> None:
-    """A cursor starts with the machine's time zone; answers are in UTC all the same, to the microsecond."""
+def test_the_first_and_the_last_instant_are_answered_in_every_time_zone(model: duckdb.DuckDBPyConnection) -> None:
+    """A cursor starts with the machine's time zone, in which they may not exist; answers and pages are in UTC."""
     model.execute("SET GLOBAL TimeZone = 'Asia/Kathmandu'")
-    insert(model, [Notification(numbered(1), listed_at=at(0.000001))])
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    insert(model, [Notification(numbered(1), listed_at=first), Notification(numbered(2), listed_at=last)])
 
     with open_reading(model.cursor) as reading:
-        page = list_rows(reading, Grain.NOTIFICATION, ASKED)
+        page = list_rows(reading, Grain.NOTIFICATION, ASKED, limit=1)
+        following = list_rows(reading, Grain.NOTIFICATION, ASKED, limit=1, cursor=page.next)
 
-    assert '"listed_at":"2026-01-02T12:00:00.000001Z"' in page.model_dump_json()
+    assert '"listed_at":"9999-12-31T23:59:59.999999Z"' in page.model_dump_json()
+    assert '"listed_at":"0001-01-01T00:00:00.000000Z"' in following.model_dump_json()
+    assert following.next is None
 
 
 def test_a_file_without_the_projection_is_refused(model: duckdb.DuckDBPyConnection) -> None:
@@ -111,13 +116,27 @@ def test_a_recipient_and_a_channel_together_mean_one_delivery(model: duckdb.Duck
     assert totals == {("ann", "email"): 1, ("ann", "push"): 0, ("bob", "email"): 0, ("bob", "push"): 1}
 
 
+def test_a_notification_is_counted_once_in_each_of_its_groups(model: duckdb.DuckDBPyConnection) -> None:
+    """Several deliveries over one channel, to one or many recipients, are one notification of that channel."""
+    entries = [Entry("ann", [Sent("push", "d1"), Sent("push", "d2")]), Entry("bob", [Sent("push"), Sent("email")])]
+    insert(model, [Notification(numbered(1), entries=entries)])
+    with open_reading(model.cursor) as reading:
+        by_channel = count_rows(reading, Grain.NOTIFICATION, ASKED, group_by=GroupBy.CHANNEL)
+        by_recipient = count_rows(reading, Grain.NOTIFICATION, ASKED, group_by=GroupBy.RECIPIENT)
+    assert [(group.name, group.count) for group in by_channel.groups or ()] == [("email", 1), ("push", 1)]
+    assert [(group.name, group.count) for group in by_recipient.groups or ()] == [("ann", 1), ("bob", 1)]
+    assert by_channel.total == by_recipient.total == 1
+
+
 def test_groups_are_cut_at_their_limit_and_say_so(model: duckdb.DuckDBPyConnection) -> None:
     """GROUPS_MAX groups are complete; of one more, the largest are kept and the answer says that it is cut."""
     everybody = [Entry(f"r{number:04}") for number in range(1001)]
     insert(model, [Notification(numbered(1), entries=everybody), Notification(numbered(2), entries=everybody[1000:])])
     with open_reading(model.cursor) as reading:
-        cut = count_rows(reading, Grain.INBOX_ENTRY, ASKED, group_by="recipient")
-        whole = count_rows(reading, Grain.INBOX_ENTRY, Filter(tenant="acme", recipient="r1000"), group_by="recipient")
+        cut = count_rows(reading, Grain.INBOX_ENTRY, ASKED, group_by=GroupBy.RECIPIENT)
+        whole = count_rows(
+            reading, Grain.INBOX_ENTRY, Filter(tenant="acme", recipient="r1000"), group_by=GroupBy.RECIPIENT
+        )
     assert cut.groups is not None
     assert (
         len(cut.groups),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -16,8 +17,11 @@ from ledger_schemas.events import Kind
 from .builder import KINDS, Entry, Notification, Row, Sent, at, insert, new_file, rows_of
 
 TABLES = {Grain.NOTIFICATION: "notifications", Grain.INBOX_ENTRY: "inbox_entries", Grain.DELIVERY: "deliveries"}
-TIMES = (None, at(-1), at(0), at(0.000001), at(1))
+INSTANTS = (at(-1), at(0), at(0.000001), at(1))
 RECIPIENTS = ("ann", "bob", "Zoë", "ann2")
+PAGES_MAX = 100
+"""More than any example has rows: a walk that goes on is a walk in a circle."""
+
 CHANNELS = ("email", "in_app", "push")
 
 kind_sets = st.sets(st.sampled_from(KINDS), max_size=3)
@@ -27,36 +31,43 @@ sents = st.builds(
 entries = st.builds(
     Entry,
     st.sampled_from(RECIPIENTS),
-    st.lists(sents, max_size=3, unique_by=lambda sent: (sent.channel, sent.ref)),
+    st.just([]) | st.lists(sents, min_size=2, max_size=4, unique_by=lambda sent: (sent.channel, sent.ref)),
     kind_sets,
     st.booleans(),
 )
 drafts = st.builds(
     Notification,
-    id=st.uuids(),
+    # Few ids, so that two tenants often have the same one.
+    id=st.sampled_from([UUID(int=number << 80 | 0xFF) for number in (1, 2, 3, 1 << 46, 1 << 47)]) | st.uuids(),
     tenant=st.sampled_from(("acme", "acme", "acme", "other")),
-    listed_at=st.sampled_from(TIMES),
-    entries=st.lists(entries, max_size=3, unique_by=lambda entry: entry.recipient),
+    listed_at=st.sampled_from((None, at(0), *INSTANTS)),
+    entries=st.lists(entries, min_size=1, max_size=3, unique_by=lambda entry: entry.recipient),
     reached=kind_sets,
 )
-notifications = st.lists(drafts, max_size=8, unique_by=lambda one: one.id)
+notifications = st.lists(drafts, min_size=3, max_size=8, unique_by=lambda one: (one.tenant, one.id))
 
 
 @st.composite
 def filters(draw: st.DrawFn, grain: Grain) -> Filter:
     """Draw any filter that rows of the grain can answer."""
-    reached = draw(kind_sets)
-    span = sorted(draw(st.lists(st.sampled_from(TIMES[1:]), min_size=2, max_size=2)), key=str)
-    return Filter(
-        tenant="acme",
-        recipient=draw(st.none() | st.sampled_from(RECIPIENTS)),
-        channel=draw(st.none() | st.sampled_from(CHANNELS)),
-        reached=tuple(Kind(kind) for kind in list(reached)[:1]),
-        not_reached=tuple(Kind(kind) for kind in list(reached)[1:]),
-        created_from=draw(st.sampled_from((None, span[0]))),
-        created_before=draw(st.sampled_from((None, span[1]))),
-        read=None if grain is Grain.NOTIFICATION else draw(st.none() | st.booleans()),
-    )
+    # Few conditions at a time: an answer without rows shows little.
+    named = draw(st.sets(st.sampled_from(["recipient", "channel", "kinds", "times", "read"]), max_size=2))
+    asked: dict[str, object] = {"tenant": "acme"}
+    if "recipient" in named:
+        asked["recipient"] = draw(st.sampled_from(RECIPIENTS))
+    if "channel" in named:
+        asked["channel"] = draw(st.sampled_from(CHANNELS))
+    if "kinds" in named:
+        kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True))
+        cut = draw(st.integers(0, 1))
+        asked |= {"reached": kinds[:cut], "not_reached": kinds[cut:]}
+    if "times" in named:
+        start, end = sorted(draw(st.tuples(*[st.sampled_from(INSTANTS)] * 2)))
+        span = {"created_from": start, "created_before": end}
+        asked |= draw(st.sampled_from([span, {"created_from": start}, {"created_before": end}]))
+    if "read" in named and grain is not Grain.NOTIFICATION:
+        asked["read"] = draw(st.booleans())
+    return Filter.model_validate(asked)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +84,7 @@ def fresh_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
 
 many_examples = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
@@ -90,7 +101,7 @@ def test_pages_give_every_row_once_in_order_and_the_count_agrees(
     insert(model, written)
     expected = [identity(row) for row in matching(written, grain, asked)]
 
-    sizes = {1, 2, max(1, len(expected)), max(1, len(expected) // 2), len(expected) + 1}
+    sizes = {1, max(1, len(expected)), max(1, len(expected) // 2), len(expected) + 1}
     for size in sizes:
         pages = list(walk(model, grain, asked, size))
         assert expected == [identity(row.model_dump()) for page in pages for row in page.rows]
@@ -164,13 +175,14 @@ def kinds_of(grain: Grain) -> Sequence[str]:
 def walk(model: duckdb.DuckDBPyConnection, grain: Grain, asked: Filter, size: int) -> Iterator[AnyPage]:
     """Follow `next` to the end, each page in a transaction of its own."""
     cursor = None
-    while True:
+    for _ in range(PAGES_MAX):
         with open_reading(model.cursor) as reading:
             page = list_rows(reading, grain, asked, limit=size, cursor=cursor)
         yield page
         cursor = page.next
         if cursor is None:
             return
+    pytest.fail("the pages never end")
 
 
 def matching(written: Sequence[Notification], grain: Grain, asked: Filter) -> list[Row]:
