@@ -1,11 +1,7 @@
 """What every test may ask for: a real Kafka, native or in Docker, and a topic name that nobody has used."""
 
-import importlib.util
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
 from typing import Protocol
 
 import pytest
@@ -60,7 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """Give one broker to the whole session; tests keep apart by topic names."""
     if request.config.getoption("--kafka") == "docker":
-        with _docker_kafka(str(request.config.getoption("--kafka-image"))) as broker:
+        from tests.docker_kafka import DockerKafka  # noqa: PLC0415 - testcontainers looks for Docker when imported
+
+        with DockerKafka(str(request.config.getoption("--kafka-image"))) as broker:
             yield broker
     else:
         with NativeKafka(tmp_path_factory.mktemp("kafka")) as broker:
@@ -71,19 +69,3 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def topic_name() -> str:
     """Give a name that no topic of any broker has."""
     return f"test.{uuid.uuid4().hex}"
-
-
-@contextmanager
-def _docker_kafka(image: str) -> Iterator[Kafka]:
-    with _load(Path(__file__).with_name("docker_kafka.py")).DockerKafka(image) as broker:
-        yield broker
-
-
-def _load(path: Path) -> ModuleType:
-    """Import a module of the tests by its path: with pytest's importlib mode they are on no import path."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(str(path))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

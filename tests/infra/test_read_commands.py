@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import ModuleType
 
 import duckdb
 import httpx2
@@ -36,23 +34,9 @@ from ledger_schemas.errors import (
     SettingInvalid,
 )
 from ledger_schemas.positions import Position
+from tests.queries import builder
 
 START_SECONDS = 10.0
-
-
-def _load_builder() -> ModuleType:
-    """Import the row builder of the read side's tests, which are on no import path."""
-    path = Path(__file__).parents[1] / "queries" / "builder.py"
-    spec = importlib.util.spec_from_file_location("read_side_builder", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-builder = _load_builder()
 
 
 def run(*arguments: str) -> Result:
