@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -12,6 +13,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -41,6 +43,14 @@ class Kind(StrEnum):
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _no_number(value: object) -> object:
+    """Refuse a number, in a text too: whether it counts seconds, milliseconds or microseconds would be a guess."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_FIRST.match(value)):
+        return value
+    message = "must be a time of RFC 3339 with an offset, such as 2026-01-02T03:04:05Z"
+    raise ValueError(message)
 
 
 def _in_calendar(value: datetime) -> datetime:
@@ -90,12 +100,15 @@ def _depth(document: object) -> int:
     return depth
 
 
+_DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 _NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
 Id = Annotated[str, StringConstraints(min_length=1, max_length=limits.ID_CHARS_MAX, pattern=_NO_CONTROL)]
 """An opaque id or code: 1 to 128 characters, no control characters."""
 
 RfcUuid = Annotated[UUID, AfterValidator(_canonical)]
-Time = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
+Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_calendar)]
+"""An instant with an offset, in the years 1 to 9999: an aware datetime, or a text of RFC 3339."""
+
 JsonText = Annotated[str, StringConstraints(max_length=limits.DATA_CHARS_MAX), AfterValidator(_json_document)]
 
 

@@ -113,6 +113,13 @@ def test_what_is_no_json_object_is_no_event(body: bytes) -> None:
     assert refusal(body).field == "event"
 
 
+@pytest.mark.parametrize("time", [1_767_225_600, 1_767_225_600_000.0, "1767225600", True, None, ""])
+def test_a_number_is_no_time(time: object) -> None:
+    """Whether a number counts seconds, milliseconds or microseconds would be a guess: it is refused, in a text too."""
+    error = refusal({**FIRED, "occurred_at": time})
+    assert (error.field, "RFC 3339" in error.message) == ("occurred_at", True)
+
+
 def test_a_naive_datetime_is_refused() -> None:
     """A time without an offset is a different instant on every machine."""
     for name in ("occurred_at", "scheduled_at"):
