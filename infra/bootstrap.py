@@ -53,18 +53,14 @@ def set_up(folder: Path, *, with_tests: bool) -> Path:
     requirements = REQUIREMENTS[with_tests]
     wanted = digest(requirements, ROOT / "pyproject.toml")
     had = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
-    if wanted in had:
+    usable = (commands / "python").exists() or (commands / "python.exe").exists()
+    if usable and wanted in had:
         return commands
     started = time.monotonic()
     say(f"Setting up {folder} (once; about a minute) ...")
-    if not (commands / "python").exists() and not (commands / "python.exe").exists():
-        try:
-            venv.create(folder, with_pip=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            sys.exit(
-                f"No virtual environment could be made at {folder} ({error}).\n"
-                "On Debian and Ubuntu its parts are a package of their own: apt install python3-venv."
-            )
+    # Without a stamp no set-up ever ended here: what it left may lack pip, so it is not built upon.
+    if not (usable and had):
+        make_environment(folder)
     pip = [commands / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     # Everything with its hash; then the project itself, built by the pinned build backend, with nothing else fetched.
     for arguments in (
@@ -78,6 +74,23 @@ def set_up(folder: Path, *, with_tests: bool) -> Path:
     stamp.write_text(f"{wanted} {digest(REQUIREMENTS[False], ROOT / 'pyproject.toml')}", encoding="utf-8")
     say(f"Set up in {time.monotonic() - started:.0f} s.")
     return commands
+
+
+def make_environment(folder: Path) -> None:
+    """Make the virtual environment anew; exit, and leave everything as it is, where something else lies."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+        sys.exit(
+            f"{folder} holds files and is no virtual environment (it has no pyvenv.cfg); nothing in it was changed.\n"
+            "Name another folder with --venv, or empty this one."
+        )
+    try:
+        venv.create(folder, with_pip=True, clear=True, symlinks=os.name != "nt")
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        advice = "\nOn Debian and Ubuntu its parts are a package of their own: apt install python3-venv."
+        sys.exit(
+            f"No virtual environment could be made at {folder} ({error})."
+            + (advice if sys.platform.startswith("linux") else "")
+        )
 
 
 def run_tests(commands: Path, arguments: list[str]) -> int:
