@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,7 +18,11 @@ from ledger_schemas.topic import LIFECYCLE_TOPIC, PARTITIONS_DEFAULT, TopicSpec
 
 ENVIRONMENT_PREFIX = "NOTIFICATION_LEDGER_"
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
+PORT_MAX = 65_535
+
+Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
+
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
 
 class Settings(BaseSettings):
@@ -85,6 +90,19 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"], Field(description="The least level that is logged.")
     ] = "info"
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if not all(_is_address(one) for one in value.split(",")):
+            message = (
+                "must be `host:port`, or several with a comma and no space between, each port from 1 to 65535 "
+                "and an IPv6 address in brackets"
+            )
+            raise ValueError(message)
+        return value
+
     @field_validator("api_host")
     @classmethod
     def _loopback(cls, value: str) -> str:
@@ -103,8 +121,12 @@ class Settings(BaseSettings):
 
     def connection(self, bootstrap_servers: str | None = None) -> KafkaConnection:
         """Return how to reach Kafka: at `bootstrap_servers` if given, else at the configured address."""
+        if bootstrap_servers is None:
+            bootstrap_servers = self.bootstrap_servers
+        if bootstrap_servers is None:
+            bootstrap_servers = f"127.0.0.1:{self.broker_port}"
         return KafkaConnection(
-            bootstrap_servers=bootstrap_servers or self.bootstrap_servers or f"127.0.0.1:{self.broker_port}",
+            bootstrap_servers=bootstrap_servers,
             security_protocol=self.security_protocol,
             ssl_ca_file=self.ssl_ca_file,
             ssl_certificate_file=self.ssl_certificate_file,
@@ -167,5 +189,15 @@ def _secret(value: SecretStr | None) -> Secret | None:
 def _is_loopback(value: str) -> bool:
     try:
         return ipaddress.ip_address(value).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(value: str) -> bool:
+    found = _ADDRESS.fullmatch(value)
+    if found is None or not 1 <= int(found["port"]) <= PORT_MAX:
+        return False
+    try:
+        return found["ipv6"] is None or bool(ipaddress.IPv6Address(found["ipv6"]))
     except ValueError:
         return False

@@ -29,6 +29,8 @@ EVENT = json.dumps({"kind": "created", "tenant_id": "acme", "source": "shop"})
         (["topic", "--bootstrap-servers", NOWHERE], BrokerUnavailable, NOWHERE),
         (["emit", EVENT, "--bootstrap-servers", NOWHERE], BrokerUnavailable, NOWHERE),
         (["topic"], SettingInvalid, "--bootstrap-servers"),
+        (["topic", "--bootstrap-servers", "host:port"], SettingInvalid, "from 1 to 65535"),
+        (["projector", "--bootstrap-servers", "nonsense"], SettingInvalid, "must be `host:port`"),
         (["emit", EVENT], SettingInvalid, "notification-ledger up"),
         (["emit", "no-such-file"], SettingInvalid, "no-such-file"),
         (["emit", '{"kind": "created"}'], ContractViolation, "tenant_id"),

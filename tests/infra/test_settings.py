@@ -63,3 +63,48 @@ def test_more_replicas_in_sync_than_there_are_is_refused() -> None:
     """Such a topic could take no event at all."""
     with pytest.raises(SettingInvalid, match="min_insync_replicas"):
         load_settings(min_insync_replicas=2)
+
+
+@pytest.mark.parametrize(
+    "servers", ["kafka:9092", "127.0.0.1:1", "a_1.example.com:65535,b-2:9093", "[::1]:9092,[2001:db8::7]:9093"]
+)
+def test_addresses_of_kafka_are_taken_as_they_are(servers: str) -> None:
+    """Names, IPv4 and bracketed IPv6 addresses, one or several, each with a port."""
+    assert load_settings(bootstrap_servers=servers).connection().bootstrap_servers == servers
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        "nonsense",
+        "host:port",
+        "host:",
+        ":9092",
+        "host:0",
+        "host:65536",
+        "host:٩",
+        "a:1, b:2",
+        " a:1",
+        "a:1,",
+        ",",
+        " ",
+        "::1:9092",
+        "[host]:9092",
+        "[::1]",
+        "[1:2]:9092",
+        "PLAINTEXT://host:9092",
+        "a:1\n",
+    ],
+)
+def test_what_is_no_address_of_kafka_is_refused(servers: str) -> None:
+    """A client would wait for it until it gives up; the error names the form and does not repeat the value."""
+    with pytest.raises(SettingInvalid, match=r"bootstrap_servers: must be `host:port`.*from 1 to 65535"):
+        load_settings(bootstrap_servers=servers)
+
+
+def test_an_empty_address_of_kafka_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable, as compose files pass it, means the native broker, to everyone who asks."""
+    monkeypatch.setenv("NOTIFICATION_LEDGER_BOOTSTRAP_SERVERS", "")
+    settings = load_settings(broker_port=9191)
+    assert settings.bootstrap_servers is None
+    assert settings.connection().bootstrap_servers == "127.0.0.1:9191"
