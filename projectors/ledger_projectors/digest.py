@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from ledger_projectors.log_positions import read_position
 from ledger_projectors.projection import lifecycle
-from ledger_projectors.read_model import read_position
 from ledger_schemas.positions import Position
 
 

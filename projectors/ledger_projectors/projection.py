@@ -11,17 +11,20 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """One read model: the SQL that makes its tables and views, and the fold, statement files in order.
+    """One read model: the SQL that makes its tables and its views, and the fold, statement files in order.
 
-    `digest` is SHA-256 over all of it: two files with the same digests hold the same function of the log.
+    `digest` is SHA-256 over tables and fold: two files with the same digests hold the same function of the log. Views
+    are policies over the rows and have a digest of their own: changing one asks for no replay.
     """
 
     name: str
     version: int
     tables: tuple[str, ...]
-    create: str
+    create_tables: str
+    create_views: str
     fold: tuple[str, ...]
     digest: str
+    views_digest: str
 
 
 @cache
@@ -47,8 +50,9 @@ def _load(name: str) -> Projection:
         name=manifest["name"],
         version=manifest["version"],
         tables=tuple(manifest["tables"]),
-        create=tables + views,
+        create_tables=tables,
+        create_views=views,
         fold=fold,
-        # Views are policies over the rows: changing one asks for no replay.
         digest=hashlib.sha256("\0".join([tables, *fold]).encode()).hexdigest(),
+        views_digest=hashlib.sha256(views.encode()).hexdigest(),
     )

@@ -17,7 +17,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome
 from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import Step, StepObserver, unobserved
-from ledger_schemas.errors import BrokerUnavailable, LedgerError, ProjectorFailed, ReadModelBehind, TooManyQuarantined
+from ledger_schemas.errors import BrokerUnavailable, ProjectorFailed, ReadModelBehind, TooManyQuarantined
 from ledger_schemas.positions import Position
 
 END_POLL_SECONDS: Final = 1.0
@@ -140,8 +140,8 @@ class Projector:
             finally:
                 for task in (fetch, watch):
                     task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, LedgerError):
-                        await task
+                # What these two failed with is known, or of no more interest: the ending must be told whatever it was.
+                await asyncio.gather(fetch, watch, return_exceptions=True)
                 await self._announce(finished=True)
 
     def _done(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from ledger_projectors.projector import Progress, Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import GuardRefused, ReadModelsDiffer
+from ledger_schemas.errors import GuardRefused, NotFound, ReadModelsDiffer, ReadModelUnusable
 from ledger_schemas.positions import Position
 
 PROGRESS_SECONDS: Final = 0.25
@@ -46,38 +47,59 @@ async def rebuild(
     """Replay the log from its beginning into a new file, up to the position of the file at `path`.
 
     With a file of this version at `path`, the two are compared at that position: equal, the new one takes its place
-    and the old one is kept beside it. Without one, or with a file of another version, the replay goes to the end of
-    the log. `swap=False` compares and throws the new file away.
+    and the old one is kept beside it. Without one, or with a damaged one or one of another version, the replay goes to
+    the end of the log. `swap=False` compares and throws the new file away. The old file stays locked all the while.
 
     Raises ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a projector has the file,
-    BrokerUnavailable, GuardRefused.
+    GuardRefused when it was made for another topic, NotFound and ReadModelUnusable when there is nothing to compare
+    and `swap` is off, BrokerUnavailable.
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
-    old = await asyncio.to_thread(_old_digest, path, topic, partitions)
-    until = old.position if old else None
-    resuming = unfinished.exists()
+    held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
-        new = await _replay(unfinished, connection, topic, partitions, until, on_progress)
+        old = await asyncio.to_thread(_digest, held) if held else None
+        until = old.position if old else None
+        new = await _replay_once_more(unfinished, connection, topic, partitions, until, on_progress)
+        if old is not None and old.text != new.text:
+            aside = await asyncio.to_thread(_set_aside, unfinished, path)
+            differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
+            raise ReadModelsDiffer(
+                f"At {new.position}, {path} and its rebuild, {aside}, differ in: {differing}.",
+                hint="Nothing was swapped. Compare the two and report it: this must not happen. To go on with a new "
+                "file, move the old one away and rebuild.",
+            )
+    finally:
+        # Only now: nobody else can have opened it during the replay.
+        if held is not None:
+            await asyncio.to_thread(held.close)
+    kept = await asyncio.to_thread(_swap if swap else _discard, unfinished, path)
+    return Rebuilt(new.position, new, old, kept)
+
+
+async def _replay_once_more(
+    unfinished: Path,
+    connection: KafkaConnection,
+    topic: str,
+    partitions: int,
+    until: Position | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> Digest:
+    """Go on with an unfinished replay; where that one is of no use, begin anew."""
+    resuming = await asyncio.to_thread(unfinished.exists)
+    try:
+        return await _replay(unfinished, connection, topic, partitions, until, on_progress)
     except GuardRefused:
         if not resuming:
             raise
-        # What was left unfinished is of another version or log, or too far: of no use, and nobody would remove it.
-        await asyncio.to_thread(_discard, unfinished, path)
-        new = await _replay(unfinished, connection, topic, partitions, until, on_progress)
-    if old is not None and old.text != new.text:
-        differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
-        raise ReadModelsDiffer(
-            f"At {new.position}, {path} and its rebuild differ in: {differing}.",
-            hint=f"Nothing was swapped. Compare {path} with {unfinished}, and report it: this must not happen.",
-        )
-    kept = await asyncio.to_thread(_swap if swap else _discard, unfinished, path)
-    return Rebuilt(new.position, new, old, kept)
+    # What was left is of another version or log, or too far: nobody would remove it.
+    await asyncio.to_thread(_discard, unfinished, unfinished)
+    return await _replay(unfinished, connection, topic, partitions, until, on_progress)
 
 
 def _swap(unfinished: Path, path: Path) -> Path | None:
     kept = None
     if path.exists():
-        kept = _free_name(path)
+        kept = _free_name(path, "replaced")
         path.rename(kept)
         # A file that could not even be opened still has its write-ahead log, which must not meet the new file.
         if _wal(path).exists():
@@ -92,15 +114,30 @@ def _discard(unfinished: Path, path: Path) -> Path | None:  # noqa: ARG001 - the
     return None
 
 
-def _old_digest(path: Path, topic: str, partitions: int) -> Digest | None:
-    """Return the digest of the file at `path`; None when there is none that this version can be compared with."""
+def _set_aside(unfinished: Path, path: Path) -> Path:
+    """Keep a file that differs under a name that the next rebuild does not go on from."""
+    name = _free_name(path, "differs")
+    unfinished.rename(name)
+    return name
+
+
+def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadModel | None:
+    """Open the file at `path`, and so lock it; None when there is none that this version can be compared with."""
     if not path.exists():
+        if comparing:
+            raise NotFound(f"There is no read model at {path}.", hint="Name the data directory with --data-dir.")
         return None
     try:
-        with ReadModel.create_or_open(path, topic=topic, partitions=partitions) as model:
-            return digest_read_model(model.reader())
-    except GuardRefused:
+        return ReadModel.create_or_open(path, topic=topic, partitions=partitions)
+    except ReadModelUnusable:
+        if comparing:
+            raise
         return None
+
+
+def _digest(model: ReadModel) -> Digest:
+    with model.reader() as connection:
+        return digest_read_model(connection)
 
 
 async def _replay(
@@ -124,7 +161,8 @@ async def _replay(
             until=until,
         ) as source:
             target = until if until is not None else await source.end()
-            projector = Projector(model, source, until=target)
+            # A replay meets again what live runs put into quarantine one by one: the limit is theirs.
+            projector = Projector(model, source, until=target, quarantine_max=sys.maxsize)
             telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
             try:
                 await projector.run()
@@ -135,7 +173,7 @@ async def _replay(
                         await telling
         if on_progress:
             on_progress(projector.progress())
-        return await asyncio.to_thread(digest_read_model, model.reader())
+        return await asyncio.to_thread(_digest, model)
     finally:
         await asyncio.to_thread(model.close)
 
@@ -150,8 +188,8 @@ def _wal(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def _free_name(path: Path) -> Path:
+def _free_name(path: Path, why: str) -> Path:
     number = 1
-    while (name := path.with_name(f"{path.stem}.replaced-{number}{path.suffix}")).exists():
+    while (name := path.with_name(f"{path.stem}.{why}-{number}{path.suffix}")).exists():
         number += 1
     return name

@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from ledger_projectors.read_model import digest_of
+from ledger_projectors.log_positions import LastRecords, digest_of
 from ledger_projectors.records import LogRecord
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import BrokerUnavailable, GuardRefused, TopicMisconfigured
+from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed, TopicMisconfigured
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
 
@@ -64,7 +64,7 @@ class KafkaSource:
         topic: str,
         partitions: int,
         position: Position,
-        last_records: Mapping[int, tuple[int, int, str]] | None = None,
+        last_records: LastRecords | None = None,
         until: Position | None = None,
         batch_records_max: int = BATCH_RECORDS_MAX,
     ) -> None:
@@ -114,24 +114,47 @@ class KafkaSource:
     async def fetch(self) -> Fetched:
         """Return what comes next: up to the batch limit, or nothing when POLL_SECONDS bring nothing.
 
-        A broker that is away is waited for: nothing comes, and nothing is lost.
+        A broker that is away is waited for: nothing comes, and nothing is lost. Raises GuardRefused when the log no
+        longer holds what comes next, ProjectorFailed when a record cannot be taken from the broker at all.
         """
         consumer = self._running()
         records: list[LogRecord] = []
         deadline = time.monotonic() + POLL_SECONDS
+        lingering = False
         while len(records) < self._batch_records_max and (left := deadline - time.monotonic()) > 0:
-            found = await consumer.getmany(
-                timeout_ms=max(1, int(left * 1_000)), max_records=self._batch_records_max - len(records)
-            )
-            if not records and found:
+            found = await self._getmany(consumer, left, self._batch_records_max - len(records))
+            if found and not lingering:
                 deadline = time.monotonic() + BATCH_LINGER_SECONDS
+                lingering = True
             for place, batch in found.items():
-                records.extend(_log_record(record) for record in batch if self._wanted(place, record.offset))
+                records.extend(_log_record(record) for record in batch if record.offset < self._limit(place))
         next_offsets = {}
         for place in self._places:
             offset = await consumer.position(place)
-            next_offsets[place.partition] = offset if self._until is None else min(offset, self._limit(place))
+            next_offsets[place.partition] = min(offset, self._limit(place))
+            if offset >= self._limit(place):
+                consumer.pause(place)
         return Fetched(records, next_offsets)
+
+    async def _getmany(
+        self, consumer: AIOKafkaConsumer, seconds: float, records_max: int
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        try:
+            found: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
+                timeout_ms=max(1, int(seconds * 1_000)), max_records=records_max
+            )
+        except OffsetOutOfRangeError as error:
+            raise GuardRefused(
+                f"The log of {self._topic} no longer holds what comes next: {error}.", hint=OTHER_LOG_HINT
+            ) from error
+        except (KafkaError, UnicodeDecodeError) as error:
+            # UnicodeDecodeError: aiokafka 0.14 reads no record with a header name that is not UTF-8.
+            at = Position({(place.topic, place.partition): await consumer.position(place) for place in self._places})
+            raise ProjectorFailed(
+                f"A record behind {at} cannot be taken from the broker: {type(error).__name__}.",
+                hint="Look at the records from there on (kcat); nothing before them was lost.",
+            ) from error
+        return found
 
     async def end(self) -> Position:
         """Return where the log ends now. Raises BrokerUnavailable."""
@@ -148,9 +171,6 @@ class KafkaSource:
 
     def _limit(self, place: TopicPartition) -> int:
         return self._until.get((place.topic, place.partition), 0) if self._until is not None else 2**62
-
-    def _wanted(self, place: TopicPartition, offset: int) -> bool:
-        return offset < self._limit(place)
 
     async def _check_partition_count(self, consumer: AIOKafkaConsumer) -> None:
         found = consumer.partitions_for_topic(self._topic)

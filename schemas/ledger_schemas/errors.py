@@ -24,6 +24,7 @@
     │   └── MemoryInsufficient           memory_insufficient        500    26  no
     ├── TopicMisconfigured               topic_misconfigured        500    30  no
     ├── GuardRefused                     guard_refused              500    31  no
+    │   └── ReadModelUnusable            read_model_unusable        500    35  no
     ├── TooManyQuarantined               too_many_quarantined       500    32  no
     ├── ProjectorFailed                  projector_failed           500    33  no
     ├── ReadModelsDiffer                 read_models_differ         500    34  no
@@ -233,6 +234,13 @@ class GuardRefused(LedgerError):
 
     code = "guard_refused"
     exit_code = 31
+
+
+class ReadModelUnusable(GuardRefused):
+    """The read model file is damaged, or was made by another version; a rebuild from the log takes its place."""
+
+    code = "read_model_unusable"
+    exit_code = 35
 
 
 class TooManyQuarantined(LedgerError):

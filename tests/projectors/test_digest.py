@@ -12,7 +12,8 @@ import pytest
 
 from ledger_projectors import digest as digest_module
 from ledger_projectors.digest import Digest, digest_read_model
-from ledger_projectors.read_model import ReadModel, read_position
+from ledger_projectors.log_positions import read_position
+from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Position
 from tests.projectors.building import TABLES, demo_events, open_model, reading, records_of, rows
 from tests.properties.strategies import NOON_MS, Recorded, audience, clock, said

@@ -10,12 +10,14 @@ from typing import Final
 import duckdb
 import pytest
 
+from ledger_projectors.opening import FORMAT_VERSION
 from ledger_projectors.projection import lifecycle
-from ledger_projectors.read_model import FORMAT_VERSION, ReadModel
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import LogRecord
 from ledger_schemas import LIFECYCLE_TOPIC
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused
-from tests.projectors.building import content, open_model, records_of, rows
-from tests.properties.strategies import said
+from tests.projectors.building import content, demo_events, open_model, records_of, rows
+from tests.properties.strategies import Recorded, said
 
 OTHER_PROCESS: Final = """
 import sys
@@ -87,7 +89,7 @@ def test_a_file_of_another_log_is_refused(tmp_path: Path, topic: str, partitions
     [
         ("UPDATE projections SET digest = 'beef' || digest", "holds the projections lifecycle 1 (beef"),
         ("UPDATE projections SET version = 0", "holds the projections lifecycle 0 ("),
-        ("INSERT INTO projections VALUES ('other', 3, 'cafe')", ", other 3 (cafe); this version has lifecycle 1 ("),
+        ("INSERT INTO projections VALUES ('other', 3, 'cafe', '')", ", other 3 (cafe); this version has lifecycle 1 ("),
         ("UPDATE read_model SET format_version = 99", f"has file format 99; this version writes {FORMAT_VERSION}."),
     ],
 )
@@ -121,7 +123,39 @@ def test_the_digest_of_a_projection_is_that_of_its_rows_alone() -> None:
     assert (projection.name, projection.version) == ("lifecycle", 1)
     assert len(bytes.fromhex(projection.digest)) == 32
     assert projection.tables == ("facts", "notifications", "inbox_entries", "deliveries", "contents")
-    assert [name for name in projection.tables if f"CREATE TABLE {name} (" not in projection.create] == []
+    assert [name for name in projection.tables if f"CREATE TABLE {name} (" not in projection.create_tables] == []
+
+
+def test_views_that_changed_are_replaced_without_a_replay(tmp_path: Path) -> None:
+    """A file whose views are of another version gets today's at the next start; its rows and position stay."""
+    with open_model(tmp_path) as model:
+        model.apply(_some_records())
+        before = content(model)
+        path, views = (
+            model.path,
+            rows(model, "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL"),
+        )
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE OR REPLACE VIEW notification_status AS SELECT 1 AS one; DROP VIEW channel_outcomes")
+        connection.execute("UPDATE projections SET views_digest = 'of another version'")
+    with open_model(tmp_path) as model:
+        assert rows(model, "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL") == views
+        assert content(model) == before
+
+
+def test_records_from_before_the_position_are_refused(tmp_path: Path) -> None:
+    """Applied a second time at the same offsets they would be their own duplicates: nothing is changed."""
+    records = _some_records()
+    with open_model(tmp_path) as model:
+        model.apply(records)
+        before = content(model)
+        with pytest.raises(GuardRefused, match="applied before"):
+            model.apply(records[-1:])
+        assert content(model) == before
+
+
+def _some_records() -> list[LogRecord]:
+    return records_of(*(Recorded(event, 1_767_225_600_000) for event in demo_events(3)))
 
 
 def _open_elsewhere(path: Path) -> str:

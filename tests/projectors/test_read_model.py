@@ -12,7 +12,8 @@ from typing import Any, Final
 import duckdb
 import pytest
 
-from ledger_projectors.read_model import ReadModel, read_position
+from ledger_projectors.log_positions import read_position
+from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason
 from ledger_projectors.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Position, encode_event
@@ -73,8 +74,9 @@ def test_no_table_has_a_key_or_an_index(tmp_path: Path) -> None:
 def test_a_batch_says_what_became_of_its_records(tmp_path: Path) -> None:
     """Applied, duplicates (of this batch and of earlier ones) and quarantined, with the count of each reason."""
     history = (CREATED, READ, CREATED, OTHER_READ, CREATED, READ, OTHER_READ, FIRED)
-    first, second = (records := records_of(*history))[:4], records[4:]
-    first.append(poison(90))
+    records = records_of(*history)
+    first = [*records[:4], poison(4)]
+    second = [replace(record, offset=record.offset + 1) for record in records[4:]]
     second += [poison(91), poison(92, value=None), poison(93, value=encode_event(FIRED.event), key=b"other")]
     with open_model(tmp_path) as model:
         assert model.apply(first) == BatchOutcome(
@@ -86,11 +88,11 @@ def test_a_batch_says_what_became_of_its_records(tmp_path: Path) -> None:
             quarantined=4,
             reasons={Reason.UNDECODABLE: 2, Reason.KEY_MISMATCH: 1, Reason.CONFLICT: 1},
         )
-        assert rows(model, "SELECT log_offset FROM duplicates ORDER BY ALL") == [(2,), (4,), (5,)]
-        assert rows(model, "SELECT log_offset FROM quarantine ORDER BY ALL") == [(3,), (6,), (90,), (91,), (92,), (93,)]
+        assert rows(model, "SELECT log_offset FROM duplicates ORDER BY ALL") == [(2,), (5,), (6,)]
+        assert rows(model, "SELECT log_offset FROM quarantine ORDER BY ALL") == [(3,), (4,), (7,), (91,), (92,), (93,)]
         assert rows(model, "SELECT kind, log_offset FROM events ORDER BY ALL") == [
             ("created", 0),
-            ("fired", 7),
+            ("fired", 8),
             ("read", 1),
         ]
 

@@ -20,7 +20,7 @@ from ledger_projectors.projector import Progress
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
 from ledger_schemas import TopicSpec
-from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelsDiffer
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, NotFound, ReadModelsDiffer, ReadModelUnusable
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.faults.the_log import append
@@ -172,11 +172,67 @@ def test_a_difference_is_named_and_nothing_is_swapped(ledger: Ledger, *, swap: b
     ledger.change("UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = 0")
     with pytest.raises(ReadModelsDiffer, match=r"differ in: inbox_entries\.") as raised:
         ledger.rebuild(swap=swap)
-    assert UNFINISHED in raised.value.hint
-    assert ledger.files() == {NAME, UNFINISHED}
-    with ledger.open() as model, ledger.open(UNFINISHED) as other:
+    aside = NAME.replace(".duckdb", ".differs-1.duckdb")
+    assert aside in raised.value.message
+    assert ledger.files() == {NAME, aside}
+    with ledger.open() as model, ledger.open(aside) as other:
         sums = [rows(one, "SELECT sum(read_count) FROM inbox_entries")[0][0] for one in (model, other)]
     assert sums[0] == sums[1] + 1
+
+
+def test_after_a_difference_moving_the_old_file_away_makes_a_new_one(ledger: Ledger) -> None:
+    """The next rebuild does not go on from what differed, and the way that the error names works."""
+    ledger.change("UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = 0")
+    with pytest.raises(ReadModelsDiffer, match="move the old one away and rebuild"):
+        ledger.rebuild()
+    (ledger.folder / NAME).rename(ledger.folder / "away.duckdb")
+    found = ledger.rebuild()
+    assert found.old is None
+    with ledger.open() as model, reading(model) as reader:
+        assert found.new == digest_read_model(reader)
+
+
+def test_the_old_file_is_locked_while_the_log_is_replayed(ledger: Ledger) -> None:
+    """No projector gets the old file between its digest and the swap."""
+    said: list[str] = []
+
+    def try_to_open(_: Progress) -> None:
+        if not said:
+            command = [sys.executable, "-c", HOLDER, str(ledger.path)]
+            said.append(
+                subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL).stderr
+            )
+
+    ledger.rebuild(on_progress=try_to_open)
+    assert "Could not set lock" in said[0]
+
+
+def test_a_check_needs_something_to_compare_with(ledger: Ledger) -> None:
+    """With `swap` off a missing, damaged or foreign file is an error, never a silent success."""
+    (ledger.folder / NAME).rename(ledger.folder / "away.duckdb")
+    with pytest.raises(NotFound):
+        ledger.rebuild(swap=False)
+    (ledger.folder / NAME).write_bytes(b"?" * 20_000)
+    with pytest.raises(ReadModelUnusable):
+        ledger.rebuild(swap=False)
+    assert (ledger.folder / NAME).read_bytes() == b"?" * 20_000
+
+
+def test_a_file_of_another_topic_is_never_replaced(ledger: Ledger) -> None:
+    """A rebuild with wrong settings is refused, with the settings' way out, and leaves the file."""
+    other = TopicSpec(f"{ledger.topic.name}.other", ledger.topic.partitions)
+    for swap in (True, False):
+        with pytest.raises(GuardRefused, match="was made for"):
+            asyncio.run(
+                rebuild(
+                    ledger.folder / NAME,
+                    ledger.kafka.connection,
+                    topic=other.name,
+                    partitions=other.partitions,
+                    swap=swap,
+                )
+            )
+    assert ledger.files() == {NAME}
 
 
 def test_a_rebuild_that_was_interrupted_goes_on(ledger: Ledger) -> None:

@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from ledger_projectors.digest import digest_read_model
-from ledger_projectors.read_model import ReadModel, read_position
+from ledger_projectors.log_positions import read_position
+from ledger_projectors.read_model import ReadModel
 from ledger_projectors.snapshot import publish_snapshot
 from ledger_schemas import TopicSpec
 from ledger_schemas.errors import BadRequest
@@ -114,6 +115,43 @@ def test_an_existing_file_is_never_overwritten(model: ReadModel, tmp_path: Path)
     with reading(model) as reader, pytest.raises(BadRequest, match=r"out\.duckdb exists already"):
         publish_snapshot(reader, tmp_path / "out.duckdb")
     assert (tmp_path / "out.duckdb").read_text(encoding="utf-8") == "mine"
+
+
+class Overtaken:
+    """A connection during whose copy somebody else publishes a file of the same name."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        """Let everything through, and write `path` when the copy ends."""
+        self._connection = connection
+        self._path = path
+
+    def execute(self, statement: str) -> duckdb.DuckDBPyConnection:
+        """Execute the statement."""
+        if statement.startswith("DETACH"):
+            self._path.write_text("theirs", encoding="utf-8")
+        return self._connection.execute(statement)
+
+
+@pytest.mark.parametrize("links", ["hard links", "no hard links"])
+def test_what_another_published_meanwhile_is_never_overwritten(
+    model: ReadModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    """Of two that publish under one name at a time the first has it; the second is told, and leaves nothing."""
+    if links == "no hard links":
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
+    folder = tmp_path / "out"
+    path = folder / "out.duckdb"
+    with reading(model) as reader:
+        with pytest.raises(BadRequest, match=r"out\.duckdb exists already"):
+            publish_snapshot(Overtaken(reader, path), path)  # type: ignore[arg-type] # stands in for one
+        assert path.read_text(encoding="utf-8") == "theirs"
+        position = publish_snapshot(reader, folder / "second.duckdb")
+    assert _counted(folder / "second.duckdb")[0] == sum(position.values())
+    assert {file.name for file in folder.iterdir()} == {"out.duckdb", "second.duckdb"}
+
+
+def _no_links(_: Path, target: Path) -> None:
+    raise PermissionError(1, "Operation not permitted", str(target))
 
 
 class FullDisk:

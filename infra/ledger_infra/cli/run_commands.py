@@ -124,7 +124,7 @@ def rebuild(
         "position": str(rebuilt.position),
         "digest": rebuilt.new.text,
         "compared": rebuilt.old is not None,
-        "equal": rebuilt.old is None or rebuilt.old.text == rebuilt.new.text,
+        "equal": None if rebuilt.old is None else rebuilt.old.text == rebuilt.new.text,
         "kept": None if rebuilt.kept is None else str(rebuilt.kept),
         "tables": {name: rows for name, (rows, _) in rebuilt.new.tables.items()},
     }
@@ -137,7 +137,9 @@ def rebuild(
     for name, (rows, _) in rebuilt.new.tables.items():
         table.add_row(name, f"{rows:,}")
     _stdout.print(table)
-    compared = "equal to the old file, row for row" if rebuilt.old else "there was no old file to compare with"
+    compared = (
+        "equal to the old file, row for row" if rebuilt.old else "there was no file of this version to compare with"
+    )
     _stdout.print(f"Digest {rebuilt.new.text[:16]}… at {rebuilt.position}: {compared}.", highlight=False)
     if rebuilt.kept:
         _stdout.print(f"The old file is kept as {rebuilt.kept}.", highlight=False)

@@ -15,7 +15,7 @@ import duckdb
 
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
-from ledger_projectors.read_model import read_position
+from ledger_projectors.log_positions import read_position
 from ledger_schemas.errors import ProjectorFailed
 
 CATCH_UP_TIMEOUT_SECONDS: Final = 600.0
@@ -65,38 +65,37 @@ class ProjectorProcess:
     def kill(self) -> Killed:
         """Send SIGKILL when it has committed something, wait for the end, and look at what the file states.
 
-        Raises ProjectorFailed when it had ended by itself before.
+        Raises ProjectorFailed when it had ended by itself before, or has committed nothing in time.
         """
-        self._wait_for_a_commit()
-        process = self._process
-        if process is None or process.poll() is not None:
-            raise ProjectorFailed(
-                "The projector ended before it was killed.", hint=f"Its log: {self._data_dir / 'projector.log'}."
-            )
+        process = self._wait_for_a_commit()
         process.send_signal(signal.SIGKILL)
         exit_code = process.wait()
         with duckdb.connect(str(read_model_path(self._data_dir)), read_only=True) as connection:
             records = sum(read_position(connection).values())
         return Killed(process.pid, exit_code, records)
 
-    def _wait_for_a_commit(self) -> None:
-        """Wait until a batch stands in its write-ahead log: nobody else can open the file to see."""
+    def _wait_for_a_commit(self) -> subprocess.Popen[bytes]:
+        """Return it when a batch stands in its write-ahead log: nobody else can open the file to see."""
         model = read_model_path(self._data_dir)
         wal = model.with_name(f"{model.name}.wal")
         deadline = time.monotonic() + FIRST_COMMIT_TIMEOUT_SECONDS
         before = -1
         while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise self._failed("The projector ended before it was killed.")
             size = wal.stat().st_size if wal.exists() else 0
             if size == before and size > BATCH_WAL_BYTES:
-                return
+                return self._process
             before = size
             time.sleep(POLL_SECONDS)
+        raise self._failed(f"The projector committed nothing within {FIRST_COMMIT_TIMEOUT_SECONDS:g} s.")
 
     def run_until_caught_up(self) -> None:
         """Run it once more until the read model has reached the end of the log. Raises ProjectorFailed."""
         self._command.append("--until-caught-up")
         self.start()
         if self._process is not None and (code := self._process.wait(CATCH_UP_TIMEOUT_SECONDS)):
-            raise ProjectorFailed(
-                f"The projector ended with exit code {code}.", hint=f"Its log: {self._data_dir / 'projector.log'}."
-            )
+            raise self._failed(f"The projector ended with exit code {code}.")
+
+    def _failed(self, message: str) -> ProjectorFailed:
+        return ProjectorFailed(message, hint=f"Its log: {self._data_dir / 'projector.log'}.")

@@ -80,6 +80,7 @@ COMMENT ON TABLE read_model IS 'One row: the format of this file, and how many w
 CREATE TABLE projections (
     projection VARCHAR NOT NULL,
     "version" INTEGER NOT NULL,
-    digest VARCHAR NOT NULL
+    digest VARCHAR NOT NULL,
+    views_digest VARCHAR NOT NULL
 );
-COMMENT ON TABLE projections IS 'Which read models this file holds, by name, version and SHA-256 of their SQL.';
+COMMENT ON TABLE projections IS 'Which read models this file holds, by name, version and SHA-256 of their SQL; views are replaced when theirs differs.';

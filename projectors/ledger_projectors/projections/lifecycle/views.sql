@@ -1,6 +1,6 @@
 -- Views for analysts over the lifecycle tables. They are policies over the facts: change one without any replay.
 
-CREATE VIEW notification_status AS
+CREATE OR REPLACE VIEW notification_status AS
 SELECT
     n.tenant_id,
     n.notification_id,
@@ -29,7 +29,7 @@ FROM notifications AS n
 LEFT JOIN contents AS c USING (tenant_id, notification_id);
 COMMENT ON VIEW notification_status IS 'One row per notification with its present status: the furthest fact that all (read, acknowledged) or any (opened, delivered, fired) of its recipients reached.';
 
-CREATE VIEW unread_by_recipient AS
+CREATE OR REPLACE VIEW unread_by_recipient AS
 SELECT
     tenant_id,
     recipient_id,
@@ -40,7 +40,7 @@ WHERE listed_at IS NOT NULL
 GROUP BY tenant_id, recipient_id;
 COMMENT ON VIEW unread_by_recipient IS 'The badge of each recipient. Grain: inbox entry.';
 
-CREATE VIEW channel_outcomes AS
+CREATE OR REPLACE VIEW channel_outcomes AS
 SELECT
     tenant_id,
     channel,
