@@ -1,0 +1,123 @@
+"""Opens a read model file for its one writer: makes it, checks that it is ours, and takes the epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from ledger_projectors.projection import Projection, engine_sql
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelUnusable
+
+FORMAT_VERSION: Final = 1
+"""Of the file as a whole; another format is rebuilt from the log, never altered in place."""
+
+OWN_CHECKPOINT_THRESHOLD: Final = "1TB"
+"""Keeps DuckDB from checkpointing inside a commit: when it happens is the projector's decision."""
+
+THREADS: Final = 2
+REBUILD_HINT: Final = "Make it again from the log: `notification-ledger rebuild` keeps the old file."
+
+
+def open_file(path: Path, projection: Projection, topic: str, partitions: int) -> duckdb.DuckDBPyConnection:
+    """Open the file at `path` for writing; make it, with all its tables, when there is none.
+
+    Raises DataDirectoryInUse when another process has it, ReadModelUnusable when it is damaged or was made by another
+    version, GuardRefused when it was made for another topic or number of partitions.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path)
+    try:
+        connection.execute(f"SET checkpoint_threshold = '{OWN_CHECKPOINT_THRESHOLD}'")
+        connection.execute(engine_sql("session"))
+        if not connection.execute("FROM duckdb_tables() WHERE table_name = 'read_model'").fetchall():
+            _create(connection, projection, topic, partitions)
+        _check_version(connection, path, projection)
+        _check_log(connection, path, topic, partitions)
+        _refresh_views(connection, projection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def take_epoch(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count this writer in and return its number: no transaction of an earlier one may commit any more."""
+    connection.execute("UPDATE read_model SET epoch = epoch + 1")
+    return read_epoch(connection)
+
+
+def read_epoch(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the last writer that opened the file."""
+    ((epoch,),) = connection.execute("SELECT epoch FROM read_model").fetchall()
+    return int(epoch)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(str(path), config={"threads": THREADS})
+    except (duckdb.IOException, duckdb.SerializationException, duckdb.CatalogException) as error:
+        if "Could not set lock" in str(error):
+            raise DataDirectoryInUse(
+                f"Another process has {path}.",
+                hint="Stop it (`notification-ledger up` or `projector` on the same data directory), "
+                "or choose another with --data-dir.",
+            ) from error
+        raise ReadModelUnusable(
+            f"{path} cannot be opened by this version of DuckDB: {str(error).splitlines()[0]}", hint=REBUILD_HINT
+        ) from error
+
+
+def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, topic: str, partitions: int) -> None:
+    connection.execute("BEGIN")
+    connection.execute(engine_sql("engine_tables"))
+    connection.execute(projection.create_tables)
+    connection.execute(projection.create_views)
+    connection.execute("INSERT INTO read_model VALUES (?, 0)", [FORMAT_VERSION])
+    connection.execute(
+        "INSERT INTO projections VALUES (?, ?, ?, ?)",
+        [projection.name, projection.version, projection.digest, projection.views_digest],
+    )
+    connection.executemany(
+        "INSERT INTO positions (log_topic, log_partition, next_offset) VALUES (?, ?, 0)",
+        [[topic, partition] for partition in range(partitions)],
+    )
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, projection: Projection) -> None:
+    ((found,),) = connection.execute("SELECT format_version FROM read_model").fetchall()
+    if found != FORMAT_VERSION:
+        raise ReadModelUnusable(
+            f"{path} has file format {found}; this version writes {FORMAT_VERSION}.", hint=REBUILD_HINT
+        )
+    stored = connection.execute('SELECT projection, "version", digest FROM projections ORDER BY ALL').fetchall()
+    ours = [(projection.name, projection.version, projection.digest)]
+    if stored != ours:
+        had = ", ".join(f"{name} {version} ({digest[:12]})" for name, version, digest in stored)
+        have = ", ".join(f"{name} {version} ({digest[:12]})" for name, version, digest in ours)
+        raise ReadModelUnusable(f"{path} holds the projections {had}; this version has {have}.", hint=REBUILD_HINT)
+
+
+def _check_log(connection: duckdb.DuckDBPyConnection, path: Path, topic: str, partitions: int) -> None:
+    places = connection.execute("SELECT log_topic, log_partition FROM positions ORDER BY ALL").fetchall()
+    if places != [(topic, partition) for partition in range(partitions)]:
+        topics = ", ".join(sorted({name for name, _ in places}))
+        raise GuardRefused(
+            f"{path} was made for {topics} with {len(places)} partitions, not for {topic} with {partitions}.",
+            hint="Use the settings that it was made with, or another data directory.",
+        )
+
+
+def _refresh_views(connection: duckdb.DuckDBPyConnection, projection: Projection) -> None:
+    """Replace the views when they changed: no row of the file depends on them."""
+    stored = connection.execute("SELECT views_digest FROM projections").fetchall()
+    if stored == [(projection.views_digest,)]:
+        return
+    connection.execute("BEGIN")
+    connection.execute(projection.create_views)
+    connection.execute("UPDATE projections SET views_digest = ?", [projection.views_digest])
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
