@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+import psutil
 
 from ledger_infra.broker.ports import free_ports
 from ledger_infra.settings import environment_without_settings
@@ -26,12 +27,13 @@ COMMAND = [sys.executable, "-m", "ledger_infra"]
 class RunningLedger:
     """`up` over `data_dir`, on ports of its own; its log lines are in `log`."""
 
-    def __init__(self, data_dir: Path, *flags: str) -> None:
-        """Describe it; entering the context starts it."""
+    def __init__(self, data_dir: Path, *flags: str, extra_environment: Mapping[str, str] | None = None) -> None:
+        """Describe it; entering the context starts it. `extra_environment` goes over the settings given here."""
         self.data_dir = data_dir
         self.broker_port, self.api_port = free_ports(2)
         self.log = data_dir.with_name(f"{data_dir.name}.log")
         self._flags = flags
+        self._extra_environment = dict(extra_environment or {})
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,12 +48,13 @@ class RunningLedger:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a person who works with it: its settings, and our commands first on the path."""
-        return environment_without_settings() | {
+        settings = {
             "NOTIFICATION_LEDGER_DATA_DIR": str(self.data_dir),
             "NOTIFICATION_LEDGER_BROKER_PORT": str(self.broker_port),
             "NOTIFICATION_LEDGER_API_PORT": str(self.api_port),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
+        return environment_without_settings() | settings | self._extra_environment
 
     def start(self) -> None:
         """Start it and return when it is ready."""
@@ -107,7 +110,10 @@ class RunningLedger:
 
 
 def run_command(
-    *arguments: str, environment: dict[str, str] | None = None, stdin: str | None = None
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    stdin: str | None = None,
+    timeout_seconds: float = START_TIMEOUT_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run `notification-ledger` with arguments and return what it said."""
     return subprocess.run(
@@ -116,7 +122,7 @@ def run_command(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=START_TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         check=False,
     )
 
@@ -126,3 +132,15 @@ def json_of(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert finished.returncode == 0, finished.stderr
     document: dict[str, Any] = json.loads(finished.stdout)
     return document
+
+
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """Return the processes that name a path below `folder` on their command line; ours is not one of them."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and any(str(folder) in part for part in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

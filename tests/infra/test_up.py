@@ -1,7 +1,8 @@
 """`notification-ledger up` as a process: it starts, answers, drains, starts again, and says clearly why it does not."""
 
+import asyncio
 import json
-import os
+import re
 import signal
 import socket
 import time
@@ -9,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import psutil
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from ledger_infra.paths import kafka_dir, read_model_path, run_file
 from ledger_infra.settings import environment_without_settings
+from ledger_schemas import LIFECYCLE_TOPIC, Position
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, SettingInvalid
-from tests.running import RunningLedger, json_of, run_command
+from tests.running import RunningLedger, json_of, processes_below, run_command
 
 CREATED: dict[str, object] = {
     "kind": "created",
@@ -36,7 +38,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLedger]:
 def test_it_prints_where_it_answers(ledger: RunningLedger) -> None:
     """The addresses of the broker and of the API, the topic and the data directory are on the screen."""
     said = ledger.log.read_text(encoding="utf-8")
-    for shown in (ledger.bootstrap_servers, ledger.api_url, "notifications.lifecycle.v1"):
+    for shown in (ledger.bootstrap_servers, ledger.api_url, LIFECYCLE_TOPIC, str(ledger.data_dir)):
         assert shown in said
 
 
@@ -66,7 +68,7 @@ def test_a_taken_port_is_named(tmp_path: Path, which: str) -> None:
         refused = ledger.run("up", f"--{which}-port", str(port))
     assert refused.returncode == PortTaken.exit_code
     assert str(port) in refused.stderr
-    assert not _processes_below(tmp_path)
+    assert not processes_below(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_it_drains_and_starts_again_where_it_was(tmp_path: Path, number: signal.
     position = ledger.post(CREATED)
     assert ledger.stop(number) == 0
     assert not run_file(ledger.data_dir).exists()
-    assert not _processes_below(tmp_path)
+    assert not processes_below(tmp_path)
     with ledger:
         assert ledger.get("/v1/notifications/count", tenant="acme", at_least=position)["total"] == 1
         ledger.post(CREATED)
@@ -122,7 +124,7 @@ def test_a_broker_that_dies_stops_the_ledger_with_its_reason(tmp_path: Path) -> 
     """When the embedded broker is killed, `up` ends by itself, not with 0, and names the broker's log."""
     ledger = RunningLedger(tmp_path / "data")
     ledger.start()
-    (java,) = [one for one in _processes_below(tmp_path) if one.name() == "java"]
+    (java,) = [one for one in processes_below(tmp_path) if one.name() == "java"]
     java.kill()
     assert ledger.process is not None
     assert ledger.process.wait(60) not in {0, None}
@@ -192,13 +194,25 @@ def test_a_page_of_another_site_gets_nothing(
     assert (answer.json()["code"], answer.json()["field"]) == ("bad_request", field)
 
 
-def test_the_log_holds_no_content(ledger: RunningLedger) -> None:
-    """What the ledger logs names no title, no recipient and no tenant of the events that went through it."""
-    ledger.post(CREATED | {"tenant_id": "tenant-marker", "personal": {"title": "title-marker"}})
-    ledger.get("/v1/inbox", tenant="tenant-marker")
+def test_the_log_holds_no_content(tmp_path: Path) -> None:
+    """At its most talkative the log names nothing of an event: read, refused, or no event at all and in quarantine."""
+    event = CREATED | {
+        "tenant_id": "tenant-marker",
+        "audience": [{"recipient_id": "recipient-marker", "channels": ["email"]}],
+        "personal": {"title": "title-marker"},
+    }
+    with RunningLedger(tmp_path / "data", extra_environment={"NOTIFICATION_LEDGER_LOG_LEVEL": "debug"}) as ledger:
+        ledger.get("/v1/inbox", tenant="tenant-marker", recipient="recipient-marker", at_least=ledger.post(event))
+        for refused in (json.dumps([event | {"occurred_at": "time-marker"}]), '{"title": "syntax-marker"'):
+            headers = {"Content-Type": "application/json"}
+            answer = httpx2.post(f"{ledger.api_url}/v1/events", content=refused, headers=headers, trust_env=False)
+            assert answer.status_code in {httpx2.codes.BAD_REQUEST, httpx2.codes.UNPROCESSABLE_CONTENT}
+        behind_it = asyncio.run(_append_poison(ledger, key=b"key-marker", value=b"poison-marker"))
+        ledger.get("/v1/notifications/count", tenant="tenant-marker", at_least=str(behind_it))
     said = ledger.log.read_text(encoding="utf-8")
-    assert "title-marker" not in said
-    assert "tenant-marker" not in said
+    assert "batch_committed" in said, "the level debug is not on"
+    assert "records_quarantined" in said
+    assert re.findall(r"[a-z]+-marker", said) == []
 
 
 def test_live_and_ready_answer_a_probe(ledger: RunningLedger) -> None:
@@ -207,20 +221,15 @@ def test_live_and_ready_answer_a_probe(ledger: RunningLedger) -> None:
     assert httpx2.get(f"{ledger.api_url}/health/ready", trust_env=False).json()["status"] == "ready"
 
 
-def _processes_below(folder: Path) -> list[psutil.Process]:
-    """Return the processes that name a path below `folder` on their command line; ours is not one of them."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and any(str(folder) in part for part in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+async def _append_poison(ledger: RunningLedger, *, key: bytes, value: bytes) -> Position:
+    """Append a record that is no event, as a stranger would; return the position behind it."""
+    async with AIOKafkaProducer(bootstrap_servers=ledger.bootstrap_servers) as producer:
+        appended = await producer.send_and_wait(LIFECYCLE_TOPIC, key=key, value=value)
+    return Position({(LIFECYCLE_TOPIC, appended.partition): appended.offset + 1})
 
 
 def _wait_for_no_process_below(folder: Path) -> None:
     deadline = time.monotonic() + 30
-    while _processes_below(folder):
-        assert time.monotonic() < deadline, [one.cmdline() for one in _processes_below(folder)]
+    while processes_below(folder):
+        assert time.monotonic() < deadline, [one.cmdline() for one in processes_below(folder)]
         time.sleep(0.1)
