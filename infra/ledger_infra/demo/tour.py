@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from rich.console import Console
@@ -36,19 +38,23 @@ FEED_BATCH_EVENTS: Final = 2_000
 KILL_AT_SHARE: Final = 0.5
 """How much of the stream has been fed when the projector is killed."""
 
+EXIT_CODE_TERMINATED: Final = 128 + signal.SIGTERM
+"""What a shell calls the end of a process that SIGTERM ended."""
+
 
 def take_tour(settings: Settings, data_dir: Path | None, notifications: int, console: Console) -> int:
     """Take the tour on `console`; return 0 if nothing was lost or doubled and the rebuild is equal, else 1.
 
     It runs on a broker of its own, whatever `settings` name, and keeps its data only when `data_dir` is given: a
-    directory without a ledger in it. Raises what a start of the broker raises, and BadRequest.
+    directory without a ledger in it. Raises what a start of the broker raises, BadRequest and ProjectorFailed. SIGTERM
+    ends it with SystemExit(143), and then too no process is left. To be called on the main thread.
     """
     if data_dir is not None and (read_model_path(data_dir).exists() or kafka_dir(data_dir).exists()):
         raise BadRequest(
             f"{data_dir} holds a ledger already.", hint="The tour wants an empty directory.", field="data_dir"
         )
     started = time.perf_counter()
-    with ExitStack() as stack:
+    with _sigterm_exits(), ExitStack() as stack:
         place = (
             prepare_data_dir(data_dir)
             if data_dir
@@ -182,6 +188,21 @@ class _Tour:
 
     def _show_findings(self, title: str, findings: list[Finding]) -> None:
         self._console.print(_finding_table(title, findings))
+
+
+@contextmanager
+def _sigterm_exits() -> Iterator[None]:
+    """Make SIGTERM an exit like any other, which unwinds what the tour has started; a second one changes nothing."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(EXIT_CODE_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
