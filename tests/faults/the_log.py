@@ -1,18 +1,24 @@
 """The log as a plain consumer sees it, for the oracle: what the projector must have made of it."""
 
 import asyncio
-from collections.abc import Sequence
+import uuid
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from random import Random
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 
 from ledger_producers import Emitter
 from ledger_projectors.records import LogRecord
-from ledger_schemas import Event, KafkaConnection, Position, TopicSpec, decode_event
+from ledger_schemas import Event, KafkaConnection, Position, TopicSpec, decode_event, encode_event
 from ledger_schemas.topic import ensure_topic
 from tests.properties.oracle import State, fold
-from tests.properties.strategies import Placed, Recorded
+from tests.properties.strategies import Placed, Recorded, contradict
 
 EMIT_BATCH_EVENTS = 1_000
+EVENTS_PER_TROUBLE = 10
+"""Often enough that every batch of a fault test has some of each."""
 
 
 def append(connection: KafkaConnection, topic: TopicSpec, events: Sequence[Event]) -> None:
@@ -27,11 +33,57 @@ def append(connection: KafkaConnection, topic: TopicSpec, events: Sequence[Event
     asyncio.run(work())
 
 
-def read_log(connection: KafkaConnection, topic: TopicSpec) -> list[Placed]:
-    """Return every record of the topic, decoded, in its place."""
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One record as it is appended; poison is one that is no event."""
+
+    key: bytes
+    value: bytes | None
+    poison: bool = False
+
+
+def with_trouble(events: Sequence[Event], rng: Random) -> list[Raw]:
+    """Return the events as records, with poison and with conflicting copies of earlier events between them."""
+    records = []
+    for number, event in enumerate(events):
+        records.append(_raw(event))
+        if number % EVENTS_PER_TROUBLE == 0:
+            key, value = records[-1].key, encode_event(event)
+            stranger = str(uuid.UUID(int=number)).encode()
+            poisons = (Raw(key, None), Raw(key, rng.randbytes(40)), Raw(key, value[:-1]), Raw(stranger, value))
+            records.append(replace(rng.choice(poisons), poison=True))
+            records.append(_raw(contradict(rng.choice(events[: number + 1]), rng.randrange(4))))
+    return records
+
+
+def append_raw(connection: KafkaConnection, topic: TopicSpec, records: Sequence[Raw]) -> dict[tuple[int, int], Raw]:
+    """Make the topic if need be and append the records, each in the partition of its key; return them by place.
+
+    A place is (partition, offset).
+    """
+
+    async def work() -> dict[tuple[int, int], Raw]:
+        await ensure_topic(connection, topic)
+        partitioner, numbers = DefaultPartitioner(), list(range(topic.partitions))
+        async with AIOKafkaProducer(**connection.client_options()) as producer:
+            sent = [
+                await producer.send(
+                    topic.name, key=one.key, value=one.value, partition=partitioner(one.key, numbers, numbers)
+                )
+                for one in records
+            ]
+            appended = await asyncio.gather(*sent)
+        return {(at.partition, at.offset): one for at, one in zip(appended, records, strict=True)}
+
+    return asyncio.run(work())
+
+
+def read_log(connection: KafkaConnection, topic: TopicSpec, poison: Container[tuple[int, int]] = ()) -> list[Placed]:
+    """Return every record of the topic, decoded, in its place; without those of the places `poison`."""
     return [
         Placed(Recorded(decode_event(record.value or b""), record.recorded_at_ms), record.partition, record.offset)
         for record in read_records(connection, topic)
+        if (record.partition, record.offset) not in poison
     ]
 
 
@@ -63,3 +115,7 @@ def read_records(connection: KafkaConnection, topic: TopicSpec) -> list[LogRecor
 def folded_up_to(log: Sequence[Placed], topic: str, position: Position) -> State:
     """Return what the oracle holds after everything before `position`."""
     return fold([one.log_event() for one in log if one.offset < position.get((topic, one.partition), 0)])
+
+
+def _raw(event: Event) -> Raw:
+    return Raw(str(event.notification_id).encode(), encode_event(event))
