@@ -7,8 +7,7 @@ import duckdb
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from ledger_infra.paths import next_snapshot
-from ledger_projectors.snapshot import publish_snapshot
+from ledger_infra.snapshots import publish_numbered
 
 
 class SnapshotAnswer(BaseModel):
@@ -25,9 +24,8 @@ def operator_router(reader: Callable[[], duckdb.DuckDBPyConnection], data_dir: P
     @router.post("/v1/operator/snapshots", status_code=201, summary="Publish a snapshot of the read model")
     def publish() -> SnapshotAnswer:
         """Copy the read model, at one position, to a new file below the data directory. It holds every tenant."""
-        path = next_snapshot(data_dir)
         with reader() as connection:
-            position = publish_snapshot(connection, path)
+            path, position = publish_numbered(connection, data_dir)
         return SnapshotAnswer(path=str(path.resolve()), position=str(position))
 
     return router

@@ -32,7 +32,9 @@ def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Posit
     try:
         ((source,),) = connection.execute("SELECT current_database()").fetchall()
         # Identifiers and paths cannot be parameters here: both are quoted.
-        connection.execute(f"ATTACH {_text(str(unfinished))} AS {copy} (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute(
+            f"ATTACH {_text(str(unfinished))} AS {copy} (READ_WRITE, STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
         try:
             connection.execute(f"COPY FROM DATABASE {_name(source)} TO {copy}")
             connection.execute(f"USE {copy}")

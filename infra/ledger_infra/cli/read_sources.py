@@ -14,6 +14,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from ledger_infra.paths import read_model_path
+from ledger_infra.read_only import open_read_only
 from ledger_infra.running import running_ledger
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
 from ledger_queries.filters import Filter, Grain, GroupBy
@@ -31,7 +32,6 @@ from ledger_schemas import limits
 from ledger_schemas.errors import (
     ApiUnavailable,
     BadRequest,
-    DataDirectoryInUse,
     LedgerError,
     SettingInvalid,
     all_errors,
@@ -42,6 +42,8 @@ CONNECT_SECONDS: Final = 2.0
 
 ANSWER_SECONDS: Final = limits.WAIT_SECONDS_MAX + 30.0
 """How long one answer may take: the longest wait for a position, and the query."""
+
+_INSTEAD: Final = "Ask its API with --url, query a published snapshot, or stop it first."
 
 _PATHS: Final[dict[Grain, tuple[str, type[AnyPage]]]] = {
     Grain.NOTIFICATION: ("/v1/notifications", NotificationPage),
@@ -82,7 +84,7 @@ def open_source(data_dir: Path, url: str | None) -> Iterator[Source]:
             if url is not None or _lives(client):
                 yield ApiSource(client)
                 return
-    with _read_only(read_model_path(data_dir)) as connection:
+    with open_read_only(read_model_path(data_dir), instead=_INSTEAD) as connection:
         yield FileSource(connection)
 
 
@@ -172,41 +174,6 @@ def _lives(client: httpx2.Client) -> bool:
         return bool(client.get("/health/live", timeout=CONNECT_SECONDS).json() == {"status": "live"})
     except (httpx2.HTTPError, ValueError):
         return False
-
-
-@contextmanager
-def _read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    if not path.is_file():
-        raise SettingInvalid(
-            f"data_dir: there is no read model at {path}, and no API runs on it.",
-            hint="Start the ledger first with `notification-ledger up`, or name its data directory with --data-dir.",
-            field="data_dir",
-        )
-    try:
-        connection = duckdb.connect(path, read_only=True)
-    except duckdb.Error as error:
-        if "lock" not in str(error).lower():
-            raise _unreadable(path) from None
-        raise DataDirectoryInUse(
-            f"Another process has the read model {path}, and no API of it answers.",
-            hint="Ask its API with --url, query a published snapshot, or stop it first.",
-            field="data_dir",
-        ) from None
-    with connection:
-        try:
-            with open_reading(connection.cursor):
-                pass
-        except duckdb.CatalogException:
-            raise _unreadable(path) from None
-        yield connection
-
-
-def _unreadable(path: Path) -> SettingInvalid:
-    return SettingInvalid(
-        f"data_dir: {path} is not a read model that this version can open.",
-        hint="Name the ledger's data directory with --data-dir; a read model can always be rebuilt from the log.",
-        field="data_dir",
-    )
 
 
 def _wire(model: BaseModel) -> dict[str, Any]:
