@@ -30,7 +30,7 @@ def script(monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]) -> Module
     spec.loader.exec_module(module)
     make = venv.create
 
-    def create(folder: Path, *, with_pip: bool, clear: bool, symlinks: bool) -> None:
+    def create(folder: Path, *, with_pip: bool, clear: bool = False, symlinks: bool = False) -> None:
         assert with_pip
         make(folder, clear=clear, symlinks=symlinks)
         (folder / PIP).parent.mkdir(parents=True, exist_ok=True)
