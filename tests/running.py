@@ -56,12 +56,17 @@ class RunningLedger:
         }
         return environment_without_settings() | settings | self._extra_environment
 
-    def start(self) -> None:
-        """Start it and return when it is ready."""
+    def launch(self) -> None:
+        """Start the process and return at once."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*COMMAND, "up", *self._flags], env=self.environment(), stdout=log, stderr=log
             )
+
+    def start(self) -> None:
+        """Start it and return when it is ready."""
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self.ready():
             assert self.process.poll() is None, self.log.read_text(encoding="utf-8")

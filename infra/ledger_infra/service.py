@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -29,7 +30,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_queries import Readiness, create_app
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import BrokerUnavailable, PortTaken
+from ledger_schemas.errors import BrokerUnavailable, PortTaken, SettingInvalid
 from ledger_schemas.topic import ensure_topic
 
 DRAIN_SECONDS: Final = 10
@@ -67,12 +68,13 @@ async def serve(
 
     Raises the LedgerError that stopped a part: PortTaken, DataDirectoryInUse, BrokerUnavailable, GuardRefused, ...
     Drained in this order: the API answers what it has accepted, the projector commits the batch in hand, the emitter
-    flushes, DuckDB checkpoints and closes, the embedded broker stops.
+    flushes, the embedded broker stops, DuckDB checkpoints and closes. A stop during start-up ends it where it can; a
+    second one ends the process at once, which costs nothing but time at the next start.
     """
     told = callbacks or Callbacks()
     stop = asyncio.Event()
     prepare_data_dir(settings.data_dir)
-    with _signals(stop):
+    with _signals(stop), contextlib.suppress(_StoppedWhileStartingError):
         async with AsyncExitStack() as stack:
             listener = stack.enter_context(_listen(settings)) if with_api else None
             model = await stack.enter_async_context(_read_model(settings))
@@ -116,12 +118,19 @@ async def kafka_of(
     if settings.bootstrap_servers is not None:
         yield settings.connection()
         return
+
+    def show(done: int, total: int, name: str) -> None:
+        _refuse_if(stop)
+        if download is not None:
+            download(done, total, name)
+
     broker = NativeKafka(
-        kafka_dir(settings.data_dir), port=settings.broker_port, cache_dir=settings.cache_dir, progress=download
+        kafka_dir(settings.data_dir), port=settings.broker_port, cache_dir=settings.cache_dir, progress=show
     )
     await asyncio.to_thread(broker.start)
     watch = asyncio.create_task(_watch(broker, stop)) if stop is not None else None
     try:
+        _refuse_if(stop)
         yield broker.connection
         if watch is not None and watch.done():
             watch.result()
@@ -129,6 +138,15 @@ async def kafka_of(
         if watch is not None:
             watch.cancel()
         await asyncio.to_thread(broker.stop)
+
+
+class _StoppedWhileStartingError(Exception):
+    """A stop was asked for before everything ran: what runs already is drained, the rest is not started."""
+
+
+def _refuse_if(stop: asyncio.Event | None) -> None:
+    if stop is not None and stop.is_set():
+        raise _StoppedWhileStartingError
 
 
 async def _watch(broker: NativeKafka, stop: asyncio.Event) -> None:
@@ -212,8 +230,15 @@ class _Server(uvicorn.Server):
 def _signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGINT, signal.SIGTERM)
+
+    def asked(number: signal.Signals) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
     for number in wanted:
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, asked, number)
     try:
         yield
     finally:
@@ -229,10 +254,18 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.api_host, settings.api_port))
+            listener.listen()
         except OSError as error:
-            raise PortTaken(
-                f"Port {settings.api_port} of {settings.api_host} is taken ({error.strerror}).",
-                hint="Stop what listens there, or choose another with --api-port (NOTIFICATION_LEDGER_API_PORT).",
+            where = f"port {settings.api_port} of {settings.api_host}"
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"Another process has {where}.",
+                    hint="Stop it, or choose another port with --api-port (NOTIFICATION_LEDGER_API_PORT).",
+                ) from error
+            raise SettingInvalid(
+                f"api_port: {where} cannot be used ({error.strerror}).",
+                hint="Choose another with --api-port, or another NOTIFICATION_LEDGER_API_HOST.",
+                field="api_port",
             ) from error
         yield listener
 

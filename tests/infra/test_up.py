@@ -109,6 +109,21 @@ def test_it_drains_and_starts_again_where_it_was(tmp_path: Path, number: signal.
         ledger.post(CREATED)
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_stop_during_start_up_is_heard(tmp_path: Path, signals: int) -> None:
+    """A stop before it is ready ends it without a second word, and a second one at once; no process is left."""
+    ledger = RunningLedger(tmp_path / "data")
+    ledger.launch()
+    assert ledger.process is not None
+    _wait_for_java_below(tmp_path)
+    for _ in range(signals):
+        ledger.process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    assert ledger.process.wait(30) == (0 if signals == 1 else -signal.SIGINT)
+    assert "Traceback" not in ledger.log.read_text(encoding="utf-8")
+    _wait_for_no_process_below(tmp_path)
+
+
 def test_after_a_sigkill_everything_acknowledged_is_there(tmp_path: Path) -> None:
     """SIGKILL of the process leaves no broker behind, and the next start has every event that was acknowledged."""
     ledger = RunningLedger(tmp_path / "data")
@@ -226,6 +241,13 @@ async def _append_poison(ledger: RunningLedger, *, key: bytes, value: bytes) -> 
     async with AIOKafkaProducer(bootstrap_servers=ledger.bootstrap_servers) as producer:
         appended = await producer.send_and_wait(LIFECYCLE_TOPIC, key=key, value=value)
     return Position({(LIFECYCLE_TOPIC, appended.partition): appended.offset + 1})
+
+
+def _wait_for_java_below(folder: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not any(one.name() == "java" for one in processes_below(folder)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _wait_for_no_process_below(folder: Path) -> None:
