@@ -58,8 +58,8 @@ def set_up(folder: Path, *, with_tests: bool) -> Path:
         return commands
     started = time.monotonic()
     say(f"Setting up {folder} (once; about a minute) ...")
-    # Without a stamp no set-up ever ended here: what it left may lack pip, so it is not built upon.
-    if not (usable and had):
+    # Without a stamp no set-up ever ended here, and what one left that was cut short may lack pip.
+    if not (usable and (had or has_pip(commands))):
         make_environment(folder)
     pip = [commands / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     # Everything with its hash; then the project itself, built by the pinned build backend, with nothing else fetched.
@@ -74,6 +74,15 @@ def set_up(folder: Path, *, with_tests: bool) -> Path:
     stamp.write_text(f"{wanted} {digest(REQUIREMENTS[False], ROOT / 'pyproject.toml')}", encoding="utf-8")
     say(f"Set up in {time.monotonic() - started:.0f} s.")
     return commands
+
+
+def has_pip(commands: Path) -> bool:
+    """Say whether the environment's pip answers."""
+    try:
+        asked = subprocess.run([str(commands / "python"), "-m", "pip", "--version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return asked.returncode == 0
 
 
 def make_environment(folder: Path) -> None:

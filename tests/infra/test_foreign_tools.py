@@ -42,23 +42,27 @@ def topic(kafka: Kafka, topic_name: str) -> TopicSpec:
     return topic
 
 
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_an_event_written_with_the_avsc_and_a_kafka_client_alone_is_applied(
-    kafka: Kafka, topic_name: str, tmp_path: Path
+    kafka: Kafka, topic_name: str, tmp_path: Path, codec: str
 ) -> None:
-    """The published schema, single-object framing and librdkafka's murmur2 partitioner are all that a writer needs."""
+    """The schema, single-object framing and librdkafka's murmur2 are all that a writer needs, however it compresses."""
     topic = TopicSpec(topic_name, 6)
     append(kafka.connection, topic, [])
     schema = fastavro.parse_schema(json.loads(files("ledger_schemas").joinpath("avro/delivered.avsc").read_text()))
     frame = io.BytesIO()
     frame.write(b"\xc3\x01" + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")))
     fastavro.schemaless_writer(frame, schema, DELIVERED)
-    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2"})
-    producer.produce(topic.name, key=NOTIFICATION_ID.encode(), value=frame.getvalue())
+    producer = confluent_kafka.Producer(
+        {"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2", "compression.type": codec}
+    )
+    for _ in range(20):  # Enough alike to be worth compressing.
+        producer.produce(topic.name, key=NOTIFICATION_ID.encode(), value=frame.getvalue())
     assert producer.flush(30) == 0
     records = read_records(kafka.connection, topic)
     with ReadModel.create_or_open(tmp_path / "model.duckdb", topic=topic.name, partitions=6) as model:
         outcome = model.apply(records)
-        assert (outcome.applied, outcome.quarantined) == (1, 0)
+        assert (outcome.applied, outcome.duplicates, outcome.quarantined) == (1, 19, 0)
         rows = model.reader().execute("SELECT recipient_id, delivered_count FROM deliveries").fetchall()
     assert rows == [("ann", 1)]
 

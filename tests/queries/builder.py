@@ -71,7 +71,7 @@ def new_file(path: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     for name in ("sql/engine_tables.sql", "projections/lifecycle/tables.sql", "projections/lifecycle/views.sql"):
         connection.execute((root / name).read_text(encoding="utf-8"))
-    connection.execute("INSERT INTO projections VALUES ('lifecycle', 1, 'digest')")
+    connection.execute("INSERT INTO projections VALUES ('lifecycle', 1, 'digest', 'views')")
     connection.execute("INSERT INTO read_model VALUES (1, 1)")
     return connection
 

@@ -1,0 +1,70 @@
+"""What the client library raises while the projector runs ends it with the ledger's own error, told to all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError, TopicAuthorizationFailedError
+
+from ledger_projectors.projector import Projector
+from ledger_projectors.source import KafkaSource
+from ledger_schemas import LIFECYCLE_TOPIC, KafkaConnection, Position
+from ledger_schemas.errors import GuardRefused, LedgerError, ProjectorFailed
+from tests.projectors.building import open_model
+
+PLACE: Final = TopicPartition(LIFECYCLE_TOPIC, 0)
+NOT_UTF_8: Final = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+FAILURES: Final = [
+    (OffsetOutOfRangeError({PLACE: 7}), GuardRefused),
+    (CorruptRecordException("crc"), ProjectorFailed),
+    (TopicAuthorizationFailedError(LIFECYCLE_TOPIC), ProjectorFailed),
+    (NOT_UTF_8, ProjectorFailed),
+]
+
+
+class FailingConsumer:
+    """A consumer whose next fetch fails."""
+
+    def __init__(self, failure: Exception) -> None:
+        """Fail with this."""
+        self._failure = failure
+
+    async def getmany(self, **_: object) -> NoReturn:
+        """Fail."""
+        await asyncio.sleep(0)
+        raise self._failure
+
+    async def position(self, _: TopicPartition) -> int:
+        """Say where it stands."""
+        return 7
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Say that there is more."""
+        return dict.fromkeys(places, 100)
+
+
+@pytest.mark.parametrize(("failure", "error"), FAILURES)
+def test_a_failed_fetch_ends_the_run_and_is_told_to_whoever_waits(
+    tmp_path: Path, failure: Exception, error: type[LedgerError]
+) -> None:
+    """The run raises an error of the tree; a wait for a position gets ProjectorFailed at once, and no wait hangs."""
+    source = KafkaSource(KafkaConnection("127.0.0.1:1"), topic=LIFECYCLE_TOPIC, partitions=1, position=Position())
+    source._consumer = FailingConsumer(failure)
+
+    async def run_and_wait() -> None:
+        projector = Projector(model, source)
+        waiting = asyncio.create_task(projector.wait_for(Position({(LIFECYCLE_TOPIC, 0): 50}), 30))
+        caught_up = asyncio.create_task(projector.wait_caught_up())
+        await asyncio.sleep(0)
+        with pytest.raises(error):
+            await projector.run()
+        with pytest.raises(ProjectorFailed):
+            await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(caught_up, 5)
+
+    with open_model(tmp_path) as model:
+        asyncio.run(run_and_wait())
