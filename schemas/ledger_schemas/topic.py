@@ -10,7 +10,14 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from ledger_schemas import limits
 from ledger_schemas.connection import KafkaConnection
@@ -19,6 +26,11 @@ from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
 LIFECYCLE_TOPIC: Final = "notifications.lifecycle.v1"
 PARTITIONS_DEFAULT: Final = 6
 """Fixed for the life of a topic: a key's partition depends on it."""
+
+_FLOORS: Final = frozenset({"max.message.bytes", "min.insync.replicas"})
+"""Settings that may be more than the ledger asks for, and never less: a receipt says that an event is safe."""
+
+_NOT_OURS_TO_MAKE: Final = frozenset({TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno})
 
 CONNECT_TIMEOUT_SECONDS: Final = 30.0
 READY_TIMEOUT_SECONDS: Final = 15.0
@@ -72,6 +84,10 @@ async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
         )
         ((_, code, *message),) = answer.topic_errors
         made = bool(code == NoError.errno)
+        if code in _NOT_OURS_TO_MAKE:
+            # A principal may use a topic without the right to make one: whether it is there, the check says.
+            await _check(admin, spec)
+            return False
         if code not in {NoError.errno, TopicAlreadyExistsError.errno}:
             raise TopicMisconfigured(
                 f"The topic {spec.name} could not be made: {for_code(code).__name__} {' '.join(map(str, message))}",
@@ -138,11 +154,11 @@ async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
         )
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
     actual = {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
-    wanted = spec.config()
-    del wanted["min.insync.replicas"], wanted["max.message.bytes"]
-    wrong = {name: actual.get(name) for name, value in wanted.items() if actual.get(name) != value}
-    if int(actual.get("max.message.bytes", 0)) < limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES:
-        wrong["max.message.bytes"] = actual.get("max.message.bytes")
+    wrong = {
+        name: actual.get(name)
+        for name, value in spec.config().items()
+        if (int(actual.get(name, 0)) < int(value) if name in _FLOORS else actual.get(name) != value)
+    }
     if wrong:
         raise TopicMisconfigured(
             f"The topic {spec.name} has settings that the ledger cannot live with: {wrong}.",

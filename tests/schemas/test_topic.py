@@ -3,11 +3,13 @@ import dataclasses
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from ledger_infra.broker.ports import free_ports
 from ledger_schemas import KafkaConnection, TopicSpec, limits, topic
@@ -117,7 +119,7 @@ def test_a_topic_that_would_lose_or_change_facts_is_refused(
 
 
 def test_more_room_than_needed_is_accepted(kafka: Kafka, topic_name: str) -> None:
-    """max.message.bytes is a floor; min.insync.replicas is the operator's."""
+    """max.message.bytes and min.insync.replicas are floors: an operator may ask for more."""
 
     async def scenario() -> bool:
         more = {"max.message.bytes": "9000000", "min.insync.replicas": "2"}
@@ -125,6 +127,35 @@ def test_more_room_than_needed_is_accepted(kafka: Kafka, topic_name: str) -> Non
         return await ensure_topic(kafka.connection, TopicSpec(topic_name))
 
     assert asyncio.run(scenario()) is False
+
+
+def test_fewer_replicas_in_sync_than_configured_are_refused(kafka: Kafka, topic_name: str) -> None:
+    """A receipt says that an event is safe: a topic that calls it safe sooner than the settings do is refused."""
+
+    async def scenario() -> TopicMisconfigured:
+        await make(kafka.connection, topic_name, {"min.insync.replicas": "1"})
+        return await refusal(ensure_topic, kafka.connection, TopicSpec(topic_name, min_insync_replicas=2))
+
+    assert "{'min.insync.replicas': '1'}" in asyncio.run(scenario()).message
+
+
+def test_a_principal_without_the_right_to_make_topics_may_use_one(
+    kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused creation is no fault of a topic that is there and right; one that is missing is named as missing."""
+
+    async def refused(_: AIOKafkaAdminClient, topics: list[NewTopic]) -> SimpleNamespace:
+        return SimpleNamespace(topic_errors=[(topic.name, TopicAuthorizationFailedError.errno, "") for topic in topics])
+
+    async def scenario() -> tuple[bool, TopicMisconfigured]:
+        await ensure_topic(kafka.connection, TopicSpec(topic_name))
+        monkeypatch.setattr(AIOKafkaAdminClient, "create_topics", refused)
+        there = await ensure_topic(kafka.connection, TopicSpec(topic_name))
+        return there, await refusal(ensure_topic, kafka.connection, TopicSpec(f"{topic_name}.missing"))
+
+    made, missing = asyncio.run(scenario())
+    assert made is False
+    assert "does not exist" in missing.message
 
 
 def test_another_number_of_partitions_is_refused(kafka: Kafka, topic_name: str) -> None:
