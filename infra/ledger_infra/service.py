@@ -198,7 +198,8 @@ async def _until_stopped(
 def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Emitter) -> FastAPI:
     def readiness() -> Readiness:
         progress = projector.progress()
-        return Readiness(ready=progress.caught_up, position=progress.position, behind=progress.behind)
+        ready = progress.caught_up and not progress.retrying
+        return Readiness(ready=ready, position=progress.position, behind=progress.behind)
 
     return create_app(
         reader=model.reader,

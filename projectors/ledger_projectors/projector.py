@@ -37,7 +37,10 @@ _log = structlog.get_logger("ledger_projectors.projector")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end."""
+    """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end.
+
+    `retrying`: the batch in hand failed whole (a full disk) and is tried again; nothing moves meanwhile.
+    """
 
     position: Position
     end: Position
@@ -46,6 +49,7 @@ class Progress:
     applied: int
     duplicates: int
     quarantined: int
+    retrying: bool
 
 
 class Projector:
@@ -74,7 +78,7 @@ class Projector:
         self._first_end: Position | None = None
         self._end = self._position
         self._error: BaseException | None = None
-        self._finished = False
+        self._finished = self._retrying = False
         self._applied = self._duplicates = self._quarantined = 0
 
     def progress(self) -> Progress:
@@ -82,7 +86,14 @@ class Projector:
         behind = sum(max(0, offset - self._position.get(place, 0)) for place, offset in self._end.items())
         caught_up = self._first_end is not None and self._position.reached(self._first_end)
         return Progress(
-            self._position, self._end, caught_up, behind, self._applied, self._duplicates, self._quarantined
+            position=self._position,
+            end=self._end,
+            caught_up=caught_up,
+            behind=behind,
+            applied=self._applied,
+            duplicates=self._duplicates,
+            quarantined=self._quarantined,
+            retrying=self._retrying,
         )
 
     def stop(self) -> None:
@@ -163,8 +174,10 @@ class Projector:
         while True:
             try:
                 outcome = await loop.run_in_executor(writer, work)
+                self._retrying = False
                 break
             except _TRANSIENT as error:
+                self._retrying = True
                 _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), delay)

@@ -116,13 +116,14 @@ def test_a_batch_that_fails_for_now_is_tried_again(
     append(kafka.connection, topic, demo_events(10))
     with open_model(tmp_path, topic.name, 3) as model:
         failures = Failures(model, [None, error, error, None, error])
-        asyncio.run(project(kafka.connection, model, batch_records_max=20))
+        projector = asyncio.run(project(kafka.connection, model, batch_records_max=20))
         assert failures.left == []
+        assert not projector.progress().retrying
         assert_folded(kafka, topic, model)
 
 
 def test_a_stop_ends_a_batch_that_keeps_failing(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
-    """While it waits to try again it can be stopped; the position says that the batch has not happened."""
+    """While it waits to try again it says so, and can be stopped; the position says that nothing has happened."""
     topic = TopicSpec(topic_name, 1)
 
     async def work(model: ReadModel) -> None:
@@ -133,6 +134,8 @@ def test_a_stop_ends_a_batch_that_keeps_failing(kafka: Kafka, topic_name: str, t
             async with asyncio.timeout(WAIT_SECONDS):
                 while len(failures.left) == 1_000:  # noqa: ASYNC110 - what fails tells nobody
                     await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            assert projector.progress().retrying
             projector.stop()
             await asyncio.wait_for(running, WAIT_SECONDS)
         assert model.position() == projector.progress().position == Position()
