@@ -10,9 +10,9 @@ from ledger_schemas.errors import (
     BadRequest,
     BrokerUnavailable,
     ContractViolation,
-    GuardRefused,
     LedgerError,
     NotFound,
+    ReadModelUnusable,
     SettingInvalid,
 )
 from tests.running import RunningLedger, json_of, run_command
@@ -89,7 +89,7 @@ def test_a_damaged_read_model_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     model = ledger.data_dir / "read_model.duckdb"
     model.write_bytes(b"not a database")
     refused = ledger.run("up")
-    assert refused.returncode == GuardRefused.exit_code
+    assert refused.returncode == ReadModelUnusable.exit_code
     assert "notification-ledger rebuild" in refused.stderr
     rebuilt = json_of(ledger.run("rebuild", "--json"))
     assert (rebuilt["compared"], rebuilt["tables"]["notifications"]) == (False, 2)
