@@ -5,6 +5,7 @@ set -euo pipefail
 
 readonly WAIT_SECONDS=60
 readonly LOG=/var/log/dockerd.log
+readonly PID_FILE=/var/run/docker.pid
 
 answers() { docker version --format '{{.Server.Version}}' 2>/dev/null; }
 
@@ -29,6 +30,12 @@ if ! command -v dockerd >/dev/null; then
     apt-get install -y -qq --no-install-recommends docker.io iptables >/dev/null
 fi
 
+# An engine that was killed leaves this file, and the next one refuses to start beside it.
+if [[ -f ${PID_FILE} ]] && ! grep -qs dockerd "/proc/$(<"${PID_FILE}")/cmdline"; then
+    echo "Removing ${PID_FILE}: the engine that it names is gone."
+    rm -f "${PID_FILE}"
+fi
+
 # A session of its own, so that the engine stays when the terminal that started it goes.
 # --iptables and the bridge are the defaults: published ports are reachable on the host's loopback.
 echo "Starting dockerd; its log is ${LOG}."
@@ -36,7 +43,7 @@ setsid --fork dockerd --storage-driver=overlay2 </dev/null >"${LOG}" 2>&1
 
 for ((second = 0; second < WAIT_SECONDS; second++)); do
     if version=$(answers); then
-        echo "Docker engine ${version} answers after ${second} s (process $(cat /var/run/docker.pid))."
+        echo "Docker engine ${version} answers after ${second} s (process $(<"${PID_FILE}"))."
         exit 0
     fi
     sleep 1
