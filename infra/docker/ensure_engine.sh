@@ -5,7 +5,7 @@ set -euo pipefail
 
 readonly WAIT_SECONDS=60
 readonly LOG=/var/log/dockerd.log
-readonly PID_FILE=/var/run/docker.pid
+readonly -A PID_FILES=([dockerd]=/var/run/docker.pid [containerd]=/var/run/docker/containerd/containerd.pid)
 
 answers() { docker version --format '{{.Server.Version}}' 2>/dev/null; }
 
@@ -30,11 +30,14 @@ if ! command -v dockerd >/dev/null; then
     apt-get install -y -qq --no-install-recommends docker.io iptables >/dev/null
 fi
 
-# An engine that was killed leaves this file, and the next one refuses to start beside it.
-if [[ -f ${PID_FILE} ]] && ! grep -qs dockerd "/proc/$(<"${PID_FILE}")/cmdline"; then
-    echo "Removing ${PID_FILE}: the engine that it names is gone."
-    rm -f "${PID_FILE}"
-fi
+# An engine that was killed leaves these files, and the next one waits for processes that are gone, or refuses to start.
+for program in dockerd containerd; do
+    pid_file=${PID_FILES[${program}]}
+    if [[ -f ${pid_file} ]] && ! grep -qs "${program}" "/proc/$(<"${pid_file}")/cmdline"; then
+        echo "Removing ${pid_file}: the process that it names is gone."
+        rm -f "${pid_file}"
+    fi
+done
 
 # A session of its own, so that the engine stays when the terminal that started it goes.
 # --iptables and the bridge are the defaults: published ports are reachable on the host's loopback.
@@ -43,7 +46,7 @@ setsid --fork dockerd --storage-driver=overlay2 </dev/null >"${LOG}" 2>&1
 
 for ((second = 0; second < WAIT_SECONDS; second++)); do
     if version=$(answers); then
-        echo "Docker engine ${version} answers after ${second} s (process $(<"${PID_FILE}"))."
+        echo "Docker engine ${version} answers after ${second} s (process $(<"${PID_FILES[dockerd]}"))."
         exit 0
     fi
     sleep 1
