@@ -223,7 +223,7 @@ class JgoFetcher:
 
     def __call__(self, jar: PinnedJar, scratch: Path) -> Path:
         """Return a copy of `jar` below `scratch`. Raises ArtifactUnavailable."""
-        import requests  # noqa: PLC0415 - jgo's own dependency: only when needed.
+        import requests  # noqa: PLC0415 - an extra: what jgo downloads with, for its errors.
         from jgo.maven import MavenContext  # noqa: PLC0415 - see __init__.
 
         context = MavenContext(
