@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self, Unpack
-from uuid import UUID
+from typing import Final, Self
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -22,26 +21,14 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 from aiokafka.structs import RecordMetadata
-from pydantic import ValidationError
 
-from ledger_producers.fields import CreatedFields, DeliveredFields, EventFields, FailedFields, OpenedFields
 from ledger_producers.kafka_producer import end_offset, start_producer, stop_producer
+from ledger_producers.statements import Statements
 from ledger_schemas import limits
 from ledger_schemas.codec import encode_event
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import LedgerError, LimitExceeded, OutcomeUnknown, TopicMisconfigured
-from ledger_schemas.events import (
-    Event,
-    NotificationAcknowledged,
-    NotificationCreated,
-    NotificationDelivered,
-    NotificationFailed,
-    NotificationFired,
-    NotificationOpened,
-    NotificationRead,
-    NotificationUnread,
-    violation,
-)
+from ledger_schemas.events import Event
 from ledger_schemas.facts import Receipt
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import TopicSpec, check_topic, unavailable
@@ -58,7 +45,7 @@ _FATAL: Final = (OutOfOrderSequenceNumber, ProducerFenced, ProducerClosed)
 _log = structlog.get_logger("ledger_producers.emitter")
 
 
-class Emitter:
+class Emitter(Statements):
     """Appends lifecycle events to the log: idempotent, acknowledged by all in-sync replicas, in key order.
 
     Use it as an async context manager, one for the life of a service. One method per kind makes and appends an event;
@@ -80,7 +67,7 @@ class Emitter:
     ) -> None:
         """Take where the log is and the name of the service that states the facts."""
         self._connection = connection
-        self._source = source
+        super().__init__(source)
         self._topic = topic or TopicSpec()
         self._append_timeout_seconds = append_timeout_seconds
         self._producer: AIOKafkaProducer | None = None
@@ -99,52 +86,6 @@ class Emitter:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_producer(producer, self._append_timeout_seconds)
-
-    async def created(self, tenant_id: str, **fields: Unpack[CreatedFields]) -> Receipt:
-        """Record that a notification exists: to whom, over which channels, about what."""
-        return await self._state(NotificationCreated, {"tenant_id": tenant_id, **fields})
-
-    async def fired(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that it was handed over for delivery."""
-        return await self._state(
-            NotificationFired, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
-
-    async def delivered(self, tenant_id: str, notification_id: UUID, **fields: Unpack[DeliveredFields]) -> Receipt:
-        """Record that it arrived."""
-        return await self._state(
-            NotificationDelivered, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
-
-    async def opened(self, tenant_id: str, notification_id: UUID, **fields: Unpack[OpenedFields]) -> Receipt:
-        """Record that it was opened; `automated=True` when a machine did it."""
-        return await self._state(
-            NotificationOpened, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
-
-    async def read(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person read it."""
-        return await self._state(
-            NotificationRead, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
-
-    async def unread(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person marked it as not read."""
-        return await self._state(
-            NotificationUnread, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
-
-    async def acknowledged(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person confirmed it."""
-        return await self._state(
-            NotificationAcknowledged, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
-
-    async def failed(self, tenant_id: str, notification_id: UUID, **fields: Unpack[FailedFields]) -> Receipt:
-        """Record that a delivery did not happen; `permanent=True` when trying again cannot help."""
-        return await self._state(
-            NotificationFailed, {"tenant_id": tenant_id, "notification_id": notification_id, **fields}
-        )
 
     async def put(self, event: Event) -> Receipt:
         """Append one event and return when every in-sync replica has it."""
@@ -165,13 +106,6 @@ class Emitter:
             Receipt(event.event_id, event.notification_id, Position({(self._topic.name, partition): next_offset}))
             for event, (partition, next_offset) in zip(events, appended, strict=True)
         ]
-
-    async def _state(self, model: type[Event], fields: dict[str, object]) -> Receipt:
-        try:
-            event = model.model_validate({"source": self._source, **fields})
-        except ValidationError as error:
-            raise violation(error) from None
-        return await self.put(event)
 
     async def _append(self, records: list[tuple[bytes, bytes]]) -> list[tuple[int, int]]:
         """Append and return, per record, its partition and the next offset after it."""

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
-from ledger_schemas.events import Event, parse_event
+from ledger_schemas.events import Event
 from ledger_schemas.facts import FactSink, Receipt
+from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
 
 INGEST_BYTES_MAX: Final = 8_000_000

@@ -12,41 +12,31 @@ from aiokafka.partitioner import murmur2
 from ledger_projectors.records import LogRecord, Reason, Rejection
 from ledger_schemas.codec import decode_wire
 from ledger_schemas.errors import ContractViolation, Undecodable
+from ledger_schemas.kinds import Kind
+from ledger_schemas.shipped import current_schema
 
 KEYS_CACHED_MAX: Final = 100_000
 """Keys whose partition is remembered: murmur2 in Python costs more than the decode beside it."""
 
 _TIME = pa.timestamp("us", tz="UTC")
-_CREATED_AUDIENCE = pa.list_(
-    pa.struct([("recipient_id", pa.string()), ("role", pa.string()), ("channels", pa.list_(pa.string()))])
-)
+
+
+def _arrow_type(node: Any) -> pa.DataType:  # noqa: ANN401 - a schema is any JSON
+    match node:
+        case [_, present]:
+            return _arrow_type(present)
+        case {"logicalType": "timestamp-micros"}:
+            return _TIME
+        case {"type": "record", "fields": fields}:
+            return pa.struct([(field["name"], _arrow_type(field["type"])) for field in fields])
+        case {"type": "array", "items": items}:
+            return pa.list_(_arrow_type(items))
+        case {"type": primitive} | primitive:
+            return {"string": pa.string(), "boolean": pa.bool_(), "long": pa.int64()}[primitive]
+
+
 _WIRE_COLUMNS: Final = {
-    "tenant_id": pa.string(),
-    "notification_id": pa.string(),
-    "event_id": pa.string(),
-    "occurred_at": _TIME,
-    "recipient_id": pa.string(),
-    "channel": pa.string(),
-    "delivery_ref": pa.string(),
-    "attempt_id": pa.string(),
-    "source": pa.string(),
-    "actor": pa.string(),
-    "correlation_id": pa.string(),
-    "causation_id": pa.string(),
-    "personal": pa.struct([(name, pa.string()) for name in ("title", "body", "data", "addresses", "detail")]),
-    "personal_key_id": pa.string(),
-    "audience": _CREATED_AUDIENCE,
-    "category": pa.string(),
-    "action": pa.string(),
-    "priority": pa.string(),
-    "subject": pa.struct([("type", pa.string()), ("id", pa.string()), ("status", pa.string())]),
-    "external_id": pa.string(),
-    "scheduled_at": _TIME,
-    "tags": pa.list_(pa.string()),
-    "provider": pa.string(),
-    "automated": pa.bool_(),
-    "permanent": pa.bool_(),
-    "reason": pa.string(),
+    field["name"]: _arrow_type(field["type"]) for kind in Kind for field in current_schema(kind).document["fields"]
 }
 EVENT_SCHEMA: Final = pa.schema(
     [

@@ -24,6 +24,7 @@ class Reason(StrEnum):
 
     UNDECODABLE = "undecodable"
     SCHEMA_UNKNOWN = "schema_unknown"
+    KIND_UNKNOWN = "kind_unknown"
     CONTRACT_VIOLATION = "contract_violation"
     KEY_MISMATCH = "key_mismatch"
     WRONG_PARTITION = "wrong_partition"

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ledger_schemas.errors import BadRequest, ContractViolation
-from ledger_schemas.events import Id, Kind
+from ledger_schemas.field_types import Id
+from ledger_schemas.kinds import Kind
 
 
 class Grain(StrEnum):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger_queries.filters import Filter, GroupBy, NotificationFilter
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
-from ledger_schemas.events import Id
+from ledger_schemas.field_types import Id
 
 WAIT_SECONDS_DEFAULT: Final = 5.0
 """How long a read with at_least waits when it does not say."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from ledger_queries.filters import Grain, GroupBy
 from ledger_queries.pages import SortKey
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 
 DETAIL_ROWS_MAX: Final = 10_000
 """Inbox entries, and deliveries, that `get` answers with."""

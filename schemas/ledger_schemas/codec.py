@@ -1,25 +1,27 @@
-"""The reference codec: one event to bytes and back, in Avro single-object encoding, by fastavro."""
+"""The reference codec: one event to framed bytes and back, by fastavro."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from fastavro import schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 
 from ledger_schemas import limits
-from ledger_schemas.errors import ContractViolation, LimitExceeded, SchemaUnknown, Undecodable
-from ledger_schemas.events import Event, Kind, NotificationCreated, parse_event
-from ledger_schemas.ids import CANONICAL_UUID
-from ledger_schemas.shipped import current_schema, shipped_schemas
-
-MAGIC: Final = b"\xc3\x01"
-"""Single-object encoding, version 1 (Avro 1.12 specification)."""
-
-HEADER_BYTES: Final = 10
-"""Two bytes of magic, eight of fingerprint."""
+from ledger_schemas.errors import ContractViolation, LimitExceeded, Undecodable
+from ledger_schemas.events import Event
+from ledger_schemas.framing import SchemaReference, header_of, split_frame
+from ledger_schemas.kinds import Kind
+from ledger_schemas.known_schemas import KnownSchemas
+from ledger_schemas.parsing import parse_event
+from ledger_schemas.shapes import shape_of
+from ledger_schemas.shipped import WriterSchema, current_schema
+from ledger_schemas.upcasting import upcast
+from ledger_schemas.wire_rules import check_wire
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -33,14 +35,16 @@ class WireEvent:
     values: dict[str, Any]
 
 
-def encode_event(event: Event) -> bytes:
+def encode_event(event: Event, reference: SchemaReference | None = None) -> bytes:
     """Return the framed bytes of one event.
 
-    Raises LimitExceeded when they are more than EVENT_BYTES_MAX, ContractViolation when a text is not valid UTF-8.
+    `reference` is what the frame says of the current schema of its kind: its fingerprint (the default), or the id that
+    a registry gave it. Raises LimitExceeded when the bytes are more than EVENT_BYTES_MAX, ContractViolation when a
+    text is not valid UTF-8.
     """
     schema = current_schema(event.kind)
     out = io.BytesIO()
-    out.write(MAGIC + schema.fingerprint)
+    out.write(header_of(reference or SchemaReference.to_fingerprint(schema.fingerprint)))
     try:
         schemaless_writer(out, schema.parsed, wire_values(event))
     except UnicodeEncodeError as error:
@@ -57,120 +61,82 @@ def encode_event(event: Event) -> bytes:
 
 def wire_values(event: Event) -> dict[str, Any]:
     """Return the event as the plain values that its `.avsc` describes."""
-    # The models are flat but for these three: copying their fields costs a quarter of model_dump.
+    # The models are flat but for these fields: copying them costs a quarter of model_dump.
+    shape = shape_of(event.kind)
     values = dict(event.__dict__)
-    if event.personal is not None:
-        values["personal"] = event.personal.__dict__
-    if isinstance(event, NotificationCreated):
-        values["audience"] = [member.__dict__ for member in event.audience]
-        values["subject"] = event.subject.__dict__ if event.subject is not None else None
-    values["event_id"] = str(event.event_id)
-    values["notification_id"] = str(event.notification_id)
-    for name in ("occurred_at", "scheduled_at"):
-        if values.get(name) is not None:
+    for name in shape.records:
+        part = values[name]
+        if part is not None:
+            values[name] = part.__dict__
+    for name in shape.record_lists:
+        values[name] = [part.__dict__ for part in values[name]]
+    for name in shape.uuids:
+        if values[name] is not None:
+            values[name] = str(values[name])
+    for name in shape.times:
+        if values[name] is not None:
             values[name] = (values[name] - _EPOCH) // _MICROSECOND
     return values
 
 
-def decode_wire(frame: bytes) -> WireEvent:
-    """Return the plain values of one framed event, checked against the contract.
+def decode_wire(frame: bytes, known: KnownSchemas | None = None) -> WireEvent:
+    """Return the plain values of one framed event, as its kind's current schema describes them.
 
-    Raises SchemaUnknown when no schema has the frame's fingerprint, Undecodable when the bytes are not one whole
-    record (bytes left over included), ContractViolation when the values break a rule that Avro cannot state.
+    `known` defaults to the shipped schemas.
+    Raises SchemaUnknown when no known schema has the frame's reference, KindUnknown when its record is none of our
+    kinds, Undecodable when the bytes are not one whole record (bytes left over included), ContractViolation when the
+    values break a rule that Avro cannot state.
     """
-    if frame[:2] != MAGIC or len(frame) < HEADER_BYTES:
-        raise Undecodable(
-            f"The record does not begin with single-object magic C3 01 ({len(frame)} bytes).",
-            hint="Frame events as Avro single-object encoding.",
-        )
-    fingerprint = frame[2:HEADER_BYTES]
-    schema = shipped_schemas().get(fingerprint)
-    if schema is None:
-        raise SchemaUnknown(
-            f"No schema has the fingerprint {fingerprint.hex()}.", hint="Publish the writer's schema first."
-        )
-    body = io.BytesIO(frame[HEADER_BYTES:])
-    try:
-        values = schemaless_reader(body, schema.parsed, None)
-    except RecursionError:
-        raise Undecodable("The record is nested too deeply.", hint="It was not written by this contract.") from None
-    except (EOFError, IndexError, KeyError, OverflowError, MemoryError, TypeError, ValueError) as error:
-        raise Undecodable(
-            f"The bytes are not a {schema.kind} event: {type(error).__name__}.",
-            hint="Check that the writer encodes with the schema that its frame names.",
-        ) from None
-    left_over = len(frame) - HEADER_BYTES - body.tell()
-    if left_over:
-        raise Undecodable(f"{left_over} bytes are left over after the record.", hint="One record is one event.")
-    if not isinstance(values, dict):
-        raise Undecodable("The record is not an Avro record.")
+    reference, start = split_frame(frame)
+    schema = (known or _shipped()).find(reference)
+    values = decode_body(schema, frame[start:])
     check_wire(schema.kind, values)
     return WireEvent(schema.kind, values)
 
 
-def decode_event(frame: bytes) -> Event:
-    """Return one framed event as its model. Raises what `decode_wire` raises."""
-    wire = decode_wire(frame)
+def decode_body(schema: WriterSchema, body: bytes) -> dict[str, Any]:
+    """Return the plain values of one record without its frame, resolved to the current schema of its kind.
+
+    Raises Undecodable when the bytes are not one whole record of the writer schema, bytes left over included, or when
+    Avro's resolution cannot bring it to the current schema.
+    """
+    reader = current_schema(schema.kind)
+    stream = io.BytesIO(body)
+    try:
+        values = schemaless_reader(stream, schema.parsed, None if schema is reader else reader.parsed)
+    except RecursionError:
+        raise Undecodable("The record is nested too deeply.", hint="It was not written by this contract.") from None
+    except SchemaResolutionError:
+        raise Undecodable(
+            f"The writer's schema does not resolve to the current one of {schema.kind}.",
+            hint="Schemas change by the rules of the evolution guide only.",
+        ) from None
+    except (EOFError, LookupError, OverflowError, MemoryError, TypeError, ValueError) as error:
+        raise Undecodable(
+            f"The bytes are not a {schema.kind} event: {type(error).__name__}.",
+            hint="Check that the writer encodes with the schema that its frame names.",
+        ) from None
+    left_over = len(body) - stream.tell()
+    if left_over:
+        raise Undecodable(f"{left_over} bytes are left over after the record.", hint="One record is one event.")
+    if not isinstance(values, dict):
+        raise Undecodable("The record is not an Avro record.")
+    return upcast(schema, values)
+
+
+def decode_event(frame: bytes, known: KnownSchemas | None = None) -> Event:
+    """Return one framed event as its model; `known` defaults to the shipped schemas.
+
+    Raises what `decode_wire` raises, and ContractViolation when the event breaks a rule of the models.
+    """
+    wire = decode_wire(frame, known)
     values: dict[str, Any] = {**wire.values, "kind": wire.kind}
-    for name in ("occurred_at", "scheduled_at"):
-        if values.get(name) is not None:
+    for name in shape_of(wire.kind).times:
+        if values[name] is not None:
             values[name] = _EPOCH + timedelta(microseconds=values[name])
     return parse_event(values)
 
 
-def check_wire(kind: Kind, values: dict[str, Any]) -> None:
-    """Check the rules that Avro cannot state and that the fold depends on. Raises ContractViolation.
-
-    Looser than the models on purpose: a foreign writer's long title harms nobody once it is in the log, but an id
-    that is not an id, or a time that no calendar has, would.
-    """
-    for name in ("event_id", "notification_id"):
-        if not CANONICAL_UUID.fullmatch(values[name]):
-            raise _broken(name, "must be a UUID of RFC 9562 in lower case, 36 characters")
-    for name in ("tenant_id", "source"):
-        if not _is_id(values[name]):
-            raise _broken(name, _ID_RULE)
-    for name in ("recipient_id", "channel", "delivery_ref"):
-        value = values[name]
-        if value is not None and not _is_id(value):
-            raise _broken(name, _ID_RULE)
-    if values["delivery_ref"] is not None and values["channel"] is None:
-        raise _broken("delivery_ref", "needs channel")
-    _check_time("occurred_at", values["occurred_at"])
-    if kind == Kind.CREATED:
-        _check_created(values)
-
-
-_ID_RULE: Final = f"must be 1 to {limits.ID_CHARS_MAX} characters without control characters"
-
-
-def _check_created(values: dict[str, Any]) -> None:
-    if values["scheduled_at"] is not None:
-        _check_time("scheduled_at", values["scheduled_at"])
-    audience = values["audience"]
-    if len(audience) > limits.RECIPIENTS_PER_EVENT_MAX:
-        raise _broken("audience", f"must name at most {limits.RECIPIENTS_PER_EVENT_MAX} recipients")
-    for member in audience:
-        if not _is_id(member["recipient_id"]):
-            raise _broken("audience.recipient_id", _ID_RULE)
-        channels = member["channels"]
-        if len(channels) > limits.CHANNELS_PER_RECIPIENT_MAX or not all(map(_is_id, channels)):
-            raise _broken("audience.channels", f"must be ids, at most {limits.CHANNELS_PER_RECIPIENT_MAX}")
-    if len({member["recipient_id"] for member in audience}) != len(audience):
-        raise _broken("audience", "must name a recipient once")
-
-
-def _check_time(name: str, microseconds: int) -> None:
-    if not limits.OCCURRED_AT_MICROSECONDS_MIN <= microseconds <= limits.OCCURRED_AT_MICROSECONDS_MAX:
-        raise _broken(name, "must lie in the years 1 to 9999, in microseconds since 1970")
-
-
-def _is_id(text: str) -> bool:
-    # isprintable alone would refuse spaces of other scripts; control characters are what harms.
-    return 0 < len(text) <= limits.ID_CHARS_MAX and (
-        text.isprintable() or not any(c < " " or c == "\x7f" for c in text)
-    )
-
-
-def _broken(field: str, rule: str) -> ContractViolation:
-    return ContractViolation(f"{field}: {rule}.", hint="See the published contract.", field=field)
+@cache
+def _shipped() -> KnownSchemas:
+    return KnownSchemas()

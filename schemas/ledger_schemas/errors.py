@@ -9,7 +9,9 @@
     │   └── PositionInvalid              position_invalid           400     7  no
     ├── NotFound                         not_found                  404     8  no
     ├── Undecodable                      undecodable                422     9  no
-    │   └── SchemaUnknown                schema_unknown             422     9  no
+    │   ├── SchemaUnknown                schema_unknown             422     9  no
+    │   ├── KindUnknown                  kind_unknown               422     9  no
+    │   └── SchemaUnusable               schema_unusable            422     9  no
     ├── Unavailable                      unavailable                503    10  yes
     │   ├── BrokerUnavailable            broker_unavailable         503    11  yes
     │   ├── ReadModelBehind              read_model_behind          503    12  yes
@@ -129,6 +131,18 @@ class SchemaUnknown(Undecodable):
     """The bytes name a writer schema that no reachable store has."""
 
     code = "schema_unknown"
+
+
+class KindUnknown(Undecodable):
+    """The writer schema is known, but it describes none of the kinds that this version knows."""
+
+    code = "kind_unknown"
+
+
+class SchemaUnusable(Undecodable):
+    """A text that should be a writer schema is not an Avro schema."""
+
+    code = "schema_unusable"
 
 
 class Unavailable(LedgerError):

@@ -2,147 +2,45 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
-from uuid import UUID
+from typing import Annotated, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from ledger_schemas import limits
-from ledger_schemas.errors import ContractViolation
-from ledger_schemas.ids import CANONICAL_UUID, new_id
-
-
-class Kind(StrEnum):
-    """Which lifecycle change an event is."""
-
-    CREATED = "created"
-    FIRED = "fired"
-    DELIVERED = "delivered"
-    OPENED = "opened"
-    READ = "read"
-    UNREAD = "unread"
-    ACKNOWLEDGED = "acknowledged"
-    FAILED = "failed"
+from ledger_schemas.field_types import AttributesText, Id, RfcUuid, Time
+from ledger_schemas.ids import new_id
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parts import (
+    AudienceMember,
+    Creator,
+    Digest,
+    Group,
+    Part,
+    Personal,
+    Schedule,
+    Subject,
+    Template,
+)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _no_number(value: object) -> object:
-    """Refuse a number, in a text too: whether it counts seconds, milliseconds or microseconds would be a guess."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_FIRST.match(value)):
-        return value
-    message = "must be a time of RFC 3339 with an offset, such as 2026-01-02T03:04:05Z"
-    raise ValueError(message)
-
-
-def _in_calendar(value: datetime) -> datetime:
-    try:
-        # Years 1 to 9999 with an offset may lie outside them in UTC, where no reader of the log could show them.
-        value.astimezone(UTC)
-    except OverflowError:
-        message = "must lie in the years 1 to 9999, UTC"
-        raise ValueError(message) from None
-    return value
-
-
-def _canonical(value: UUID) -> UUID:
-    if not CANONICAL_UUID.fullmatch(str(value)):
-        message = "must be a UUID of RFC 9562, versions 1 to 8"
+def _members_once(value: tuple[AudienceMember, ...]) -> tuple[AudienceMember, ...]:
+    if len(value) != len({member.recipient_id for member in value}):
+        message = "must name a recipient once"
         raise ValueError(message)
     return value
 
 
-def _json_document(text: str) -> str:
-    try:
-        document = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        message = "must be a JSON document as text"
-        raise ValueError(message) from error
-    if _depth(document) > limits.DATA_DEPTH_MAX:
-        message = f"must not be nested deeper than DATA_DEPTH_MAX = {limits.DATA_DEPTH_MAX}"
-        raise ValueError(message)
-    return text
+Audience = Annotated[
+    tuple[AudienceMember, ...], Field(max_length=limits.RECIPIENTS_PER_EVENT_MAX), AfterValidator(_members_once)
+]
 
 
-def _no_constant(name: str) -> None:
-    # Python reads NaN and Infinity; JSON (RFC 8259) has neither, and other readers of the log stop at them.
-    raise ValueError(name)
-
-
-def _depth(document: object) -> int:
-    depth, level = 0, [document]
-    while level:
-        depth += 1
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-    return depth
-
-
-_DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
-_NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
-Id = Annotated[str, StringConstraints(min_length=1, max_length=limits.ID_CHARS_MAX, pattern=_NO_CONTROL)]
-"""An opaque id or code: 1 to 128 characters, no control characters."""
-
-RfcUuid = Annotated[UUID, AfterValidator(_canonical)]
-Time = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_calendar)]
-"""An instant with an offset, in the years 1 to 9999: an aware datetime, or a text of RFC 3339."""
-
-JsonText = Annotated[str, StringConstraints(max_length=limits.DATA_CHARS_MAX), AfterValidator(_json_document)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
-
-
-class Personal(_Part):
-    """Everything that may identify a person. `data` and `addresses` are JSON documents as text."""
-
-    title: Annotated[str, StringConstraints(max_length=limits.TITLE_CHARS_MAX)] | None = None
-    body: Annotated[str, StringConstraints(max_length=limits.BODY_CHARS_MAX)] | None = None
-    data: JsonText | None = None
-    addresses: JsonText | None = None
-    detail: Annotated[str, StringConstraints(max_length=limits.DETAIL_CHARS_MAX)] | None = None
-
-
-class AudienceMember(_Part):
-    """One recipient of a notification, and the channels that it is meant to arrive over."""
-
-    recipient_id: Id
-    role: Id = "to"
-    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
-
-
-class Subject(_Part):
-    """The business object that a notification is about."""
-
-    type: Id
-    id: Id
-    status: Id | None = None
-
-
-class Envelope(_Part):
+class Envelope(Part):
     """What every event carries. Times are aware; they are written as microseconds, UTC."""
 
     event_id: RfcUuid = Field(default_factory=new_id)
@@ -159,6 +57,7 @@ class Envelope(_Part):
     causation_id: Id | None = None
     personal: Personal | None = None
     personal_key_id: Id | None = None
+    attributes: AttributesText | None = None
 
     # Field validators, not model validators: their errors name the field.
     @field_validator("delivery_ref")
@@ -170,33 +69,42 @@ class Envelope(_Part):
         return value
 
 
+_COMMON: Final = frozenset({*Envelope.model_fields, "kind"})
+
+
 class NotificationCreated(Envelope):
     """The notification exists: to whom, over which channels, about what."""
 
     kind: Literal[Kind.CREATED] = Kind.CREATED
     notification_id: RfcUuid = Field(default_factory=new_id)
-    audience: Annotated[tuple[AudienceMember, ...], Field(max_length=limits.RECIPIENTS_PER_EVENT_MAX)] = ()
+    audience: Audience = ()
+    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
+    groups: Annotated[tuple[Group, ...], Field(max_length=limits.GROUPS_PER_EVENT_MAX)] = ()
+    type: Id | None = None
     category: Id | None = None
     action: Id | None = None
+    reason: Id | None = None
     priority: Id | None = None
+    severity: Id | None = None
     subject: Subject | None = None
-    external_id: Id | None = None
+    creator: Creator | None = None
+    template: Template | None = None
+    schedule: Schedule | None = None
     scheduled_at: Time | None = None
+    expires_at: Time | None = None
+    digest: Digest | None = None
     tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
-
-    @field_validator("audience")
-    @classmethod
-    def _members_once(cls, value: tuple[AudienceMember, ...]) -> tuple[AudienceMember, ...]:
-        if len(value) != len({member.recipient_id for member in value}):
-            message = "must name a recipient once"
-            raise ValueError(message)
-        return value
+    contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX)] = ()
+    parent_notification_id: RfcUuid | None = None
+    external_id: Id | None = None
+    number: Annotated[int, Field(ge=0, le=limits.NUMBER_MAX)] | None = None
 
 
 class NotificationFired(Envelope):
     """It was handed over for delivery."""
 
     kind: Literal[Kind.FIRED] = Kind.FIRED
+    provider: Id | None = None
 
 
 class NotificationDelivered(Envelope):
@@ -207,22 +115,17 @@ class NotificationDelivered(Envelope):
 
 
 class NotificationOpened(Envelope):
-    """It was opened; `automated` when a machine did it."""
+    """It was opened."""
 
     kind: Literal[Kind.OPENED] = Kind.OPENED
     automated: bool = False
+    provider: Id | None = None
 
 
 class NotificationRead(Envelope):
     """A person read it."""
 
     kind: Literal[Kind.READ] = Kind.READ
-
-
-class NotificationUnread(Envelope):
-    """A person marked it as not read."""
-
-    kind: Literal[Kind.UNREAD] = Kind.UNREAD
 
 
 class NotificationAcknowledged(Envelope):
@@ -232,12 +135,188 @@ class NotificationAcknowledged(Envelope):
 
 
 class NotificationFailed(Envelope):
-    """A delivery did not happen; `permanent` when trying again cannot help."""
+    """A delivery did not happen."""
 
     kind: Literal[Kind.FAILED] = Kind.FAILED
     permanent: bool = False
     reason: Id | None = None
     provider: Id | None = None
+    provider_code: Id | None = None
+
+
+class NotificationAttempted(Envelope):
+    """One try at a delivery, or one step of it, with what came of it."""
+
+    kind: Literal[Kind.ATTEMPTED] = Kind.ATTEMPTED
+    provider: Id | None = None
+    provider_code: Id | None = None
+    status: Id | None = None
+    reason: Id | None = None
+    origin: Id | None = None
+    retry: bool = False
+    test: bool = False
+
+
+class NotificationDeferred(Envelope):
+    """A delivery was put off; the provider goes on trying."""
+
+    kind: Literal[Kind.DEFERRED] = Kind.DEFERRED
+    reason: Id | None = None
+    provider: Id | None = None
+    provider_code: Id | None = None
+    retry_at: Time | None = None
+
+
+class NotificationCancelled(Envelope):
+    """It will not be delivered any more, on purpose: called off, skipped, merged into another."""
+
+    kind: Literal[Kind.CANCELLED] = Kind.CANCELLED
+    reason: Id | None = None
+
+
+class NotificationExpired(Envelope):
+    """It stopped being of use before it was dealt with."""
+
+    kind: Literal[Kind.EXPIRED] = Kind.EXPIRED
+
+
+class NotificationSeen(Envelope):
+    """It was shown to a person, in a list or a badge, without being opened."""
+
+    kind: Literal[Kind.SEEN] = Kind.SEEN
+
+
+class NotificationClicked(Envelope):
+    """A link or a button in it was clicked; which link is in personal.link."""
+
+    kind: Literal[Kind.CLICKED] = Kind.CLICKED
+    automated: bool = False
+    provider: Id | None = None
+    target: Id | None = None
+
+
+class NotificationUnread(Envelope):
+    """A person marked it as not read: a new fact, which takes nothing away."""
+
+    kind: Literal[Kind.UNREAD] = Kind.UNREAD
+
+
+class NotificationArchived(Envelope):
+    """A person put it away."""
+
+    kind: Literal[Kind.ARCHIVED] = Kind.ARCHIVED
+
+
+class NotificationUnarchived(Envelope):
+    """A person took it back from the archive."""
+
+    kind: Literal[Kind.UNARCHIVED] = Kind.UNARCHIVED
+
+
+class NotificationSnoozed(Envelope):
+    """A person put it off."""
+
+    kind: Literal[Kind.SNOOZED] = Kind.SNOOZED
+    snoozed_until: Time | None = None
+
+
+class NotificationUnsnoozed(Envelope):
+    """It came back from being put off, by itself or by a person."""
+
+    kind: Literal[Kind.UNSNOOZED] = Kind.UNSNOOZED
+
+
+class NotificationActionCompleted(Envelope):
+    """A person carried out an action that it offers."""
+
+    kind: Literal[Kind.ACTION_COMPLETED] = Kind.ACTION_COMPLETED
+    action_type: Id | None = None
+
+
+class NotificationActionReverted(Envelope):
+    """A person took back an action that was carried out."""
+
+    kind: Literal[Kind.ACTION_REVERTED] = Kind.ACTION_REVERTED
+    action_type: Id | None = None
+
+
+class NotificationDeleted(Envelope):
+    """It was removed from view; the log keeps it."""
+
+    kind: Literal[Kind.DELETED] = Kind.DELETED
+    reason: Id | None = None
+
+
+class NotificationUnsubscribed(Envelope):
+    """The recipient wants no more of this sort."""
+
+    kind: Literal[Kind.UNSUBSCRIBED] = Kind.UNSUBSCRIBED
+    provider: Id | None = None
+    scope: Id | None = None
+
+
+class NotificationComplained(Envelope):
+    """The recipient reported it as unwanted."""
+
+    kind: Literal[Kind.COMPLAINED] = Kind.COMPLAINED
+    provider: Id | None = None
+    reason: Id | None = None
+
+
+class NotificationAmended(Envelope):
+    """Its content changed: what is stated here stands over what was said before."""
+
+    kind: Literal[Kind.AMENDED] = Kind.AMENDED
+    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
+    groups: Annotated[tuple[Group, ...], Field(max_length=limits.GROUPS_PER_EVENT_MAX)] = ()
+    type: Id | None = None
+    category: Id | None = None
+    action: Id | None = None
+    reason: Id | None = None
+    priority: Id | None = None
+    severity: Id | None = None
+    subject: Subject | None = None
+    template: Template | None = None
+    schedule: Schedule | None = None
+    scheduled_at: Time | None = None
+    expires_at: Time | None = None
+    digest: Digest | None = None
+    tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
+    contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX)] = ()
+    cleared: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
+
+    @field_validator("cleared")
+    @classmethod
+    def _content_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        allowed = [*(name for name in cls.model_fields if name not in _COMMON and name != "cleared"), "personal"]
+        if not set(value) <= set(allowed):
+            message = f"must name content fields: {', '.join(allowed)}"
+            raise ValueError(message)
+        return value
+
+
+class NotificationAudienceAdded(Envelope):
+    """It has more recipients than its created could name, or than it had."""
+
+    kind: Literal[Kind.AUDIENCE_ADDED] = Kind.AUDIENCE_ADDED
+    audience: Audience = ()
+
+
+class NotificationRetracted(Envelope):
+    """An earlier event was a mistake and counts no more."""
+
+    kind: Literal[Kind.RETRACTED] = Kind.RETRACTED
+    retracted_event_id: RfcUuid
+    reason: Id | None = None
+
+
+class NotificationObserved(Envelope):
+    """A raw fact of a provider that changes no state; what it held is in personal.data and attributes."""
+
+    kind: Literal[Kind.OBSERVED] = Kind.OBSERVED
+    provider: Id | None = None
+    provider_event: Id | None = None
+    provider_code: Id | None = None
 
 
 Event = (
@@ -246,60 +325,27 @@ Event = (
     | NotificationDelivered
     | NotificationOpened
     | NotificationRead
-    | NotificationUnread
     | NotificationAcknowledged
     | NotificationFailed
+    | NotificationAttempted
+    | NotificationDeferred
+    | NotificationCancelled
+    | NotificationExpired
+    | NotificationSeen
+    | NotificationClicked
+    | NotificationUnread
+    | NotificationArchived
+    | NotificationUnarchived
+    | NotificationSnoozed
+    | NotificationUnsnoozed
+    | NotificationActionCompleted
+    | NotificationActionReverted
+    | NotificationDeleted
+    | NotificationUnsubscribed
+    | NotificationComplained
+    | NotificationAmended
+    | NotificationAudienceAdded
+    | NotificationRetracted
+    | NotificationObserved
 )
 """Any event of the contract."""
-
-_ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
-
-_LIMIT_NAMES: Final = {
-    ("string_too_long", limits.ID_CHARS_MAX): "ID_CHARS_MAX",
-    ("string_too_long", limits.TITLE_CHARS_MAX): "TITLE_CHARS_MAX",
-    ("string_too_long", limits.BODY_CHARS_MAX): "BODY_CHARS_MAX",
-    ("string_too_long", limits.DATA_CHARS_MAX): "DATA_CHARS_MAX",
-    ("string_too_long", limits.DETAIL_CHARS_MAX): "DETAIL_CHARS_MAX",
-    ("too_long", limits.RECIPIENTS_PER_EVENT_MAX): "RECIPIENTS_PER_EVENT_MAX",
-    ("too_long", limits.CHANNELS_PER_RECIPIENT_MAX): "CHANNELS_PER_RECIPIENT_MAX",
-    ("too_long", limits.TAGS_PER_EVENT_MAX): "TAGS_PER_EVENT_MAX",
-}
-
-_PATH_CHARS_MAX: Final = 200
-"""An unknown field's name is the caller's; an error shows no more of it than this."""
-
-
-def parse_event(document: dict[str, Any] | str | bytes) -> Event:
-    """Return the event that a JSON document (or its already parsed form) states; its `kind` says which model.
-
-    Raises ContractViolation that names the field, what was wrong, and what is allowed. The offending value is not
-    repeated: it may be personal.
-    """
-    try:
-        if isinstance(document, dict):
-            return _ANY_EVENT.validate_python(document)
-        return _ANY_EVENT.validate_json(document)
-    except ValidationError as error:
-        raise violation(error, kind_leads=True) from None
-
-
-def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractViolation:
-    """Return the first finding of a pydantic error as a ContractViolation without the offending value.
-
-    `kind_leads` says that the places of the findings begin with the kind, as those of a union do.
-    """
-    first = error.errors(include_input=False, include_url=False)[0]
-    place = first["loc"][1:] if kind_leads else first["loc"]
-    path = ".".join(map(str, place))[:_PATH_CHARS_MAX] or "event"
-    wrong = first["msg"].removeprefix("Value error, ")
-    if first["type"].startswith("union_tag"):  # pydantic's own message repeats what stood there.
-        path, wrong = "kind", f"must be one of {', '.join(Kind)}"
-    limit = _LIMIT_NAMES.get((first["type"], first.get("ctx", {}).get("max_length", 0)))
-    named = f", {limit}" if limit else ""
-    more = error.error_count() - 1
-    suffix = f" ({more} more)" if more else ""
-    return ContractViolation(
-        f"{path}: {wrong}{named}{suffix}.",
-        hint="Correct the field and send the event again; nothing was written.",
-        field=path,
-    )

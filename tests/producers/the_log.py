@@ -10,7 +10,8 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ledger_schemas import KafkaConnection, TopicSpec, decode_event, new_id
-from ledger_schemas.events import Event, parse_event
+from ledger_schemas.events import Event
+from ledger_schemas.parsing import parse_event
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 

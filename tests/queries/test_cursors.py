@@ -15,7 +15,7 @@ from ledger_queries import Filter, Grain, list_rows, open_reading
 from ledger_queries.pages import CURSOR_CHARS_MAX, SortKey, decode_cursor, encode_cursor
 from ledger_schemas import limits
 from ledger_schemas.errors import CursorInvalid
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 
 from .builder import Entry, Notification, at, insert, numbered
 

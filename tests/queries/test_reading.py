@@ -9,7 +9,7 @@ import pytest
 from ledger_queries import Filter, Grain, GroupBy, count_rows, list_rows, open_reading
 from ledger_queries.sql import over_filter, statement
 from ledger_schemas.errors import BadRequest, GuardRefused
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 
 from .builder import TOPIC, Entry, Notification, Sent, at, insert, move_to, numbered
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger_queries import AnyPage, Filter, Grain, GroupBy, count_rows, list_rows, open_reading
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 
 from .builder import KINDS, Entry, Notification, Row, Sent, at, insert, new_file, rows_of
 

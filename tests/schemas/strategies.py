@@ -10,7 +10,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from ledger_schemas import limits
-from ledger_schemas.events import Event, Kind, parse_event
+from ledger_schemas.events import Event
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parsing import parse_event
 
 CONTROL_CHARACTERS: Final = [chr(code) for code in (*range(0x20), 0x7F)]
 

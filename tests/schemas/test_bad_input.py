@@ -6,8 +6,9 @@ import pytest
 
 from ledger_schemas import limits, parse_event
 from ledger_schemas.errors import ContractViolation
-from ledger_schemas.events import Kind, Personal
 from ledger_schemas.ids import new_id
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parts import Personal
 
 MARKER = "MARKER-7f3a"
 """Stands in bad values; no error may show it: what was refused may be personal."""

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from ledger_schemas import decode_event, encode_event, limits, parse_event
 from ledger_schemas.codec import decode_wire, wire_values
 from ledger_schemas.errors import ContractViolation, LimitExceeded, SchemaUnknown, Undecodable
-from ledger_schemas.events import Envelope, Event, Kind, NotificationFired, Personal
+from ledger_schemas.events import Envelope, Event, NotificationFired
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parts import Personal
 from ledger_schemas.shipped import current_schema, fingerprint_of, schema_text, shipped_schemas
 
 from .avro_by_hand import canonical_form, crc_64_avro, read_record

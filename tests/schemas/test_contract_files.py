@@ -5,7 +5,9 @@ from typing import Any, get_args
 
 import pytest
 
-from ledger_schemas.events import AudienceMember, Envelope, Event, Kind, Personal, Subject
+from ledger_schemas.events import Envelope, Event
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parts import AudienceMember, Personal, Subject
 from ledger_schemas.shipped import schema_text
 
 MODELS = {model.model_fields["kind"].default: model for model in get_args(Event)}

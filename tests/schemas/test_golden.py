@@ -10,7 +10,7 @@ from fastavro import parse_schema, schemaless_reader
 
 from ledger_schemas import decode_event, encode_event
 from ledger_schemas.codec import decode_wire
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 from ledger_schemas.shipped import current_schema, shipped_schemas
 
 GOLDEN = Path(__file__).with_name("golden")

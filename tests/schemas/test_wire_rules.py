@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ledger_schemas import decode_event, encode_event, limits, parse_event
 from ledger_schemas.codec import check_wire, decode_wire, wire_values
 from ledger_schemas.errors import ContractViolation
-from ledger_schemas.events import Event, Kind
+from ledger_schemas.events import Event
+from ledger_schemas.kinds import Kind
 
 from .strategies import ANY_AWARE_TIMES, events
 

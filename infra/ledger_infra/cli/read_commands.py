@@ -23,7 +23,7 @@ from ledger_queries.parameters import (
 )
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
-from ledger_schemas.events import Kind
+from ledger_schemas.kinds import Kind
 
 _Tenant = Annotated[str, typer.Option(help="Whose notifications; required always.")]
 _Grain = Annotated[Grain, typer.Option(help="What one row stands for.")]

@@ -18,7 +18,8 @@ from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings, load_settings
 from ledger_producers import Emitter
 from ledger_schemas.errors import ContractViolation, SettingInvalid
-from ledger_schemas.events import Event, parse_event
+from ledger_schemas.events import Event
+from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
 
 EMIT_BATCH_EVENTS: Final = 1_000

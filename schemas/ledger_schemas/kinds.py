@@ -1,0 +1,42 @@
+"""The kinds: which lifecycle change an event is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Which lifecycle change an event is: the six that every notification may go through, then the further ones."""
+
+    CREATED = "created"
+    FIRED = "fired"
+    DELIVERED = "delivered"
+    OPENED = "opened"
+    READ = "read"
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"
+    ATTEMPTED = "attempted"
+    DEFERRED = "deferred"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SEEN = "seen"
+    CLICKED = "clicked"
+    UNREAD = "unread"
+    ARCHIVED = "archived"
+    UNARCHIVED = "unarchived"
+    SNOOZED = "snoozed"
+    UNSNOOZED = "unsnoozed"
+    ACTION_COMPLETED = "action_completed"
+    ACTION_REVERTED = "action_reverted"
+    DELETED = "deleted"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    AMENDED = "amended"
+    AUDIENCE_ADDED = "audience_added"
+    RETRACTED = "retracted"
+    OBSERVED = "observed"
+
+    @property
+    def record_name(self) -> str:
+        """The name of the Avro record and of the model: `audience_added` is `NotificationAudienceAdded`."""
+        return "Notification" + "".join(word.capitalize() for word in self.value.split("_"))

@@ -1,0 +1,84 @@
+"""Documents to events: what an emitter or a caller states, checked, with errors that name field, limit and size."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ledger_schemas import limits
+from ledger_schemas.errors import ContractViolation
+from ledger_schemas.events import Event
+from ledger_schemas.kinds import Kind
+
+_ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+_CHARS_LIMITS: Final = {
+    "title": "TITLE_CHARS_MAX",
+    "subject_name": "TITLE_CHARS_MAX",
+    "creator_name": "TITLE_CHARS_MAX",
+    "creator_address": "TITLE_CHARS_MAX",
+    "body": "BODY_CHARS_MAX",
+    "body_formatted": "BODY_CHARS_MAX",
+    "link": "LINK_CHARS_MAX",
+    "detail": "DETAIL_CHARS_MAX",
+}
+"""Every other text is an id."""
+
+_ITEMS_LIMITS: Final = {
+    "audience": "RECIPIENTS_PER_EVENT_MAX",
+    "channels": "CHANNELS_PER_RECIPIENT_MAX",
+    "groups": "GROUPS_PER_EVENT_MAX",
+    "tags": "TAGS_PER_EVENT_MAX",
+    "contexts": "CONTEXTS_PER_EVENT_MAX",
+    "cleared": "TAGS_PER_EVENT_MAX",
+}
+
+_PATH_CHARS_MAX: Final = 200
+"""An unknown field's name is the caller's; an error shows no more of it than this."""
+
+
+def parse_event(document: dict[str, Any] | str | bytes) -> Event:
+    """Return the event that a JSON document (or its already parsed form) states; its `kind` says which model.
+
+    Raises ContractViolation that names the field, what was wrong, and what is allowed. The offending value is not
+    repeated, only its size: it may be personal.
+    """
+    try:
+        if isinstance(document, dict):
+            return _ANY_EVENT.validate_python(document)
+        return _ANY_EVENT.validate_json(document)
+    except ValidationError as error:
+        raise violation(error, kind_leads=True) from None
+
+
+def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractViolation:
+    """Return the first finding of a pydantic error as a ContractViolation without the offending value.
+
+    `kind_leads` says that the places of the findings begin with the kind, as those of a union do.
+    """
+    first = error.errors(include_url=False)[0]
+    place = first["loc"][1:] if kind_leads else first["loc"]
+    path = ".".join(map(str, place))[:_PATH_CHARS_MAX] or "event"
+    wrong = first["msg"].removeprefix("Value error, ") + _measured(first["type"], place, first["input"])
+    if first["type"].startswith("union_tag"):  # pydantic's own message repeats what stood there.
+        path, wrong = "kind", f"must be one of {', '.join(Kind)}"
+    more = error.error_count() - 1
+    suffix = f" ({more} more)" if more else ""
+    return ContractViolation(
+        f"{path}: {wrong}{suffix}.",
+        hint="Correct the field and send the event again; nothing was written.",
+        field=path,
+    )
+
+
+def _measured(finding: str, place: tuple[int | str, ...], value: Any) -> str:  # noqa: ANN401 - it is what was sent
+    """Name the limit that was passed, and by what."""
+    name = next((part for part in reversed(place) if isinstance(part, str)), "")
+    if finding == "string_too_long":
+        limit = _CHARS_LIMITS.get(name, "ID_CHARS_MAX")
+        return f", {limit} = {getattr(limits, limit)}; it has {len(value)}"
+    if finding == "too_long" and name in _ITEMS_LIMITS:
+        limit = _ITEMS_LIMITS[name]
+        return f", {limit} = {getattr(limits, limit)}"
+    return ""
