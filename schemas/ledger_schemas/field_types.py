@@ -104,6 +104,7 @@ AttributesText = Annotated[str, AfterValidator(_json_attributes)]
 """A JSON object as text: at most ATTRIBUTES_BYTES_MAX bytes of UTF-8, nested at most DATA_DEPTH_MAX deep."""
 
 Title = Annotated[str, StringConstraints(max_length=limits.TITLE_CHARS_MAX)]
+Name = Annotated[str, StringConstraints(max_length=limits.NAME_CHARS_MAX)]
 Body = Annotated[str, StringConstraints(max_length=limits.BODY_CHARS_MAX)]
 Link = Annotated[str, StringConstraints(max_length=limits.LINK_CHARS_MAX)]
 Detail = Annotated[str, StringConstraints(max_length=limits.DETAIL_CHARS_MAX)]

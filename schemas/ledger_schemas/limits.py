@@ -18,6 +18,9 @@ ID_CHARS_MAX = 128
 """Tenant, recipient, channel, delivery reference, source, actor and every other id or code."""
 
 TITLE_CHARS_MAX = 1_000
+NAME_CHARS_MAX = 1_000
+"""The name of a person, a business object, a template or a schedule; an address; a rule of recurrence."""
+
 BODY_CHARS_MAX = 200_000
 LINK_CHARS_MAX = 4_000
 DETAIL_CHARS_MAX = 10_000

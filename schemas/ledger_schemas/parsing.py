@@ -15,9 +15,11 @@ _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminato
 
 _CHARS_LIMITS: Final = {
     "title": "TITLE_CHARS_MAX",
-    "subject_name": "TITLE_CHARS_MAX",
-    "creator_name": "TITLE_CHARS_MAX",
-    "creator_address": "TITLE_CHARS_MAX",
+    "subject_name": "NAME_CHARS_MAX",
+    "creator_name": "NAME_CHARS_MAX",
+    "creator_address": "NAME_CHARS_MAX",
+    "name": "NAME_CHARS_MAX",
+    "recurrence": "NAME_CHARS_MAX",
     "body": "BODY_CHARS_MAX",
     "body_formatted": "BODY_CHARS_MAX",
     "link": "LINK_CHARS_MAX",

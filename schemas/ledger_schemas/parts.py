@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_schemas import limits
-from ledger_schemas.field_types import Body, DataText, Detail, Id, Link, Title
+from ledger_schemas.field_types import Body, DataText, Detail, Id, Link, Name, Title
 
 
 class Part(BaseModel):
@@ -26,9 +26,9 @@ class Personal(Part):
     data: DataText | None = None
     addresses: DataText | None = None
     detail: Detail | None = None
-    subject_name: Title | None = None
-    creator_name: Title | None = None
-    creator_address: Title | None = None
+    subject_name: Name | None = None
+    creator_name: Name | None = None
+    creator_address: Name | None = None
 
 
 class AudienceMember(Part):
@@ -66,7 +66,7 @@ class Template(Part):
     """The template or workflow that a notification was made from."""
 
     id: Id | None = None
-    name: Id | None = None
+    name: Name | None = None
     version: Id | None = None
 
 
@@ -74,10 +74,10 @@ class Schedule(Part):
     """The schedule that fires a notification; `local_time` is ISO 8601 without an offset, in `time_zone` (IANA)."""
 
     id: Id | None = None
-    name: Id | None = None
+    name: Name | None = None
     local_time: Id | None = None
     time_zone: Id | None = None
-    recurrence: Id | None = None
+    recurrence: Name | None = None
 
 
 class Digest(Part):
