@@ -13,6 +13,7 @@ from ledger_projectors.records import LogRecord, Reason, Rejection
 from ledger_schemas.codec import decode_wire
 from ledger_schemas.errors import ContractViolation, Undecodable
 from ledger_schemas.kinds import Kind
+from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.shipped import current_schema
 
 KEYS_CACHED_MAX: Final = 100_000
@@ -50,15 +51,18 @@ EVENT_SCHEMA: Final = pa.schema(
 """Columns of a decoded batch: those of the table `events`, ids as text."""
 
 
-def decode_records(records: Sequence[LogRecord], partitions: int) -> tuple[pa.Table, list[Rejection]]:
+def decode_records(
+    records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None
+) -> tuple[pa.Table, list[Rejection]]:
     """Return the events of a batch (EVENT_SCHEMA) and the records that are none, each with its reason.
 
-    `partitions` is the partition count of the topic. Nothing that a record holds makes this raise.
+    `partitions` is the partition count of the topic, `known` are the writer schemas that may be met, by default the
+    shipped ones. Nothing that a record holds makes this raise.
     """
     good: list[tuple[LogRecord, str, dict[str, Any]]] = []
     rejections: list[Rejection] = []
     for record in records:
-        found = _decode(record, partitions)
+        found = _decode(record, partitions, known)
         if isinstance(found, Rejection):
             rejections.append(found)
         else:
@@ -75,11 +79,11 @@ def decode_records(records: Sequence[LogRecord], partitions: int) -> tuple[pa.Ta
     return pa.Table.from_arrays(arrays, schema=EVENT_SCHEMA), rejections
 
 
-def _decode(record: LogRecord, partitions: int) -> tuple[str, dict[str, Any]] | Rejection:
+def _decode(record: LogRecord, partitions: int, known: KnownSchemas | None) -> tuple[str, dict[str, Any]] | Rejection:
     if record.value is None:
         return Rejection(record, Reason.UNDECODABLE, "The record has no value.")
     try:
-        wire = decode_wire(record.value)
+        wire = decode_wire(record.value, known)
     except (ContractViolation, Undecodable) as error:
         return Rejection(record, Reason(error.code), error.message)
     key = wire.values["notification_id"].encode("ascii")
