@@ -83,4 +83,6 @@ def _measured(finding: str, place: tuple[int | str, ...], value: Any) -> str:  #
     if finding == "too_long" and name in _ITEMS_LIMITS:
         limit = _ITEMS_LIMITS[name]
         return f", {limit} = {getattr(limits, limit)}"
+    if finding == "less_than_equal":
+        return ", NUMBER_MAX"
     return ""

@@ -5,7 +5,15 @@ from http import HTTPStatus
 import pytest
 
 from ledger_schemas import errors
-from ledger_schemas.errors import LedgerError, SchemaUnknown, Unavailable, Undecodable, all_errors
+from ledger_schemas.errors import (
+    KindUnknown,
+    LedgerError,
+    SchemaUnknown,
+    SchemaUnusable,
+    Unavailable,
+    Undecodable,
+    all_errors,
+)
 
 LINE = re.compile(r"(?P<branch>[ │├└─]*)(?P<name>\w+) +(?P<code>[a-z_]+) +(?P<rest>.*)")
 SHELL_RESERVES_FROM = 126
@@ -60,11 +68,13 @@ def test_a_code_is_the_name_of_its_class(error: type[LedgerError]) -> None:
 
 
 def test_an_exit_code_means_one_thing() -> None:
-    """Only an unknown schema shares: it is a sort of undecodable."""
+    """Only the sorts of undecodable share: to a script they are one thing."""
     by_code = defaultdict(set)
     for error in OURS:
         by_code[error.exit_code].add(error)
-    assert [{Undecodable, SchemaUnknown}] == [sharing for sharing in by_code.values() if len(sharing) > 1]
+    assert [{Undecodable, SchemaUnknown, KindUnknown, SchemaUnusable}] == [
+        sharing for sharing in by_code.values() if len(sharing) > 1
+    ]
 
 
 @each_error

@@ -19,7 +19,7 @@ ALLOCATED_BYTES_MAX = 16 * 1024 * 1024
 
 VERDICTS = (Undecodable, SchemaUnknown, ContractViolation)
 
-HONEST = [path.read_bytes() for path in sorted(Path(__file__).with_name("golden").glob("*.bin"))]
+HONEST = [path.read_bytes() for path in sorted(Path(__file__).with_name("golden").rglob("*.bin"))]
 
 NUMBERS = [0, -1, 1, 2**31 - 1, 2**31, -(2**31), 2**62, 2**63 - 1, -(2**63), 2**64, 2**70]
 """Lengths, counts and branches that no honest record has."""
@@ -145,9 +145,9 @@ def test_mixed_damage_and_noise_do_not_surprise_the_decoder() -> None:
 def test_a_claimed_size_is_not_believed(claimed: int, tail: bytes) -> None:
     """An array or a text that claims to be huge costs what is there, not what it claims."""
     frame = encode_event(parse_event({"kind": "created", "tenant_id": "t", "source": "s", "tags": ["a"]}))
-    assert frame.endswith(b"\x02\x02a\0")
+    tags = frame.index(b"\x02\x02a\0")
     with little_memory():
-        for damaged in (frame[:-4] + varint(claimed) + tail, frame[:-3] + varint(claimed) + tail):
+        for damaged in (frame[:tags] + varint(claimed) + tail, frame[: tags + 1] + varint(claimed) + tail):
             with pytest.raises(LedgerError):
                 decode_wire(damaged)
 

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger_schemas import decode_event, encode_event, limits, parse_event
-from ledger_schemas.codec import check_wire, decode_wire, wire_values
+from ledger_schemas.codec import decode_wire, wire_values
 from ledger_schemas.errors import ContractViolation
 from ledger_schemas.events import Event
 from ledger_schemas.kinds import Kind
+from ledger_schemas.wire_rules import check_wire
 
 from .strategies import ANY_AWARE_TIMES, events
 
