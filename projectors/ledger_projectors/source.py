@@ -16,6 +16,7 @@ from ledger_projectors.log_positions import LastRecords, digest_of
 from ledger_projectors.records import LogRecord
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed, TopicMisconfigured
+from ledger_schemas.kafka_consumer import stop_consumer
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
 
@@ -97,10 +98,10 @@ class KafkaSource:
             consumer.assign(self._places)
             await self._guard(consumer)
         except (KafkaError, TimeoutError, OSError) as error:
-            await _stop(consumer)
+            await stop_consumer(consumer)
             raise unavailable(self._connection, error) from error
         except BaseException:
-            await _stop(consumer)
+            await stop_consumer(consumer)
             raise
         return self
 
@@ -109,7 +110,7 @@ class KafkaSource:
     ) -> None:
         """Disconnect."""
         if self._consumer is not None:
-            await _stop(self._consumer)
+            await stop_consumer(self._consumer)
 
     async def fetch(self) -> Fetched:
         """Return what comes next: up to the batch limit, or nothing when POLL_SECONDS bring nothing.
@@ -238,20 +239,6 @@ class KafkaSource:
             f"{GUARD_TIMEOUT_SECONDS:g} s.",
             hint="Check the broker; nothing was changed.",
         )
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer, also while its broker is away.
-
-    aiokafka 0.14 cancels a fetch that waits out an error and awaits it bare: its own CancelledError comes out of
-    `stop`, before the connections are closed. In a task of its own it cannot be mistaken for a cancellation of ours.
-    """
-    stopping = asyncio.create_task(consumer.stop())
-    await asyncio.wait([stopping])
-    if stopping.cancelled():
-        await consumer._client.close()  # noqa: SLF001 - what `stop` did not come to
-    else:
-        stopping.result()
 
 
 def _log_record(record: ConsumerRecord) -> LogRecord:

@@ -16,7 +16,8 @@
     │   ├── BrokerUnavailable            broker_unavailable         503    11  yes
     │   ├── ReadModelBehind              read_model_behind          503    12  yes
     │   ├── OutcomeUnknown               outcome_unknown            504    13  yes
-    │   └── ApiUnavailable               api_unavailable            503    14  yes
+    │   ├── ApiUnavailable               api_unavailable            503    14  yes
+    │   └── RegistryUnavailable          registry_unavailable       503    15  yes
     ├── DataDirectoryInUse               data_directory_in_use      409    20  no
     ├── PortTaken                        port_taken                 409    21  no
     ├── BrokerStartFailed                broker_start_failed        500    22  no
@@ -30,6 +31,7 @@
     ├── TooManyQuarantined               too_many_quarantined       500    32  no
     ├── ProjectorFailed                  projector_failed           500    33  no
     ├── ReadModelsDiffer                 read_models_differ         500    34  no
+    ├── RegistryRefused                  registry_refused           500    36  no
     └── ExtraMissing                     extra_missing              500    40  no
 
 `code` is stable and is what programs match on. `status` is the HTTP status, `exit_code` the exit status of the
@@ -183,6 +185,13 @@ class ApiUnavailable(Unavailable):
     exit_code = 14
 
 
+class RegistryUnavailable(Unavailable):
+    """The schema registry did not answer in time, or not with an answer."""
+
+    code = "registry_unavailable"
+    exit_code = 15
+
+
 class DataDirectoryInUse(LedgerError):
     """Another process has this data directory."""
 
@@ -276,6 +285,13 @@ class ReadModelsDiffer(LedgerError):
 
     code = "read_models_differ"
     exit_code = 34
+
+
+class RegistryRefused(LedgerError):
+    """The schema registry answered, and refused: the credentials, the schema, or the address is none of a registry."""
+
+    code = "registry_refused"
+    exit_code = 36
 
 
 class ExtraMissing(LedgerError):

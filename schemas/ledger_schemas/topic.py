@@ -1,4 +1,4 @@
-"""The lifecycle topic: what it must look like, how it is made, and how it is checked at start."""
+"""The topics of the ledger: what they must look like, how they are made, and how they are checked at start."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
 
 LIFECYCLE_TOPIC: Final = "notifications.lifecycle.v1"
+SCHEMAS_TOPIC: Final = "notifications.schemas.v1"
+"""The schema topic: the writer schemas of the log travel beside it, so that a replay needs nothing but Kafka."""
+
+SCHEMAS_PARTITIONS: Final = 1
+"""One order for all readers: of several records that state one schema, the first wins."""
+
 PARTITIONS_DEFAULT: Final = 6
 """Fixed for the life of a topic: a key's partition depends on it."""
 
@@ -43,7 +49,10 @@ RECORD_OVERHEAD_BYTES: Final = 48_576
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """What the lifecycle topic must look like. In production: replication 3, min_insync_replicas 2."""
+    """What a topic of the ledger must look like: the lifecycle topic, by default.
+
+    In production: replication 3, min_insync_replicas 2.
+    """
 
     name: str = LIFECYCLE_TOPIC
     partitions: int = PARTITIONS_DEFAULT
@@ -64,6 +73,13 @@ class TopicSpec:
             "max.message.bytes": str(limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES),
             "min.insync.replicas": str(self.min_insync_replicas),
         }
+
+
+def schemas_topic_spec(
+    name: str = SCHEMAS_TOPIC, replication_factor: int = 1, min_insync_replicas: int = 1
+) -> TopicSpec:
+    """Return what the schema topic must look like: as the lifecycle topic, but in one partition."""
+    return TopicSpec(name, SCHEMAS_PARTITIONS, replication_factor, min_insync_replicas)
 
 
 async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
@@ -149,8 +165,8 @@ async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
     if partitions != spec.partitions:
         raise TopicMisconfigured(
             f"The topic {spec.name} has {partitions} partitions, not {spec.partitions}.",
-            hint=f"Set NOTIFICATION_LEDGER_PARTITIONS={partitions} if that is how it was made; "
-            "never add partitions to a ledger's topic.",
+            hint=f"If it is the lifecycle topic and was made so, set NOTIFICATION_LEDGER_PARTITIONS={partitions}; the "
+            "schema topic has one; never add partitions to a ledger's topic.",
         )
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
     actual = {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
