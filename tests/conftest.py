@@ -1,5 +1,6 @@
 """What every test may ask for: a real Kafka, native or in Docker, and a topic name that nobody has used."""
 
+import asyncio
 import uuid
 from collections.abc import Iterator
 from typing import Protocol
@@ -7,7 +8,10 @@ from typing import Protocol
 import pytest
 
 from ledger_infra.broker import NativeKafka
+from ledger_producers.schema_publisher import schema_publisher
 from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.kinds import Kind
+from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 
 DEFAULT_IMAGE = "apache/kafka:4.3.1"
 ROUNDS_DEFAULT = 22
@@ -59,10 +63,19 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         from tests.docker_kafka import DockerKafka  # noqa: PLC0415 - testcontainers looks for Docker when imported
 
         with DockerKafka(str(request.config.getoption("--kafka-image"))) as broker:
+            asyncio.run(prepare_schemas(broker.connection))
             yield broker
     else:
         with NativeKafka(tmp_path_factory.mktemp("kafka")) as broker:
+            asyncio.run(prepare_schemas(broker.connection))
             yield broker
+
+
+async def prepare_schemas(connection: KafkaConnection) -> None:
+    """Make the schema topic with all that we ship in it, so that no emitter of a test needs to publish first."""
+    await ensure_topic(connection, schemas_topic_spec())
+    async with schema_publisher(connection) as publisher:
+        await publisher.prepare(list(Kind))
 
 
 @pytest.fixture

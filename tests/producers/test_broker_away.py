@@ -13,6 +13,7 @@ from ledger_producers import Emitter
 from ledger_schemas import Position, Receipt, new_id
 from ledger_schemas.errors import LedgerError, OutcomeUnknown
 from ledger_schemas.events import Event
+from tests.conftest import prepare_schemas
 
 from .the_log import Record, fired, log_of, with_topic
 
@@ -35,6 +36,7 @@ Acknowledged = tuple[Event, Receipt, int]
 def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeKafka]:
     """Give a broker of this module's own, to be frozen and killed."""
     with NativeKafka(tmp_path_factory.mktemp("own")) as broker:
+        asyncio.run(prepare_schemas(broker.connection))
         yield broker
 
 
@@ -64,7 +66,7 @@ def test_a_broker_that_freezes_makes_the_outcome_unknown(own_broker: NativeKafka
                 with pytest.raises(OutcomeUnknown):
                     await emitter.put(event)
                 took = time.monotonic() - begun
-            emitter._append_timeout_seconds = 30
+            emitter._appender._timeout_seconds = 30
             receipt = await emitter.put(event)
         return event, took, receipt, await log_of(own_broker, spec)
 

@@ -52,8 +52,10 @@ ENVELOPE: dict[str, Any] = {
     "personal": Personal(detail="250 OK"),
     "personal_key_id": "key-1",
 }
+AUDIENCE = [AudienceMember(recipient_id="ann", channels=("email",))]
+MISTAKE = new_id()
 CREATED: dict[str, Any] = {
-    "audience": [AudienceMember(recipient_id="ann", channels=("email",))],
+    "audience": AUDIENCE,
     "category": "shipping",
     "action": "sent",
     "priority": "high",
@@ -69,12 +71,63 @@ METHODS: list[tuple[Kind, State, dict[str, Any]]] = [
     (Kind.DELIVERED, lambda to, n: to.delivered(TENANT, n, **ENVELOPE, provider="ses"), {"provider": "ses"}),
     (Kind.OPENED, lambda to, n: to.opened(TENANT, n, **ENVELOPE, automated=True), {"automated": True}),
     (Kind.READ, lambda to, n: to.read(TENANT, n, **ENVELOPE), {}),
-    (Kind.UNREAD, lambda to, n: to.unread(TENANT, n, **ENVELOPE), {}),
     (Kind.ACKNOWLEDGED, lambda to, n: to.acknowledged(TENANT, n, **ENVELOPE), {}),
     (
         Kind.FAILED,
         lambda to, n: to.failed(TENANT, n, **ENVELOPE, permanent=True, reason="bounced", provider="ses"),
         {"permanent": True, "reason": "bounced", "provider": "ses"},
+    ),
+    (
+        Kind.ATTEMPTED,
+        lambda to, n: to.attempted(TENANT, n, **ENVELOPE, status="queued", retry=True),
+        {"status": "queued", "retry": True},
+    ),
+    (Kind.DEFERRED, lambda to, n: to.deferred(TENANT, n, **ENVELOPE, reason="greylisted"), {"reason": "greylisted"}),
+    (Kind.CANCELLED, lambda to, n: to.cancelled(TENANT, n, **ENVELOPE, reason="merged"), {"reason": "merged"}),
+    (Kind.EXPIRED, lambda to, n: to.expired(TENANT, n, **ENVELOPE), {}),
+    (Kind.SEEN, lambda to, n: to.seen(TENANT, n, **ENVELOPE), {}),
+    (
+        Kind.CLICKED,
+        lambda to, n: to.clicked(TENANT, n, **ENVELOPE, automated=True, target="button"),
+        {"automated": True, "target": "button"},
+    ),
+    (Kind.UNREAD, lambda to, n: to.unread(TENANT, n, **ENVELOPE), {}),
+    (Kind.ARCHIVED, lambda to, n: to.archived(TENANT, n, **ENVELOPE), {}),
+    (Kind.UNARCHIVED, lambda to, n: to.unarchived(TENANT, n, **ENVELOPE), {}),
+    (
+        Kind.SNOOZED,
+        lambda to, n: to.snoozed(TENANT, n, **ENVELOPE, snoozed_until=LONG_AGO),
+        {"snoozed_until": LONG_AGO},
+    ),
+    (Kind.UNSNOOZED, lambda to, n: to.unsnoozed(TENANT, n, **ENVELOPE), {}),
+    (
+        Kind.ACTION_COMPLETED,
+        lambda to, n: to.action_completed(TENANT, n, **ENVELOPE, action_type="primary"),
+        {"action_type": "primary"},
+    ),
+    (
+        Kind.ACTION_REVERTED,
+        lambda to, n: to.action_reverted(TENANT, n, **ENVELOPE, action_type="primary"),
+        {"action_type": "primary"},
+    ),
+    (Kind.DELETED, lambda to, n: to.deleted(TENANT, n, **ENVELOPE, reason="by mistake"), {"reason": "by mistake"}),
+    (Kind.UNSUBSCRIBED, lambda to, n: to.unsubscribed(TENANT, n, **ENVELOPE, scope="category"), {"scope": "category"}),
+    (Kind.COMPLAINED, lambda to, n: to.complained(TENANT, n, **ENVELOPE, reason="abuse"), {"reason": "abuse"}),
+    (
+        Kind.AMENDED,
+        lambda to, n: to.amended(TENANT, n, **ENVELOPE, category="returns", cleared=["action"]),
+        {"category": "returns", "cleared": ["action"]},
+    ),
+    (
+        Kind.AUDIENCE_ADDED,
+        lambda to, n: to.audience_added(TENANT, n, **ENVELOPE, audience=AUDIENCE),
+        {"audience": AUDIENCE},
+    ),
+    (Kind.RETRACTED, lambda to, n: to.retracted(TENANT, n, MISTAKE, **ENVELOPE), {"retracted_event_id": MISTAKE}),
+    (
+        Kind.OBSERVED,
+        lambda to, n: to.observed(TENANT, n, **ENVELOPE, provider_event="processed"),
+        {"provider_event": "processed"},
     ),
 ]
 

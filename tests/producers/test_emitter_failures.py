@@ -37,7 +37,7 @@ def test_no_answer_in_time_is_an_unknown_outcome_that_may_be_put_again(kafka: Ka
         async with hasty:
             with pytest.raises(OutcomeUnknown) as unknown:
                 await hasty.put_many(events)
-            hasty._append_timeout_seconds = 30  # What was sent may arrive while it leaves.
+            hasty._appender._timeout_seconds = 30  # What was sent may arrive while it leaves.
         async with Emitter(kafka.connection, source="shop", topic=spec) as patient:
             receipts = await patient.put_many(events)
         return events, unknown.value, receipts, await log_of(kafka, spec)
@@ -62,7 +62,7 @@ def test_a_producer_that_failed_for_good_is_replaced(
         spec = await with_topic(kafka, topic_name)
         event = fired()
         async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
-            first: Any = emitter._producer
+            first: Any = emitter._appender._producer
             send = first.send
 
             async def appends_and_fails(*args: Any, **kwargs: Any) -> Append:  # noqa: ANN401 - passed on
@@ -71,7 +71,7 @@ def test_a_producer_that_failed_for_good_is_replaced(
 
             first.send = appends_and_fails
             receipt = await emitter.put(event)
-            assert emitter._producer is not first
+            assert emitter._appender._producer is not first
             assert first._closed
             later = await emitter.put(fired())
         return event, receipt, later, await log_of(kafka, spec)
@@ -91,7 +91,7 @@ def test_only_what_failed_is_appended_once_more(kafka: Kafka, topic_name: str) -
         spec = await with_topic(kafka, topic_name)
         events = [fired() for _ in range(5)]
         async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
-            first: Any = emitter._producer
+            first: Any = emitter._appender._producer
             send = first.send
 
             async def fails_for_the_third(*args: Any, **kwargs: Any) -> Append:  # noqa: ANN401 - passed on
@@ -117,7 +117,7 @@ def test_many_tasks_replace_a_failed_producer_once(kafka: Kafka, topic_name: str
         events = [fired() for _ in range(20)]
         async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
             seen: set[int] = set()
-            first: Any = emitter._producer
+            first: Any = emitter._appender._producer
 
             async def fails_always(*_: object, **__: object) -> Append:
                 return fails(OutOfOrderSequenceNumber())
@@ -134,7 +134,7 @@ def test_many_tasks_replace_a_failed_producer_once(kafka: Kafka, topic_name: str
 async def put_and_note(emitter: Emitter, event: Event, seen: set[int]) -> None:
     """Put the event and note which producer the emitter has after it."""
     await emitter.put(event)
-    seen.add(id(emitter._producer))
+    seen.add(id(emitter._appender._producer))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_append_that_was_recognised_as_a_repetition_gets_the_end_as_its_posit
         spec = await with_topic(kafka, topic_name, 1)
         async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
             await emitter.put_many([fired() for _ in range(4)])
-            producer: Any = emitter._producer
+            producer: Any = emitter._appender._producer
             send = producer.send
 
             async def without_offset(*args: Any, **kwargs: Any) -> Append:  # noqa: ANN401 - passed on
@@ -230,7 +230,7 @@ def test_a_failure_after_the_caller_gave_up_disturbs_nobody(
     async def scenario() -> None:
         spec = await with_topic(kafka, topic_name, 1)
         async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
-            producer: Any = emitter._producer
+            producer: Any = emitter._appender._producer
             send, pending = producer.send, asyncio.get_running_loop().create_future()
 
             async def never_answers(*_: object, **__: object) -> Append:

@@ -16,6 +16,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, Position, TopicSpec
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.topic import ensure_topic
+from tests.conftest import prepare_schemas
 from tests.projectors.building import assert_folded, demo_events, open_model, projecting
 
 WAIT_SECONDS: Final = 90.0
@@ -45,6 +46,7 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing(tmp_path: Path, topic_n
             assert not running.done()
 
     with NativeKafka(tmp_path / "kafka") as kafka, open_model(tmp_path, topic.name, 3) as model:
+        asyncio.run(prepare_schemas(kafka.connection))
         asyncio.run(work(model))
         assert_folded(kafka, topic, model)
 
