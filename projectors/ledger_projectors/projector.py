@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +13,13 @@ from typing import Final
 import duckdb
 import structlog
 
+from ledger_projectors.awaited_schemas import AwaitedSchemas, pause
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome
 from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import BrokerUnavailable, ProjectorFailed, ReadModelBehind, TooManyQuarantined
+from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
 END_POLL_SECONDS: Final = 1.0
@@ -39,7 +41,8 @@ _log = structlog.get_logger("ledger_projectors.projector")
 class Progress:
     """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end.
 
-    `retrying`: the batch in hand failed whole (a full disk) and is tried again; nothing moves meanwhile.
+    `retrying`: the batch in hand failed whole (a full disk), or its schemas are out of reach, and it is tried again;
+    nothing moves meanwhile.
     """
 
     position: Position
@@ -60,14 +63,19 @@ class Projector:
         read_model: ReadModel,
         source: KafkaSource,
         *,
+        schemas: AwaitedSchemas | None = None,
         until: Position | None = None,
         on_step: StepObserver = unobserved,
         quarantine_max: int = QUARANTINE_MAX,
         checkpoint_wal_bytes: int | None = None,
     ) -> None:
-        """Take an open read model and an entered source; `until` ends the run when that position is reached."""
+        """Take an open read model and an entered source; `until` ends the run when that position is reached.
+
+        Without `schemas`, the shipped schemas alone are known, and nothing is waited for.
+        """
         self._read_model = read_model
         self._source = source
+        self._schemas = schemas
         self._until = until
         self._on_step = on_step
         self._quarantine_max = quarantine_max
@@ -79,6 +87,7 @@ class Projector:
         self._end = self._position
         self._error: BaseException | None = None
         self._finished = self._retrying = False
+        self._released_at = -1
         self._applied = self._duplicates = self._quarantined = 0
 
     def progress(self) -> Progress:
@@ -131,28 +140,32 @@ class Projector:
     async def run(self) -> None:
         """Work until stopped, until `until` is reached, or until an error that trying again cannot mend (raised).
 
-        The next batch is fetched while the one in hand is applied.
+        The next batch is fetched while the one in hand is applied. What lies in quarantine for a schema that is known
+        by now is released first, at the start and whenever the schema store has grown.
         """
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-writer") as writer:
-            watch = asyncio.create_task(self._watch_end())
+            watches = [asyncio.create_task(self._watch_end())]
+            if self._schemas is not None:
+                watches.append(asyncio.create_task(self._schemas.watch()))
             fetch = asyncio.create_task(self._source.fetch())
             try:
+                await self._advance(None, writer)
                 while not self._done():
                     fetched = await self._next(fetch)
                     if fetched is None:
                         break
                     self._on_step(Step.FETCHED)
                     fetch = asyncio.create_task(self._source.fetch())
-                    if fetched.records or not self._position.reached(self._after(fetched)):
-                        await self._apply(fetched, writer)
+                    moved = fetched.records or not self._position.reached(self._after(fetched))
+                    await self._advance(fetched if moved else None, writer)
             except BaseException as error:
                 self._error = error
                 raise
             finally:
-                for task in (fetch, watch):
+                for task in (fetch, *watches):
                     task.cancel()
-                # What these two failed with is known, or of no more interest: the ending must be told whatever it was.
-                await asyncio.gather(fetch, watch, return_exceptions=True)
+                # What these failed with is known, or of no more interest: the ending must be told whatever it was.
+                await asyncio.gather(fetch, *watches, return_exceptions=True)
                 await self._announce(finished=True)
 
     def _done(self) -> bool:
@@ -166,43 +179,79 @@ class Projector:
             stopping.cancel()
         return fetch.result() if fetch.done() and not self._stopping.is_set() else None
 
-    async def _apply(self, fetched: Fetched, writer: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
+    async def _advance(self, fetched: Fetched | None, writer: ThreadPoolExecutor) -> None:
+        """Release what waits in quarantine for what is known by now, then apply what was fetched, if anything was."""
+        if self._schemas is None:
+            if fetched is not None:
+                await self._apply(fetched, None, writer)
+            return
+        if fetched is not None:
+            await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
+            if self._stopping.is_set():
+                return
+        # Nothing is learnt between a release and the batch after it: of two copies the earlier offset comes first.
+        async with self._schemas.steady():
+            await self._release(self._schemas, writer)
+            if fetched is not None and not self._stopping.is_set():
+                await self._apply(fetched, self._schemas.known, writer)
+
+    async def _apply(self, fetched: Fetched, known: KnownSchemas | None, writer: ThreadPoolExecutor) -> None:
         started = time.perf_counter()
+        work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step, known)
+        outcome = await self._commit(work, writer)
+        if outcome is None:
+            return
+        self._position = self._position.merged(self._after(fetched))
+        counts = {"applied": outcome.applied, "duplicates": outcome.duplicates, "quarantined": outcome.quarantined}
+        _log.debug(
+            "projector.batch_committed",
+            records=len(fetched.records),
+            **counts,
+            seconds=round(time.perf_counter() - started, 4),
+            position=str(self._position),
+        )
+        self._quarantined += outcome.quarantined
+        if outcome.quarantined:
+            _log.error("projector.records_quarantined", count=outcome.quarantined, reasons=outcome.reasons)
+        await self._announce()
+        self._check_quarantine()
+
+    async def _release(self, schemas: AwaitedSchemas, writer: ThreadPoolExecutor) -> None:
+        if self._released_at == schemas.learnt:
+            return
+        work = partial(self._read_model.release, schemas.known, self._on_step)
+        while not self._stopping.is_set() and (outcome := await self._commit(work, writer)) is not None:
+            _log.info("projector.records_released", applied=outcome.applied, refused=outcome.reasons)
+        self._released_at = schemas.learnt
+
+    async def _commit(self, work: Callable[[], BatchOutcome | None], writer: ThreadPoolExecutor) -> BatchOutcome | None:
+        """Do it on the writer's thread, again and again while it fails for a reason that may pass.
+
+        None: there was nothing to do, or a stop was asked for meanwhile.
+        """
         delay = RETRY_SECONDS_FIRST
-        work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step)
         while True:
             try:
-                outcome = await loop.run_in_executor(writer, work)
+                outcome = await asyncio.get_running_loop().run_in_executor(writer, work)
                 self._retrying = False
                 break
             except _TRANSIENT as error:
                 self._retrying = True
                 _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), delay)
+                await pause(self._stopping, delay)
                 if self._stopping.is_set():
-                    return
+                    return None
                 delay = min(delay * 2, RETRY_SECONDS_MAX)
             except duckdb.Error as error:
                 raise ProjectorFailed(
                     f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
                     hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
                 ) from error
-        await self._checkpoint(writer)
-        self._count(outcome)
-        self._position = self._position.merged(self._after(fetched))
-        _log.debug(
-            "projector.batch_committed",
-            records=len(fetched.records),
-            applied=outcome.applied,
-            duplicates=outcome.duplicates,
-            quarantined=outcome.quarantined,
-            seconds=round(time.perf_counter() - started, 4),
-            position=str(self._position),
-        )
-        await self._announce()
-        self._check_quarantine()
+        if outcome is not None:
+            await self._checkpoint(writer)
+            self._applied += outcome.applied
+            self._duplicates += outcome.duplicates
+        return outcome
 
     async def _checkpoint(self, writer: ThreadPoolExecutor) -> None:
         work = partial(self._read_model.checkpoint_if_due, self._checkpoint_wal_bytes, self._on_step)
@@ -222,12 +271,8 @@ class Projector:
         topic = self._read_model.topic
         return Position({(topic, partition): offset for partition, offset in fetched.next_offsets.items()})
 
-    def _count(self, outcome: BatchOutcome) -> None:
-        self._applied += outcome.applied
-        self._duplicates += outcome.duplicates
-        self._quarantined += outcome.quarantined
-        if outcome.quarantined:
-            _log.error("projector.records_quarantined", count=outcome.quarantined, reasons=outcome.reasons)
+    def _tell_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - the one thing it is told
+        self._retrying = retrying
 
     def _check_quarantine(self) -> None:
         if self._quarantined > self._quarantine_max:

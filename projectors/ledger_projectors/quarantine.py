@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import duckdb
 
 from ledger_projectors.records import LogRecord, Reason, Rejection
+from ledger_schemas.errors import Undecodable
+from ledger_schemas.framing import SINGLE_OBJECT_HEADER_BYTES, split_frame
+from ledger_schemas.known_schemas import KnownSchemas
 
 
 def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord]) -> list[Rejection]:
@@ -40,3 +43,48 @@ def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection])
             for rejection in rejections
         ],
     )
+
+
+def releasable(connection: duckdb.DuckDBPyConnection, known: KnownSchemas, bytes_max: int) -> list[LogRecord]:
+    """Return the first records, in log order, that were kept for their schema or kind alone, and are readable now.
+
+    At least one, if there is one; else up to `bytes_max` of values.
+    """
+    waiting = connection.execute(
+        "SELECT DISTINCT record_value[:$header] FROM quarantine "
+        "WHERE reason IN ('schema_unknown', 'kind_unknown') AND record_value IS NOT NULL",
+        {"header": SINGLE_OBJECT_HEADER_BYTES},
+    ).fetchall()
+    readable = [beginning for (beginning,) in waiting if _readable(beginning, known)]
+    if not readable:
+        return []
+    rows = connection.execute(
+        "SELECT log_topic, log_partition, log_offset, epoch_ms(recorded_at), record_key, record_value, record_headers "
+        "FROM quarantine "
+        "WHERE reason IN ('schema_unknown', 'kind_unknown') AND list_contains($readable, record_value[:$header]) "
+        "QUALIFY row_number() OVER in_order = 1 OR sum(octet_length(record_value)) OVER in_order <= $bytes_max "
+        "WINDOW in_order AS (ORDER BY log_partition, log_offset) "
+        "ORDER BY log_partition, log_offset",
+        {"readable": readable, "header": SINGLE_OBJECT_HEADER_BYTES, "bytes_max": bytes_max},
+    ).fetchall()
+    return [
+        LogRecord(topic, partition, offset, at, key, value, tuple((one["name"], one["value"]) for one in headers))
+        for topic, partition, offset, at, key, value, headers in rows
+    ]
+
+
+def remove(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord]) -> None:
+    """Take records out of the table `quarantine`."""
+    connection.execute(
+        "DELETE FROM quarantine USING (SELECT unnest($partitions) AS p, unnest($offsets) AS o) AS released "
+        "WHERE log_partition = released.p AND log_offset = released.o",
+        {"partitions": [record.partition for record in records], "offsets": [record.offset for record in records]},
+    )
+
+
+def _readable(beginning: bytes, known: KnownSchemas) -> bool:
+    try:
+        known.find(split_frame(beginning)[0])
+    except Undecodable:
+        return False
+    return True

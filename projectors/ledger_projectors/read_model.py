@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,10 +18,14 @@ from ledger_projectors.projection import Projection, engine_sql, lifecycle
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import GuardRefused
+from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
 CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
 """WAL size at which the projector checkpoints between two batches; DuckDB's own 16 MB halves the throughput."""
+
+RELEASE_BYTES: Final = 64 * 1024 * 1024
+"""Records, in bytes of their values, that one transaction takes out of quarantine."""
 
 
 class ReadModel:
@@ -54,32 +59,40 @@ class ReadModel:
         records: Sequence[LogRecord],
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
+        known: KnownSchemas | None = None,
     ) -> BatchOutcome:
-        """Decode the records and apply them, all or nothing; return what was done.
+        """Decode the records with the `known` schemas (default: the shipped), and apply them, all or nothing.
 
         Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
         position after them per partition, by default the offset after the last record of each; offsets have legal
-        holes, so that it may move without a record. Raises duckdb.Error when the transaction fails as a whole: nothing
-        is changed then, and the same call may be made again.
+        holes, so that it may move without a record. Returns what was done. Raises duckdb.Error when the transaction
+        fails as a whole: nothing is changed then, and the same call may be made again.
         """
         check_not_applied(self._position, records)
-        table, rejections = decode_records(records, self.partitions)
+        table, rejections = decode_records(records, self.partitions, known)
         on_step(Step.DECODED)
-        connection = self._connection
-        connection.execute("BEGIN")
-        try:
-            self._check_epoch()
-            on_step(Step.BEGUN)
+        with self._transaction(on_step):
             outcome = self._write(table, rejections, records, on_step)
-            advance(connection, self.topic, records, next_offsets or {})
+            advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
-            connection.execute("COMMIT")
-        except BaseException:
-            _roll_back(connection)
-            raise
-        self._remember()
-        on_step(Step.COMMITTED)
         return outcome
+
+    def release(self, known: KnownSchemas, on_step: StepObserver = unobserved) -> BatchOutcome | None:
+        """Take out of quarantine what is there only because its schema, or its kind, was not known, and now is.
+
+        Up to RELEASE_BYTES of records, in log order, are applied as if their schema had come in time, in one
+        transaction with their removal: same partition, offset and recorded_at; the position stays. What is refused for
+        another reason goes back with that reason. Returns what was done, None when nothing waits; call it again until
+        then. Raises what `apply` raises.
+        """
+        records = quarantine.releasable(self._connection, known, RELEASE_BYTES)
+        if not records:
+            return None
+        table, rejections = decode_records(records, self.partitions, known)
+        on_step(Step.DECODED)
+        with self._transaction(on_step):
+            quarantine.remove(self._connection, records)
+            return self._write(table, rejections, records, on_step)
 
     def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
         """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""
@@ -140,6 +153,21 @@ class ReadModel:
         for rejection in rejections:
             reasons[rejection.reason] = reasons.get(rejection.reason, 0) + 1
         return BatchOutcome(applied, duplicates, len(rejections), reasons)
+
+    @contextmanager
+    def _transaction(self, on_step: StepObserver) -> Iterator[None]:
+        """Commit what the block did, or nothing of it."""
+        self._connection.execute("BEGIN")
+        try:
+            self._check_epoch()
+            on_step(Step.BEGUN)
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(self._connection)
+            raise
+        self._remember()
+        on_step(Step.COMMITTED)
 
     def _remember(self) -> None:
         """Keep what was committed at hand, so that asking for it never waits for DuckDB."""

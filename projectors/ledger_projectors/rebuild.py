@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.projector import Progress, Projector
 from ledger_projectors.read_model import ReadModel
@@ -41,14 +42,17 @@ async def rebuild(
     *,
     topic: str,
     partitions: int,
+    schemas: AwaitedSchemas | None = None,
     swap: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Rebuilt:
     """Replay the log from its beginning into a new file, up to the position of the file at `path`.
 
     With a file of this version at `path`, the two are compared at that position: equal, the new one takes its place
-    and the old one is kept beside it. Without one, or with a damaged one or one of another version, the replay goes to
-    the end of the log. `swap=False` compares and throws the new file away. The old file stays locked all the while.
+    and the old one is kept beside it. The old one first takes out of quarantine what `schemas` knows by now, as its
+    projector would at its next start: otherwise a schema that came late would be a difference. Without one, or with a
+    damaged one or one of another version, the replay goes to the end of the log. `swap=False` compares and throws the
+    new file away. The old file stays locked all the while.
 
     Raises ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a projector has the file,
     GuardRefused when it was made for another topic, NotFound and ReadModelUnusable when there is nothing to compare
@@ -57,9 +61,10 @@ async def rebuild(
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
-        old = await asyncio.to_thread(_digest, held) if held else None
-        until = old.position if old else None
-        new = await _replay_once_more(unfinished, connection, topic, partitions, until, on_progress)
+        until = held.position() if held else None
+        new = await _replay_once_more(unfinished, connection, topic, partitions, schemas, until, on_progress)
+        # Behind the replay, which may have learnt of schemas: both files are read with the same ones.
+        old = await asyncio.to_thread(_digest, held, schemas) if held else None
         if old is not None and old.text != new.text:
             aside = await asyncio.to_thread(_set_aside, unfinished, path)
             differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
@@ -81,19 +86,20 @@ async def _replay_once_more(
     connection: KafkaConnection,
     topic: str,
     partitions: int,
+    schemas: AwaitedSchemas | None,
     until: Position | None,
     on_progress: Callable[[Progress], None] | None,
 ) -> Digest:
     """Go on with an unfinished replay; where that one is of no use, begin anew."""
     resuming = await asyncio.to_thread(unfinished.exists)
     try:
-        return await _replay(unfinished, connection, topic, partitions, until, on_progress)
+        return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
     except GuardRefused:
         if not resuming:
             raise
     # What was left is of another version or log, or too far: nobody would remove it.
     await asyncio.to_thread(_discard, unfinished, unfinished)
-    return await _replay(unfinished, connection, topic, partitions, until, on_progress)
+    return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
 
 
 def _swap(unfinished: Path, path: Path) -> Path | None:
@@ -135,7 +141,10 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
         return None
 
 
-def _digest(model: ReadModel) -> Digest:
+def _digest(model: ReadModel, schemas: AwaitedSchemas | None) -> Digest:
+    if schemas is not None:
+        while model.release(schemas.known) is not None:
+            pass
     with model.reader() as connection:
         return digest_read_model(connection)
 
@@ -145,6 +154,7 @@ async def _replay(
     connection: KafkaConnection,
     topic: str,
     partitions: int,
+    schemas: AwaitedSchemas | None,
     until: Position | None,
     on_progress: Callable[[Progress], None] | None,
 ) -> Digest:
@@ -162,7 +172,7 @@ async def _replay(
         ) as source:
             target = until if until is not None else await source.end()
             # A replay meets again what live runs put into quarantine one by one: the limit is theirs.
-            projector = Projector(model, source, until=target, quarantine_max=sys.maxsize)
+            projector = Projector(model, source, schemas=schemas, until=target, quarantine_max=sys.maxsize)
             telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
             try:
                 await projector.run()
@@ -173,7 +183,7 @@ async def _replay(
                         await telling
         if on_progress:
             on_progress(projector.progress())
-        return await asyncio.to_thread(_digest, model)
+        return await asyncio.to_thread(_digest, model, schemas)
     finally:
         await asyncio.to_thread(model.close)
 

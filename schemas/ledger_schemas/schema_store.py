@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ledger_schemas.connection import KafkaConnection
@@ -68,7 +69,9 @@ class SchemaStore:
         self._skipped: Counter[Skip] = Counter()
         self._next_offset = 0
         self._consumer: AIOKafkaConsumer | None = None
-        self._lock = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._teaching = asyncio.Lock()
+        self._learnt = 0
 
     async def __aenter__(self) -> Self:
         """Check the topic and read it to its end."""
@@ -97,19 +100,26 @@ class SchemaStore:
         """How many records of the topic bind nothing, by reason."""
         return MappingProxyType(self._skipped)
 
+    @property
+    def learnt(self) -> int:
+        """How many references this store has learnt of: it only ever grows."""
+        return self._learnt
+
+    def steady(self) -> AbstractAsyncContextManager[None]:
+        """Keep `known` as it is for as long as the context lasts; whoever refreshes waits."""
+        return self._teaching
+
     async def refresh(self) -> None:
         """Read to the present end of the topic. Raises BrokerUnavailable when that cannot be done in time."""
-        async with self._lock:
+        async with self._reading:
             try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    await self._read_to_end(await self._connected())
-            except (KafkaError, TimeoutError, OSError) as error:
-                await self._disconnect()
-                raise BrokerUnavailable(
-                    f"The schema topic {self._topic.name} cannot be read ({type(error).__name__}).",
-                    hint="Check the broker, and the topic with `notification-ledger topic`.",
-                ) from error
+                found, next_offset = await self._read_to_end()
+                async with self._teaching:
+                    for offset, one in found:
+                        self._learn(offset, one)
+                    self._next_offset = next_offset
             except BaseException:
+                # What was read and not learnt is read again.
                 await self._disconnect()
                 raise
 
@@ -139,7 +149,8 @@ class SchemaStore:
         if self._publish is not None:
             await self._publish([SchemaBinding(own, text), found])
         else:
-            self._known.learn(reference, text)
+            async with self._teaching:
+                self._learnt += self._known.learn(reference, text)
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
@@ -162,38 +173,49 @@ class SchemaStore:
         if consumer is not None:
             await stop_consumer(consumer)
 
-    async def _read_to_end(self, consumer: AIOKafkaConsumer) -> None:
-        end = (await consumer.end_offsets([self._place]))[self._place]
+    async def _read_to_end(self) -> tuple[list[tuple[int, SchemaBinding | Skip]], int]:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                consumer = await self._connected()
+                end = await self._seek(consumer)
+                found: list[tuple[int, SchemaBinding | Skip]] = []
+                while (offset := await consumer.position(self._place)) < end:
+                    try:
+                        records = (await consumer.getmany(self._place, timeout_ms=POLL_MS)).get(self._place, [])
+                    except UnicodeDecodeError:
+                        # aiokafka 0.14 reads no record with a header name that is not UTF-8: passed over, one by one.
+                        found.append((offset, Skip.HEADERS_UNREADABLE))
+                        consumer.seek(self._place, offset + 1)
+                    else:
+                        found += [(record.offset, read_binding(record.key, record.value)) for record in records]
+                return found, offset
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise BrokerUnavailable(
+                f"The schema topic {self._topic.name} cannot be read ({type(error).__name__}).",
+                hint="Check the broker, and the topic with `notification-ledger topic`.",
+            ) from error
+
+    async def _seek(self, consumer: AIOKafkaConsumer) -> int:
+        """Stand where the topic goes on, and return where it ends."""
+        end: int = (await consumer.end_offsets([self._place]))[self._place]
         if self._next_offset > end:
-            # A recreated or restored topic: what it says comes after what is known.
             _log.warning("schema_store.topic_recreated", topic=self._topic.name, next_offset=self._next_offset, end=end)
             self._next_offset = 0
+        if self._next_offset == 0:
+            # A log that was cut at its beginning has no offset 0. What is known stays known.
+            self._next_offset = (await consumer.beginning_offsets([self._place]))[self._place]
             consumer.seek(self._place, self._next_offset)
-        start = (await consumer.beginning_offsets([self._place]))[self._place] if self._next_offset == 0 else 0
-        if self._next_offset < start:
-            self._next_offset = start
-            consumer.seek(self._place, start)
-        while self._next_offset < end:
-            try:
-                found = await consumer.getmany(self._place, timeout_ms=POLL_MS)
-            except UnicodeDecodeError:
-                # aiokafka 0.14 reads no record with a header name that is not UTF-8: passed over, one by one.
-                self._skip(self._next_offset, Skip.HEADERS_UNREADABLE)
-                consumer.seek(self._place, self._next_offset + 1)
-            else:
-                for record in found.get(self._place, []):
-                    self._learn(record)
-            self._next_offset = await consumer.position(self._place)
+        return end
 
-    def _learn(self, record: ConsumerRecord) -> None:
-        binding = read_binding(record.key, record.value)
-        if isinstance(binding, Skip):
-            self._skip(record.offset, binding)
-        elif binding.reference not in self._bound:
-            self._bound[binding.reference] = binding.text
-            self._known.learn(binding.reference, binding.text)
-        elif self._bound[binding.reference] != binding.text:
-            self._skip(record.offset, Skip.BOUND_BEFORE)
+    def _learn(self, offset: int, found: SchemaBinding | Skip) -> None:
+        if isinstance(found, Skip):
+            self._skip(offset, found)
+        elif found.reference not in self._bound:
+            self._bound[found.reference] = found.text
+            self._known.learn(found.reference, found.text)
+            self._learnt += 1
+        elif self._bound[found.reference] != found.text:
+            self._skip(offset, Skip.BOUND_BEFORE)
 
     def _skip(self, offset: int, reason: Skip) -> None:
         self._skipped[reason] += 1
