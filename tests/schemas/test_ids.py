@@ -1,39 +1,64 @@
 import hashlib
+import json
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 from uuid import RFC_4122, UUID
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger_schemas import derive_notification_id, new_id
+from ledger_schemas import derive_event_id, derive_inbox_entry_id, derive_notification_id, new_id
 from ledger_schemas.ids import CANONICAL_UUID
+
+VECTORS = Path(__file__).parents[2] / "schemas/contract/id_vectors.json"
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 TRIPLES = st.tuples(TEXTS, TEXTS, TEXTS)
 
 
-def by_hand(*texts: str) -> UUID:
-    """Return a UUIDv8 of SHA-256 over the texts, each behind its length, made from the RFC's picture of the bits."""
+def vectors(of: str) -> list[dict[str, Any]]:
+    """Return the published known answers of one sort of id."""
+    found: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))[of]["vectors"]
+    assert found
+    return found
+
+
+def by_hand(*texts: str, prefix: str = "") -> UUID:
+    """Return a UUIDv8 of a prefix in hex, then SHA-256 over the texts, from the RFC's picture of the bits."""
     hashed = hashlib.sha256(
         b"".join(len(text.encode()).to_bytes(4, "big") + text.encode() for text in texts)
     ).hexdigest()
+    hashed = prefix + hashed
     variant = "89ab"[int(hashed[16], 16) % 4]
     return UUID(f"{hashed[:8]}-{hashed[8:12]}-8{hashed[13:16]}-{variant}{hashed[17:20]}-{hashed[20:32]}")
 
 
-@pytest.mark.parametrize(
-    ("texts", "derived"),
-    [
-        (("acme", "shop", "order-1"), "02167578-48d2-8f80-b467-804ac7627d63"),
-        (("acme", "shop", "order-2"), "9985d6e4-8e2c-8501-a9ea-228092325518"),
-        (("acme", "", "é\U0001f4e6"), "c7d68d5d-8924-8461-bd6d-eebdde12ca81"),
-    ],
-)
-def test_a_derived_id_is_fixed_for_ever(texts: tuple[str, str, str], derived: str) -> None:
+def test_the_vectors_hold_for_notification_ids() -> None:
     """Written down once: another release must derive the same, or a notification would split in two."""
-    assert UUID(derived) == derive_notification_id(*texts)
+    for vector in vectors("notification_id"):
+        texts = (vector["tenant_id"], vector["source"], vector["external_id"])
+        assert UUID(vector["id"]) == derive_notification_id(*texts) == by_hand(*texts)
+
+
+def test_the_vectors_hold_for_event_ids() -> None:
+    """Another release, or another language, must derive the same, or a redelivered fact would count twice."""
+    for vector in vectors("event_id"):
+        occurred_at = datetime.fromisoformat(vector["occurred_at"])
+        assert UUID(vector["id"]) == derive_event_id(occurred_at, *vector["identity"])
+        prefix = f"{vector['milliseconds']:012x}"
+        assert UUID(vector["id"]) == by_hand(str(vector["milliseconds"]), *vector["identity"], prefix=prefix)
+
+
+def test_the_vectors_hold_for_inbox_entry_ids() -> None:
+    """Another release must derive the same, or a link to an inbox entry would lead nowhere."""
+    for vector in vectors("inbox_entry_id"):
+        texts = (vector["tenant_id"], vector["notification_id"], vector["recipient_id"])
+        derived = derive_inbox_entry_id(texts[0], UUID(texts[1]), texts[2])
+        assert UUID(vector["id"]) == derived == by_hand(*texts, prefix=derived.hex[:12])
+        assert UUID(vector["notification_id"]).bytes[:6] == derived.bytes[:6]
 
 
 @given(texts=TRIPLES)
@@ -75,3 +100,56 @@ def test_new_ids_increase() -> None:
     made = [new_id() for _ in range(20_000)]
     assert len({one.int >> 80 for one in made}) < len(made)
     assert all(one.int < next_one.int for one, next_one in pairwise(made))
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES = st.datetimes(EPOCH.replace(tzinfo=None), timezones=st.just(UTC))
+IDENTITIES = st.lists(TEXTS, max_size=4)
+
+
+@given(time=TIMES, identity=IDENTITIES)
+def test_an_event_id_is_a_uuid_v8_of_the_facts_own_millisecond(time: datetime, identity: list[str]) -> None:
+    """The same for every redelivery; version 8, the variant of RFC 9562, the time where a UUIDv7 has it."""
+    derived = derive_event_id(time, *identity)
+    assert derived == derive_event_id(time, *identity)
+    assert (derived.version, derived.variant) == (8, RFC_4122)
+    assert (time - EPOCH) // timedelta(milliseconds=1) == derived.int >> 80
+    assert CANONICAL_UUID.fullmatch(str(derived))
+
+
+@given(time=TIMES, identity=IDENTITIES, other=IDENTITIES)
+def test_another_identity_gives_another_event_id(time: datetime, identity: list[str], other: list[str]) -> None:
+    """Also one that joins to the same text: ("a", "b") is not ("ab",)."""
+    assume(identity != other)
+    assert derive_event_id(time, *identity) != derive_event_id(time, *other)
+
+
+@given(time=TIMES, other=TIMES, identity=IDENTITIES, others=IDENTITIES)
+def test_event_ids_are_in_the_order_of_their_times(
+    time: datetime, other: datetime, identity: list[str], others: list[str]
+) -> None:
+    """To the millisecond: duplicates are looked for where their time says that they are."""
+    earlier, later = sorted((time, other))
+    assume((later - EPOCH) // timedelta(milliseconds=1) > (earlier - EPOCH) // timedelta(milliseconds=1))
+    assert derive_event_id(earlier, *identity) < derive_event_id(later, *others)
+
+
+def test_an_event_id_depends_on_the_instant_and_not_on_its_spelling() -> None:
+    """Another offset and microseconds that a provider adds at its next try change nothing; a millisecond does."""
+    time = datetime.fromisoformat("2026-01-02T03:04:05.678Z")
+    same = [datetime.fromisoformat("2026-01-02T05:04:05.678+02:00"), time + timedelta(microseconds=999)]
+    assert {derive_event_id(time, "a")} == {derive_event_id(one, "a") for one in same}
+    assert derive_event_id(time, "a") != derive_event_id(time + timedelta(milliseconds=1), "a")
+
+
+@given(tenant=TEXTS, notification=st.uuids(), recipient=TEXTS, other=TEXTS)
+def test_an_inbox_entry_has_an_id_per_tenant_notification_and_recipient(
+    tenant: str, notification: UUID, recipient: str, other: str
+) -> None:
+    """Derived, so that everybody names it alike; as ordered by time as the notification's own id."""
+    derived = derive_inbox_entry_id(tenant, notification, recipient)
+    assert derived == derive_inbox_entry_id(tenant, notification, recipient)
+    assert (derived.version, derived.bytes[:6]) == (8, notification.bytes[:6])
+    assume(other != recipient)
+    assert derived != derive_inbox_entry_id(tenant, notification, other)
+    assert (tenant == other) == (derived == derive_inbox_entry_id(other, notification, recipient))
