@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import duckdb
 
+from ledger_projectors.projection import engine_sql
 from ledger_projectors.records import LogRecord, Reason, Rejection
 from ledger_schemas.errors import Undecodable
 from ledger_schemas.framing import SINGLE_OBJECT_HEADER_BYTES, split_frame
@@ -59,13 +60,7 @@ def releasable(connection: duckdb.DuckDBPyConnection, known: KnownSchemas, bytes
     if not readable:
         return []
     rows = connection.execute(
-        "SELECT log_topic, log_partition, log_offset, epoch_ms(recorded_at), record_key, record_value, record_headers "
-        "FROM quarantine "
-        "WHERE reason IN ('schema_unknown', 'kind_unknown') AND list_contains($readable, record_value[:$header]) "
-        "QUALIFY row_number() OVER in_order = 1 OR sum(octet_length(record_value)) OVER in_order <= $bytes_max "
-        "WINDOW in_order AS (ORDER BY log_partition, log_offset) "
-        "ORDER BY log_partition, log_offset",
-        {"readable": readable, "header": SINGLE_OBJECT_HEADER_BYTES, "bytes_max": bytes_max},
+        engine_sql("releasable"), {"readable": readable, "header": SINGLE_OBJECT_HEADER_BYTES, "bytes_max": bytes_max}
     ).fetchall()
     return [
         LogRecord(topic, partition, offset, at, key, value, tuple((one["name"], one["value"]) for one in headers))
@@ -76,8 +71,7 @@ def releasable(connection: duckdb.DuckDBPyConnection, known: KnownSchemas, bytes
 def remove(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord]) -> None:
     """Take records out of the table `quarantine`."""
     connection.execute(
-        "DELETE FROM quarantine USING (SELECT unnest($partitions) AS p, unnest($offsets) AS o) AS released "
-        "WHERE log_partition = released.p AND log_offset = released.o",
+        engine_sql("released"),
         {"partitions": [record.partition for record in records], "offsets": [record.offset for record in records]},
     )
 
