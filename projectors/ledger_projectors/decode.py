@@ -1,54 +1,32 @@
-"""Log records to one Arrow table of events: the reference decoder, record by record, each judged alone."""
+"""Log records to one Arrow table of events: whole groups by the batch decoder, what it cannot vouch for one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Final, Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from aiokafka.partitioner import murmur2
+import pyarrow.compute as pc
 
-from ledger_projectors.records import LogRecord, Reason, Rejection
-from ledger_schemas.codec import decode_wire
-from ledger_schemas.errors import ContractViolation, Undecodable
-from ledger_schemas.kinds import Kind
+from ledger_projectors.arrow_views import Places, Rows, text_view
+from ledger_projectors.batch_decode import CHUNK_RECORDS_MAX, Plan, decode_group, plan_of
+from ledger_projectors.event_columns import EVENT_SCHEMA, TIME
+from ledger_projectors.judge import judge
+from ledger_projectors.partitioning import partitions_of
+from ledger_projectors.records import LogRecord, Rejection
+from ledger_projectors.wire_checks import doubtful_rows
+from ledger_schemas.codec import WireEvent
+from ledger_schemas.errors import Undecodable
+from ledger_schemas.framing import SINGLE_OBJECT_HEADER_BYTES, FrameFormat, SchemaReference, split_frame
 from ledger_schemas.known_schemas import KnownSchemas
-from ledger_schemas.shipped import current_schema
 
-KEYS_CACHED_MAX: Final = 100_000
-"""Keys whose partition is remembered: murmur2 in Python costs more than the decode beside it."""
-
-_TIME = pa.timestamp("us", tz="UTC")
-
-
-def _arrow_type(node: Any) -> pa.DataType:  # noqa: ANN401 - a schema is any JSON
-    match node:
-        case [_, present]:
-            return _arrow_type(present)
-        case {"logicalType": "timestamp-micros"}:
-            return _TIME
-        case {"type": "record", "fields": fields}:
-            return pa.struct([(field["name"], _arrow_type(field["type"])) for field in fields])
-        case {"type": "array", "items": items}:
-            return pa.list_(_arrow_type(items))
-        case {"type": primitive} | primitive:
-            return {"string": pa.string(), "boolean": pa.bool_(), "long": pa.int64()}[primitive]
-
-
-_WIRE_COLUMNS: Final = {
-    field["name"]: _arrow_type(field["type"]) for kind in Kind for field in current_schema(kind).document["fields"]
-}
-EVENT_SCHEMA: Final = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("recorded_at", _TIME),
-        ("log_partition", pa.int32()),
-        ("log_offset", pa.int64()),
-        *_WIRE_COLUMNS.items(),
-    ]
-)
-"""Columns of a decoded batch: those of the table `events`, ids as text."""
+HEADER_BYTES_MAX: Final = SINGLE_OBJECT_HEADER_BYTES
+"""The longest frame's header: records that begin alike for so long have one writer schema."""
 
 
 def decode_records(
@@ -57,46 +35,135 @@ def decode_records(
     """Return the events of a batch (EVENT_SCHEMA) and the records that are none, each with its reason.
 
     `partitions` is the partition count of the topic, `known` are the writer schemas that may be met, by default the
-    shipped ones. Nothing that a record holds makes this raise.
+    shipped ones. Rows come grouped by writer schema, rejections in the order of the records. Every row and rejection
+    is what `judge` says of the record alone. Nothing that a record holds makes this raise.
     """
-    good: list[tuple[LogRecord, str, dict[str, Any]]] = []
+    known = known or KnownSchemas()
+    log = _Log.of(records)
+    left = np.ones(len(records), np.bool_)
+    batches: list[pa.RecordBatch] = []
+    for plan, frame_format, places in _groups(log, known):
+        for sound, rows in _sound_rows(log, plan, frame_format, places, partitions):
+            left[sound] = False
+            kinds = pa.repeat(plan.kind.value, len(sound))
+            columns = {"kind": kinds, **log.columns(sound), **dict(zip(rows.schema.names, rows.columns, strict=True))}
+            batches.append(_event_batch(columns, len(sound)))
     rejections: list[Rejection] = []
-    for record in records:
-        found = _decode(record, partitions, known)
+    judged: list[tuple[int, WireEvent]] = []
+    for place in np.flatnonzero(left).tolist():
+        found = judge(records[place], partitions, known)
         if isinstance(found, Rejection):
             rejections.append(found)
         else:
-            good.append((record, *found))
-    columns: dict[str, Any] = {
-        "kind": [kind for _, kind, _ in good],
-        "recorded_at": [record.recorded_at_ms * 1_000 for record, _, _ in good],
-        "log_partition": [record.partition for record, _, _ in good],
-        "log_offset": [record.offset for record, _, _ in good],
-    }
-    for name in _WIRE_COLUMNS:
-        columns[name] = [values.get(name) for _, _, values in good]
-    arrays = [pa.array(columns[column.name], column.type) for column in EVENT_SCHEMA]
-    return pa.Table.from_arrays(arrays, schema=EVENT_SCHEMA), rejections
+            judged.append((place, found))
+    if judged:
+        batches.append(_judged_batch(log, judged))
+    return pa.Table.from_batches(batches, EVENT_SCHEMA), rejections
 
 
-def _decode(record: LogRecord, partitions: int, known: KnownSchemas | None) -> tuple[str, dict[str, Any]] | Rejection:
-    if record.value is None:
-        return Rejection(record, Reason.UNDECODABLE, "The record has no value.")
-    try:
-        wire = decode_wire(record.value, known)
-    except (ContractViolation, Undecodable) as error:
-        return Rejection(record, Reason(error.code), error.message)
-    key = wire.values["notification_id"].encode("ascii")
-    if record.key != key:
-        return Rejection(record, Reason.KEY_MISMATCH, "The record's key is not its notification_id.")
-    right = _partition_of(key, partitions)
-    if record.partition != right:
-        detail = f"The key belongs in partition {right} of {partitions} (Kafka's murmur2 partitioner)."
-        return Rejection(record, Reason.WRONG_PARTITION, detail)
-    return wire.kind.value, wire.values
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What the log says of each record beside the event in it."""
+
+    frames: list[bytes | None]
+    keys: pa.BinaryArray
+    recorded_at: pa.Array
+    partitions: npt.NDArray[np.int32]
+    offsets: pa.Array
+
+    @classmethod
+    def of(cls, records: Sequence[LogRecord]) -> Self:
+        # One pass for each field: a tuple for each record would set off the garbage collector, which costs ten times
+        # as much.
+        def numbers(name: str) -> npt.NDArray[np.int64]:
+            return np.fromiter(map(attrgetter(name), records), np.int64, len(records))
+
+        return cls(
+            [record.value for record in records],
+            pa.array([record.key for record in records], pa.binary()),
+            pa.array(numbers("recorded_at_ms") * 1_000).view(TIME),
+            numbers("partition").astype(np.int32),
+            pa.array(numbers("offset")),
+        )
+
+    def columns(self, places: Places) -> dict[str, pa.Array]:
+        """Return the columns of some records that the events themselves do not hold."""
+        return {
+            "recorded_at": self.recorded_at.take(places),
+            "log_partition": pa.array(self.partitions[places]),
+            "log_offset": self.offsets.take(places),
+        }
 
 
-@lru_cache(maxsize=KEYS_CACHED_MAX)
-def _partition_of(key: bytes, partitions: int) -> int:
-    hashed: int = murmur2(key)
-    return (hashed & 0x7FFFFFFF) % partitions
+def _groups(log: _Log, known: KnownSchemas) -> Iterator[tuple[Plan, FrameFormat, Places]]:
+    """Yield the records of each writer schema that the batch decoder can be given."""
+    headers = pc.binary_slice(pa.array(log.frames, pa.large_binary()), 0, HEADER_BYTES_MAX).dictionary_encode()
+    codes_of: dict[SchemaReference, list[int]] = {}
+    for code, header in enumerate(headers.dictionary.to_pylist()):
+        try:
+            codes_of.setdefault(split_frame(header)[0], []).append(code)
+        except Undecodable:
+            continue
+    group_of = np.full(len(headers.dictionary) + 1, -1)
+    plans: list[tuple[Plan, FrameFormat]] = []
+    for reference, codes in codes_of.items():
+        try:
+            plan = plan_of(known.find(reference))
+        except Undecodable:
+            continue
+        if plan is not None:
+            group_of[codes] = len(plans)
+            plans.append((plan, reference.format))
+    # A record without a value has no header: its code is the one behind the last.
+    groups = group_of[headers.indices.fill_null(len(headers.dictionary)).to_numpy()]
+    for number, (plan, frame_format) in enumerate(plans):
+        yield plan, frame_format, np.flatnonzero(groups == number)
+
+
+def _sound_rows(
+    log: _Log, plan: Plan, frame_format: FrameFormat, places: Places, partitions: int
+) -> Iterator[tuple[Places, pa.RecordBatch]]:
+    """Yield the records of a group that are beyond doubt, with the columns of their events."""
+    all_frames = log.frames
+    frames = [all_frames[place] or b"" for place in places.tolist()]
+    for decoded in decode_group(plan, frame_format, frames):
+        rules_kept = ~(decoded.doubtful | doubtful_rows(plan.kind, decoded.rows))
+        sound, rows = _kept(places[decoded.places], decoded.rows, rules_kept)
+        if len(sound):
+            yield _kept(sound, rows, _at_home(log, sound, rows["notification_id"], partitions))
+
+
+def _kept(places: Places, rows: pa.RecordBatch, which: Rows) -> tuple[Places, pa.RecordBatch]:
+    return (places, rows) if which.all() else (places[which], rows.filter(pa.array(which)))
+
+
+def _at_home(log: _Log, places: Places, notification_ids: pa.StringArray, partitions: int) -> Rows:
+    """Return which records have their notification id, which is a UUID, as key, and lie in its partition."""
+    keys = pc.equal(log.keys.take(places), notification_ids.cast(pa.binary())).fill_null(False)  # noqa: FBT003 - Arrow names no argument here
+    _, ids = text_view(notification_ids)
+    right: Rows = keys.to_numpy(zero_copy_only=False) & (log.partitions[places] == partitions_of(ids, partitions))
+    return right
+
+
+def _event_batch(columns: dict[str, pa.Array], rows: int) -> pa.RecordBatch:
+    """Return a batch with every column of EVENT_SCHEMA; those that its kind does not have are null."""
+    arrays = [
+        columns[column.name] if column.name in columns else _nulls(column.type).slice(0, rows)
+        for column in EVENT_SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=EVENT_SCHEMA)
+
+
+@cache
+def _nulls(column_type: pa.DataType) -> pa.Array:
+    """Return a column of nulls, as long as the longest batch: most columns of most kinds are such."""
+    return pa.nulls(CHUNK_RECORDS_MAX, column_type)
+
+
+def _judged_batch(log: _Log, judged: Sequence[tuple[int, WireEvent]]) -> pa.RecordBatch:
+    columns = log.columns(np.array([place for place, _ in judged]))
+    columns["kind"] = pa.array([event.kind.value for _, event in judged])
+    for column in EVENT_SCHEMA:
+        if column.name not in columns:
+            columns[column.name] = pa.array([event.values.get(column.name) for _, event in judged], column.type)
+    return _event_batch(columns, len(judged))

@@ -2,209 +2,283 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
 import pytest
-from fastavro import schemaless_writer
 
-from ledger_projectors.decode import EVENT_SCHEMA, decode_records
+from ledger_projectors.decode import decode_records
+from ledger_projectors.event_columns import EVENT_SCHEMA
 from ledger_projectors.records import LogRecord, Reason
-from ledger_schemas import Event, Kind, decode_event, encode_event, parse_event
-from ledger_schemas.codec import HEADER_BYTES, MAGIC, wire_values
-from ledger_schemas.limits import EVENT_BYTES_MAX, RECIPIENTS_PER_EVENT_MAX
+from ledger_schemas import Kind, parse_event
+from ledger_schemas.framing import (
+    CONFLUENT_MAGIC,
+    SINGLE_OBJECT_HEADER_BYTES,
+    SINGLE_OBJECT_MAGIC,
+    SchemaReference,
+    header_of,
+)
+from ledger_schemas.known_schemas import KnownSchemas
+from ledger_schemas.limits import CHANNELS_PER_RECIPIENT_MAX, ID_CHARS_MAX, RECIPIENTS_PER_EVENT_MAX
+from ledger_schemas.shapes import shape_of
 from ledger_schemas.shipped import current_schema
+from tests.projectors.decoding import (
+    EVENT_ID,
+    KEY,
+    NOT_ALONE,
+    assert_as_reference,
+    frame_with,
+    full_values,
+    log_of,
+    right_partition,
+)
+from tests.schemas.published import COMMON
 
-NOTIFICATION_ID: Final = "019ca7a1-0000-7000-8000-000000000001"
-EVENT_ID: Final = "019ca7a1-0000-7000-8000-00000000000a"
-KEY: Final = NOTIFICATION_ID.encode()
-RECORDED_AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
-MUTATED_RECORDS: Final = 3_000
+REGISTRY_ID: Final = 2**32 - 2
+RECORDS_OF_A_KIND: Final = 100
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-ENVELOPE: Final[dict[str, Any]] = {
-    "event_id": EVENT_ID,
-    "tenant_id": "acme",
-    "notification_id": NOTIFICATION_ID,
-    "occurred_at": datetime(2026, 3, 1, 11, 59, 59, 654_321, tzinfo=UTC),
-    "recipient_id": "secret-ann",
-    "channel": "email",
-    "delivery_ref": "phone",
-    "attempt_id": "attempt-1",
-    "source": "shop",
-    "actor": "user-1",
-    "correlation_id": "order-1",
-    "causation_id": "cart-1",
-    "personal": {"title": "secret \x00 title", "body": "B", "data": '{"a":1}', "addresses": "[]", "detail": "D"},
-    "personal_key_id": "key-1",
-}
-OWN_FIELDS: Final[dict[Kind, dict[str, Any]]] = {
-    Kind.CREATED: {
-        "audience": [
-            {"recipient_id": "ann", "role": "cc", "channels": ["email", "in_app"]},
-            {"recipient_id": "bob", "channels": []},
-        ],
-        "category": "promo",
-        "action": "shipped",
-        "priority": "high",
-        "subject": {"type": "order", "id": "1", "status": "open"},
-        "external_id": "order-1",
-        "scheduled_at": datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
-        "tags": ["a", "b"],
-    },
-    Kind.DELIVERED: {"provider": "ses"},
-    Kind.OPENED: {"automated": True},
-    Kind.FAILED: {"permanent": True, "reason": "bounced", "provider": "ses"},
-}
-REQUIRED: Final = ("event_id", "tenant_id", "notification_id", "occurred_at", "source")
-
-
-def event(kind: Kind, **changes: object) -> Event:
-    """Return an event with every field that its kind has."""
-    return parse_event({"kind": kind, **ENVELOPE, **OWN_FIELDS.get(kind, {}), **changes})
-
-
-def record(value: bytes | None, key: bytes | None = KEY, partition: int = 0, offset: int = 7) -> LogRecord:
-    """Return a record of the log."""
-    return LogRecord("any.v1", partition, offset, int(RECORDED_AT.timestamp() * 1_000), key, value)
+each_path = pytest.mark.parametrize("company", [0, NOT_ALONE], ids=["alone", "in a batch"])
+"""A record alone is judged by the reference; among enough good ones of its kind it goes to the batch decoder first."""
 
 
 def frame_of(kind: Kind, **changes: object) -> bytes:
     """Return the frame of a foreign writer, who checks nothing."""
-    schema = current_schema(kind)
-    out = io.BytesIO()
-    schemaless_writer(out, schema.parsed, wire_values(event(kind)) | changes)
-    return MAGIC + schema.fingerprint + out.getvalue()
+    return frame_with(current_schema(kind), full_values(kind) | changes)
 
 
-GOOD: Final = encode_event(event(Kind.CREATED))
+def least_values(kind: Kind) -> dict[str, Any]:
+    """Return what a kind cannot do without; the rest is null, false or empty."""
+    fields = current_schema(kind).document["fields"]
+    return full_values(kind) | {field["name"]: field["default"] for field in fields if "default" in field}
+
+
+def verdict(value: bytes | None, company: int, kind: Kind = Kind.CREATED, key: bytes | None = KEY) -> Any:  # noqa: ANN401 - a row holds any values
+    """Return the row of a record that lies amid good ones, or its reason and detail."""
+    good = (frame_of(kind), KEY)
+    batch = log_of([good] * (company // 2) + [(value, KEY)] + [good] * (company // 2), 1)
+    place = company // 2
+    batch[place] = replace(batch[place], key=key)
+    table, rejections = decode_records(batch, 1)
+    rows = {row["log_offset"]: row for row in table.to_pylist()}
+    assert company <= len(rows)
+    if place in rows:
+        assert rejections == []
+        return rows[place]
+    (rejection,) = rejections
+    assert batch[place] == rejection.record
+    return rejection.reason, rejection.detail
+
+
+GOOD: Final = frame_of(Kind.CREATED)
+
+
+@each_path
+@pytest.mark.parametrize("filled", [True, False], ids=["every field", "required fields alone"])
+@pytest.mark.parametrize("kind", Kind)
+def test_a_good_record_keeps_every_field(kind: Kind, *, filled: bool, company: int) -> None:
+    """A row has, field by field, what was written; what the kind does not have is null; times are instants of UTC."""
+    values = full_values(kind) if filled else least_values(kind)
+    row = verdict(frame_with(current_schema(kind), values), company, kind)
+    times = {
+        name: EPOCH + timedelta(microseconds=values[name]) for name in shape_of(kind).times if values[name] is not None
+    }
+    recorded_at = EPOCH + timedelta(milliseconds=1_772_366_400_000 + company // 2)
+    place = {"kind": kind.value, "recorded_at": recorded_at, "log_partition": 0, "log_offset": company // 2}
+    assert dict.fromkeys(EVENT_SCHEMA.names) | values | times | place == row
+    assert filled is not (None in row.values() and None in values.values())
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("filled", [True, False], ids=["every field", "required fields alone"])
-def test_a_good_record_keeps_every_field(kind: Kind, *, filled: bool) -> None:
-    """A row has, field by field, what the reference decoder reads; what the kind or the event lacks is null."""
-    stated = event(kind) if filled else parse_event({"kind": kind, **{name: ENVELOPE[name] for name in REQUIRED}})
-    frame = encode_event(stated)
-    table, rejections = decode_records([record(frame)], 1)
-    (row,) = table.to_pylist()
-    expected = dict.fromkeys(EVENT_SCHEMA.names) | _plain(decode_event(frame).model_dump())
-    place = {"recorded_at": RECORDED_AT, "log_partition": 0, "log_offset": 7}
-    assert expected | place == row
-    assert rejections == []
-    if filled:
-        assert {*ENVELOPE, *OWN_FIELDS.get(kind, {})} <= {name for name, value in row.items() if value is not None}
+def test_the_full_example_is_an_event_of_the_models(kind: Kind) -> None:
+    """What these tests call good is good: the models take it."""
+    times = {name: EPOCH + timedelta(microseconds=full_values(kind)[name]) for name in shape_of(kind).times}
+    texts = {"attributes": "{}", "personal": {"title": "any"}}
+    lists = {"cleared": ["tags"]} if kind is Kind.AMENDED else {}
+    assert kind == parse_event({"kind": kind, **full_values(kind), **times, **texts, **lists}).kind
 
 
-def test_every_field_of_the_contract_has_a_column() -> None:
-    """No field of any published schema is left behind on the way into history."""
+def test_columns_are_those_of_the_contract() -> None:
+    """First what the log says, then what every event begins with, then every other field of any kind, each once."""
     fields = {field["name"] for kind in Kind for field in current_schema(kind).document["fields"]}
-    assert fields == {*EVENT_SCHEMA.names} - {"kind", "recorded_at", "log_partition", "log_offset"}
+    names = EVENT_SCHEMA.names
+    assert ["kind", "recorded_at", "log_partition", "log_offset", *COMMON] == names[: 4 + len(COMMON)]
+    assert fields == {*names[4:]}
+    assert len(fields) == len(names) - 4
 
 
 UNDECODABLE: Final[dict[str, tuple[bytes | None, str]]] = {
     "no value": (None, "has no value"),
-    "empty": (b"", "does not begin with single-object magic"),
-    "shorter than a header": (GOOD[: HEADER_BYTES - 1], r"magic C3 01 \(9 bytes\)"),
-    "wrong magic": (b"\x00\x00" + GOOD[2:], "does not begin with single-object magic"),
-    "header alone": (GOOD[:HEADER_BYTES], "not a created event"),
+    "empty": (b"", "begins neither with single-object magic"),
+    "shorter than a header": (GOOD[: SINGLE_OBJECT_HEADER_BYTES - 1], r"magic C3 01 .* \(9 bytes\)"),
+    "wrong magic": (b"\xc3\x02" + GOOD[2:], "begins neither with single-object magic"),
+    "header alone": (GOOD[:SINGLE_OBJECT_HEADER_BYTES], "not a created event"),
     "truncated": (GOOD[:-1], "not a created event"),
     "trailing": (GOOD + b"\x00\x00", "2 bytes are left over"),
-    "two records in one": (GOOD + GOOD[HEADER_BYTES:], "bytes are left over"),
-    "bad UTF-8": (GOOD.replace(b"shop", b"sh\xff\xfe"), "UnicodeDecodeError"),
-    "a text of 2^61 bytes": (GOOD[:HEADER_BYTES] + b"\xfe" + b"\xff" * 7 + b"\x3f", "not a created event"),
+    "two records in one": (GOOD + GOOD[SINGLE_OBJECT_HEADER_BYTES:], "bytes are left over"),
+    "bad UTF-8": (GOOD.replace(b"tenant_id", b"tenant_\xff\xfe"), "UnicodeDecodeError"),
+    "bad UTF-8 in a list": (GOOD.replace(b"0 of tags", b"0 of t\xff\xfes"), "UnicodeDecodeError"),
+    "a surrogate": (GOOD.replace(b"tenant_id", b"tenant\xed\xa0\x80"), "UnicodeDecodeError"),
+    "a text of 2^61 bytes": (GOOD[:SINGLE_OBJECT_HEADER_BYTES] + b"\xfe" + b"\xff" * 7 + b"\x3f", "not a created"),
 }
 
 
+@each_path
 @pytest.mark.parametrize("name", UNDECODABLE)
-def test_bytes_that_are_no_event_are_undecodable(name: str) -> None:
+def test_bytes_that_are_no_event_are_undecodable(name: str, company: int) -> None:
     """Whatever is not one whole record of a known schema is rejected, and the detail says what is wrong with it."""
-    value, detail = UNDECODABLE[name]
-    assert _reason(record(value), detail) == Reason.UNDECODABLE
+    value, expected = UNDECODABLE[name]
+    reason, detail = verdict(value, company)
+    assert reason == Reason.UNDECODABLE
+    _assert_tells(expected, detail)
 
 
-def test_a_fingerprint_that_nobody_knows_is_named() -> None:
-    """A writer schema that is in no store is `schema_unknown`, with the fingerprint to look for."""
-    assert _reason(record(MAGIC + bytes(range(8)) + GOOD[HEADER_BYTES:]), "0001020304050607") == Reason.SCHEMA_UNKNOWN
+@each_path
+def test_a_schema_that_nobody_knows_is_named(company: int) -> None:
+    """A writer schema that is in no store is `schema_unknown`, with the fingerprint or the id to look for."""
+    body = GOOD[SINGLE_OBJECT_HEADER_BYTES:]
+    for header, expected in (
+        (SINGLE_OBJECT_MAGIC + bytes(range(8)), "fingerprint 0001020304050607"),
+        (CONFLUENT_MAGIC + bytes([0, 0, 1, 0]), "registry id 256"),
+    ):
+        reason, detail = verdict(header + body, company)
+        assert reason == Reason.SCHEMA_UNKNOWN
+        _assert_tells(expected, detail)
 
 
 ODD_MEMBER: Final = {"recipient_id": "secret\n", "role": "to", "channels": []}
+MEMBER: Final = {**ODD_MEMBER, "recipient_id": "ann"}
 BROKEN: Final[dict[str, tuple[Kind, dict[str, Any]]]] = {
     "event_id in upper case": (Kind.READ, {"event_id": EVENT_ID.upper()}),
     "event_id of no version": (Kind.READ, {"event_id": "019ca7a1-0000-0000-8000-00000000000a"}),
+    "event_id of version 9": (Kind.READ, {"event_id": "019ca7a1-0000-9000-8000-00000000000a"}),
+    "event_id of another variant": (Kind.READ, {"event_id": "019ca7a1-0000-7000-c000-00000000000a"}),
+    "event_id without dashes": (Kind.READ, {"event_id": EVENT_ID.replace("-", "0")}),
+    "event_id with a dash too many": (Kind.READ, {"event_id": "-" + EVENT_ID[1:]}),
     "notification_id that is none": (Kind.READ, {"notification_id": "secret"}),
+    "parent_notification_id that is none": (Kind.CREATED, {"parent_notification_id": "secret"}),
+    "retracted_event_id that is none": (Kind.RETRACTED, {"retracted_event_id": "g" + EVENT_ID[1:]}),
     "tenant_id that is empty": (Kind.READ, {"tenant_id": ""}),
     "tenant_id with a control character": (Kind.READ, {"tenant_id": "secret\x00"}),
     "source that is too long": (Kind.READ, {"source": "secret" * 22}),
+    "source that is too long, of two bytes each": (Kind.READ, {"source": "é" * (ID_CHARS_MAX + 1)}),
     "recipient_id that is empty": (Kind.READ, {"recipient_id": ""}),
     "channel with a line break": (Kind.READ, {"channel": "secret\n"}),
+    "channel with a delete": (Kind.READ, {"channel": "secret\x7f"}),
     "delivery_ref without a channel": (Kind.READ, {"channel": None}),
+    "delivery_ref that is empty": (Kind.READ, {"delivery_ref": ""}),
     "occurred_at beyond the calendar": (Kind.READ, {"occurred_at": 2**62}),
     "occurred_at before the calendar": (Kind.READ, {"occurred_at": -(2**62)}),
     "scheduled_at beyond the calendar": (Kind.CREATED, {"scheduled_at": 2**62}),
-    "audience that names one twice": (Kind.CREATED, {"audience": [{**ODD_MEMBER, "recipient_id": "secret"}] * 2}),
-    "audience.recipient_id with a line break": (Kind.CREATED, {"audience": [ODD_MEMBER]}),
-    "audience.channels with an empty one": (
+    "retry_at before the calendar": (Kind.DEFERRED, {"retry_at": -(2**62)}),
+    "audience that names one twice": (Kind.CREATED, {"audience": [MEMBER, {**MEMBER, "role": "cc"}]}),
+    "audience that names one twice, apart": (
+        Kind.AUDIENCE_ADDED,
+        {"audience": [MEMBER, *({**MEMBER, "recipient_id": str(number)} for number in range(9)), MEMBER]},
+    ),
+    "audience.recipient_id with a line break": (Kind.CREATED, {"audience": [MEMBER, ODD_MEMBER]}),
+    "audience.channels with an empty one": (Kind.CREATED, {"audience": [{**MEMBER, "channels": ["email", ""]}]}),
+    "audience.channels of too many": (
         Kind.CREATED,
-        {"audience": [{**ODD_MEMBER, "recipient_id": "a", "channels": [""]}]},
+        {"audience": [{**MEMBER, "channels": [str(number) for number in range(CHANNELS_PER_RECIPIENT_MAX + 1)]}]},
     ),
     "audience of too many": (
         Kind.CREATED,
-        {"audience": [{**ODD_MEMBER, "recipient_id": str(n)} for n in range(RECIPIENTS_PER_EVENT_MAX + 1)]},
+        {"audience": [{**MEMBER, "recipient_id": str(number)} for number in range(RECIPIENTS_PER_EVENT_MAX + 1)]},
     ),
 }
 
 
+@each_path
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_value_that_breaks_the_contract_is_named_and_not_repeated(name: str) -> None:
+def test_a_value_that_breaks_the_contract_is_named_and_not_repeated(name: str, company: int) -> None:
     """A frame of a writer who checks nothing is rejected with the field's name; the value stays out of the detail."""
     kind, changes = BROKEN[name]
-    frame = frame_of(kind, **changes)
-    assert _reason(record(frame), f"^{name.split(maxsplit=1)[0]}: ") == Reason.CONTRACT_VIOLATION
+    reason, detail = verdict(frame_of(kind, **changes), company, kind)
+    assert reason == Reason.CONTRACT_VIOLATION
+    _assert_tells(f"^{name.split(maxsplit=1)[0]}: ", detail)
 
 
-@pytest.mark.parametrize("key", [None, b"", KEY.upper(), KEY + b" ", EVENT_ID.encode(), b"\xff\x00"])
-def test_the_key_is_the_notification_id(key: bytes | None) -> None:
-    """Another key than the 36 characters of notification_id would have put the copies of an event apart."""
-    assert _reason(record(GOOD, key=key), "key is not its notification_id") == Reason.KEY_MISMATCH
+EDGES: Final[dict[str, dict[str, Any]]] = {
+    "an id as long as may be, of characters of four bytes": {"recipient_id": "\U0001f600" * ID_CHARS_MAX},
+    "an id of one character": {"tenant_id": "a"},
+    "an id with the characters around the control ones": {"tenant_id": " ~\x80\x9f\u2028"},
+    "the first instant": {"occurred_at": -62_135_596_800_000_000},
+    "the last instant": {"occurred_at": 253_402_300_799_999_999},
+    "an empty text that is no id": {"actor": "", "correlation_id": ""},
+    "a text with NUL": {"attributes": "\x00"},
+    "an audience as large as may be": {
+        "audience": [{**MEMBER, "recipient_id": str(number)} for number in range(RECIPIENTS_PER_EVENT_MAX)]
+    },
+    "one recipient in two audiences": {"audience": [MEMBER]},
+    "every list empty": {"audience": [], "channels": [], "groups": [], "tags": [], "contexts": []},
+}
 
 
-def test_the_reference_murmur2_is_kafkas() -> None:
-    """The hash that the next test judges by gives the values of Apache Kafka's own unit test (UtilsTest)."""
+@each_path
+@pytest.mark.parametrize("name", EDGES)
+def test_what_lies_just_inside_the_contract_is_kept(name: str, company: int) -> None:
+    """At the edge of a rule a record is an event like any other."""
+    row = verdict(frame_of(Kind.CREATED, **EDGES[name]), company)
     expected = {
-        b"21": -973932308,
-        b"foobar": -790332482,
-        b"a-little-bit-long-string": -985981536,
-        b"a-little-bit-longer-string": -1486304829,
-        b"abc": 479470107,
+        key: EPOCH + timedelta(microseconds=value) if key == "occurred_at" else value
+        for key, value in EDGES[name].items()
     }
-    assert expected == {data: _murmur2(data) for data in expected}
+    assert expected == {key: row[key] for key in expected}
 
 
+@each_path
+@pytest.mark.parametrize("key", [None, b"", KEY.upper(), KEY + b" ", EVENT_ID.encode(), b"\xff\x00"])
+def test_the_key_is_the_notification_id(key: bytes | None, company: int) -> None:
+    """Another key than the 36 characters of notification_id would have put the copies of an event apart."""
+    assert verdict(GOOD, company, key=key) == (Reason.KEY_MISMATCH, "The record's key is not its notification_id.")
+
+
+@each_path
 @pytest.mark.parametrize("partitions", [1, 2, 3, 6, 7, 50])
-def test_a_record_belongs_into_one_partition(partitions: int) -> None:
+def test_a_record_belongs_into_one_partition(partitions: int, company: int) -> None:
     """Of all partitions, the one of Kafka's Java default partitioner is right; elsewhere the detail names it."""
-    right = (_murmur2(KEY) & 0x7FFFFFFF) % partitions
+    right = right_partition(KEY, partitions)
     for partition in range(partitions):
-        table, rejections = decode_records([record(GOOD, partition=partition)], partitions)
+        batch = [replace(one, partition=partition) for one in log_of([(GOOD, KEY)] * (company + 1), partitions)]
+        table, rejections = decode_records(batch, partitions)
         if partition == right:
-            assert (table.num_rows, rejections) == (1, [])
+            assert (len(batch), []) == (table.num_rows, rejections)
         else:
-            detail = f"belongs in partition {right} of {partitions} "
-            assert _reason(record(GOOD, partition=partition), detail, partitions) == Reason.WRONG_PARTITION
+            detail = f"The key belongs in partition {right} of {partitions} (Kafka's murmur2 partitioner)."
+            assert table.num_rows == 0
+            assert [(one, Reason.WRONG_PARTITION, detail) for one in batch] == [
+                (rejection.record, rejection.reason, rejection.detail) for rejection in rejections
+            ]
+
+
+def test_every_kind_in_both_frames_in_one_batch() -> None:
+    """One batch holds all kinds, some by fingerprint and some by a registry's id; each record is decoded as it says."""
+    known = KnownSchemas()
+    frames: list[bytes] = []
+    for number, kind in enumerate(Kind):
+        by_id = SchemaReference.to_registry_id(REGISTRY_ID - number)
+        assert known.learn(by_id, current_schema(kind).text)
+        frame = frame_of(kind)
+        frames += [frame, header_of(by_id) + frame[SINGLE_OBJECT_HEADER_BYTES:]] * RECORDS_OF_A_KIND
+    Random(1).shuffle(frames)  # noqa: S311 - the same order every time
+    table = assert_as_reference(log_of([(frame, KEY) for frame in frames], 6), 6, known)
+    counts = dict.fromkeys((kind.value for kind in Kind), 2 * RECORDS_OF_A_KIND)
+    assert counts == {kind: table["kind"].to_pylist().count(kind) for kind in counts}
 
 
 def test_bad_records_take_nothing_with_them() -> None:
-    """Every good record between bad ones becomes a row, in order, and every bad one a rejection of the whole record."""
-    bad = [record(value) for value, _ in UNDECODABLE.values()]
-    mixed = [one for pair in zip(bad, [record(GOOD)] * len(bad), strict=True) for one in pair]
-    batch = [replace(one, offset=offset) for offset, one in enumerate(mixed)]
+    """Of a batch in which every third record is bad, each good one is a row and each bad one a rejection, in order."""
+    bad = [value for value, _ in UNDECODABLE.values()]
+    bad += [frame_of(kind, **changes) for kind, changes in BROKEN.values()]
+    frames = [one for value in bad * 3 for one in (GOOD, value, GOOD)]
+    batch = log_of([(frame, KEY) for frame in frames], 1)
     table, rejections = decode_records(batch, 1)
-    assert table.column("log_offset").to_pylist() == [one.offset for one in batch if one.value == GOOD]
+    assert [one.offset for one in batch if one.value == GOOD] == sorted(table["log_offset"].to_pylist())
     assert [one for one in batch if one.value != GOOD] == [rejection.record for rejection in rejections]
+    assert [one.detail for one in rejections if "secret" in one.detail] == []
 
 
 def test_no_batch_is_no_rows() -> None:
@@ -214,64 +288,15 @@ def test_no_batch_is_no_rows() -> None:
     assert (table.num_rows, rejections) == (0, [])
 
 
-def test_hostile_bytes_are_judged_like_any_other() -> None:
-    """Flipped, cut, spliced and random bytes, and records of a megabyte, each give one row or one rejection."""
-    rng = Random(20260301)  # noqa: S311 - the same hostile records every time
-    frames = [encode_event(event(kind)) for kind in Kind]
-    headers = [frame[:HEADER_BYTES] for frame in frames]
-    values = [_mutated(rng, rng.choice(frames)) for _ in range(MUTATED_RECORDS)]
-    values += [rng.choice(headers) + rng.randbytes(rng.randrange(200)) for _ in range(MUTATED_RECORDS)]
-    values += [headers[0] + filler * EVENT_BYTES_MAX for filler in (b"\x00", b"\x01", b"\x02", b"\xff", b"\xc3")]
-    batch = [record(value, offset=offset) for offset, value in enumerate(values)]
-    table, rejections = decode_records(batch, 1)
-    judged = sorted([*table.column("log_offset").to_pylist(), *(rejection.record.offset for rejection in rejections)])
-    assert judged == list(range(len(batch)))
-    assert {Reason.UNDECODABLE, Reason.SCHEMA_UNKNOWN, Reason.CONTRACT_VIOLATION} <= {one.reason for one in rejections}
-    table.validate(full=True)
-    assert [one.detail for one in rejections if "secret" in one.detail] == []
+def test_nothing_but_bad_records_is_no_rows() -> None:
+    """A batch of records without a value, without a frame and of unknown schemas has rejections alone."""
+    batch: list[LogRecord] = log_of([(None, None), (b"", KEY), (SINGLE_OBJECT_MAGIC + bytes(8), KEY)] * NOT_ALONE, 6)
+    table, rejections = decode_records(batch, 6)
+    assert table.schema == EVENT_SCHEMA
+    assert (0, batch) == (table.num_rows, [rejection.record for rejection in rejections])
 
 
-def _reason(bad: LogRecord, detail: str, partitions: int = 1) -> Reason:
-    """Return why the record is rejected; its detail must match, and hold nothing of the payload."""
-    table, (rejection,) = decode_records([bad], partitions)
-    assert table.num_rows == 0
-    assert rejection.record == bad
-    assert pytest.RaisesExc(ValueError, match=detail).matches(ValueError(rejection.detail)), rejection.detail
-    assert "secret" not in rejection.detail
-    return rejection.reason
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of an event
-    """Return model values as Arrow gives them back: lists, and ids as text."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    return value if value is None or isinstance(value, datetime | bool) else str(value)
-
-
-def _mutated(rng: Random, frame: bytes) -> bytes:
-    damages: list[Callable[[bytearray, int], bytearray]] = [
-        lambda damaged, at: damaged[:at],
-        lambda damaged, at: damaged[:at] + rng.randbytes(1) + damaged[at + 1 :],
-        lambda damaged, at: damaged[:at] + bytearray(rng.randbytes(rng.randrange(9))) + damaged[at:],
-        lambda damaged, at: damaged[:at] + damaged[at + rng.randrange(9) :],
-        lambda damaged, at: damaged[:at] + damaged[rng.randrange(len(damaged)) :],
-    ]
-    return bytes(rng.choice(damages)(bytearray(frame), rng.randrange(len(frame))))
-
-
-def _murmur2(data: bytes) -> int:
-    """Return Kafka's murmur2 of `data` as Java has it, a signed 32-bit number (org.apache.kafka.common.utils.Utils)."""
-    mask, multiplier, shift = 0xFFFFFFFF, 0x5BD1E995, 24
-    hashed = (0x9747B28C ^ len(data)) & mask
-    whole = len(data) - len(data) % 4
-    for start in range(0, whole, 4):
-        word = int.from_bytes(data[start : start + 4], "little") * multiplier & mask
-        word = (word ^ word >> shift) * multiplier & mask
-        hashed = hashed * multiplier & mask ^ word
-    if len(data) % 4:
-        hashed = (hashed ^ int.from_bytes(data[whole:], "little")) * multiplier & mask
-    hashed = (hashed ^ hashed >> 13) * multiplier & mask
-    hashed ^= hashed >> 15
-    return hashed - (1 << 32) if hashed >> 31 else hashed
+def _assert_tells(expected: str, detail: str) -> None:
+    """Check that the detail matches, and holds nothing of the payload."""
+    assert pytest.RaisesExc(ValueError, match=expected).matches(ValueError(detail)), detail
+    assert "secret" not in detail
