@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from ledger_infra.broker import NativeKafka, Progress
 from ledger_infra.browser_guard import BrowserGuard
+from ledger_infra.clients import emitter_of, ensure_topics, schemas_of
 from ledger_infra.operator_routes import operator_router
 from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
 from ledger_infra.settings import Settings
@@ -31,7 +32,6 @@ from ledger_projectors.source import KafkaSource
 from ledger_queries import Readiness, create_app
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, PortTaken, SettingInvalid
-from ledger_schemas.topic import ensure_topic
 
 DRAIN_SECONDS: Final = 10
 """How long open HTTP requests may go on after a stop was asked for."""
@@ -79,7 +79,7 @@ async def serve(
             listener = stack.enter_context(_listen(settings)) if with_api else None
             model = await stack.enter_async_context(_read_model(settings))
             connection = await stack.enter_async_context(kafka_of(settings, told.download, stop))
-            await ensure_topic(connection, settings.topic_spec())
+            await ensure_topics(settings, connection)
             source = await stack.enter_async_context(
                 KafkaSource(
                     connection,
@@ -90,15 +90,14 @@ async def serve(
                     batch_records_max=settings.batch_records_max,
                 )
             )
-            projector = Projector(model, source, quarantine_max=settings.quarantine_max)
+            schemas = await stack.enter_async_context(schemas_of(settings, connection))
+            projector = Projector(model, source, schemas=schemas, quarantine_max=settings.quarantine_max)
             jobs = [asyncio.create_task(projector.run(), name="projector")]
             if until_caught_up:
                 jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))
             server = None
             if listener is not None:
-                emitter = await stack.enter_async_context(
-                    Emitter(connection, source=INGEST_SOURCE, topic=settings.topic_spec())
-                )
+                emitter = await stack.enter_async_context(emitter_of(settings, connection, INGEST_SOURCE))
                 server = _Server(BrowserGuard(_app(settings, model, projector, emitter)))
                 jobs.append(asyncio.create_task(server.run(listener), name="api"))
             addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)

@@ -14,7 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger_schemas.connection import KafkaConnection, SaslMechanism, Secret, SecurityProtocol
 from ledger_schemas.errors import SettingInvalid
-from ledger_schemas.topic import LIFECYCLE_TOPIC, PARTITIONS_DEFAULT, TopicSpec
+from ledger_schemas.registry import RegistryConnection
+from ledger_schemas.schema_store import SCHEMA_WAIT_SECONDS
+from ledger_schemas.topic import LIFECYCLE_TOPIC, PARTITIONS_DEFAULT, SCHEMAS_TOPIC, TopicSpec, schemas_topic_spec
 
 ENVIRONMENT_PREFIX = "NOTIFICATION_LEDGER_"
 
@@ -22,6 +24,7 @@ PORT_MAX = 65_535
 
 Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
 
+_REGISTRY_URL = re.compile(r"https?://[^/?#@\s,]+(/[^?#@\s,]*)?")
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
 
@@ -63,6 +66,9 @@ class Settings(BaseSettings):
     partitions: Annotated[int, Field(ge=1, le=1_000, description="Partitions of the topic, fixed for its life.")] = (
         PARTITIONS_DEFAULT
     )
+    schemas_topic: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The schema topic: writer schemas travel in it.")
+    ] = SCHEMAS_TOPIC
     replication_factor: Annotated[
         int, Field(ge=1, le=16, description="Replicas when the topic is made; 3 in production.")
     ] = 1
@@ -81,6 +87,23 @@ class Settings(BaseSettings):
     quarantine_max: Annotated[
         int, Field(ge=0, description="Records that one projector run may quarantine before it stops.")
     ] = 10_000
+
+    schema_wait_seconds: Annotated[
+        float,
+        Field(ge=0, le=3_600, description="How long a batch waits for a writer schema that the schema topic lacks."),
+    ] = SCHEMA_WAIT_SECONDS
+    schema_registry_url: Annotated[
+        str | None,
+        Field(description="URL of a Confluent schema registry; with it, events get Confluent frames."),
+    ] = None
+    schema_registry_username: Annotated[str | None, Field(description="User of the registry (basic auth).")] = None
+    schema_registry_password: Annotated[SecretStr | None, Field(description="Password of that user.")] = None
+    schema_registry_ca_file: Annotated[
+        str | None, Field(description="PEM file of the authorities that sign the registry.")
+    ] = None
+    cloud_events: Annotated[
+        bool, Field(description="Whether records also have the headers of a CloudEvent in binary mode.")
+    ] = False
 
     log_format: Annotated[
         Literal["auto", "console", "json"],
@@ -112,6 +135,24 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
+    @field_validator("schema_registry_url")
+    @classmethod
+    def _registry_address(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        # Credentials in a URL would be shown wherever the setting is.
+        if _REGISTRY_URL.fullmatch(value) is None:
+            message = "must be `http://host:port` or `https://host:port`, a path may follow, and no user in it"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        if self.schemas_topic == self.topic:
+            message = "schemas_topic must be another topic than the lifecycle topic"
+            raise ValueError(message)
+        return self
+
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:
         if self.min_insync_replicas > self.replication_factor:
@@ -139,8 +180,23 @@ class Settings(BaseSettings):
         )
 
     def topic_spec(self) -> TopicSpec:
-        """Return what the topic must look like."""
+        """Return what the lifecycle topic must look like."""
         return TopicSpec(self.topic, self.partitions, self.replication_factor, self.min_insync_replicas)
+
+    def schemas_topic_spec(self) -> TopicSpec:
+        """Return what the schema topic must look like."""
+        return schemas_topic_spec(self.schemas_topic, self.replication_factor, self.min_insync_replicas)
+
+    def registry_connection(self) -> RegistryConnection | None:
+        """Return how to reach the schema registry; None when none is configured."""
+        if self.schema_registry_url is None:
+            return None
+        return RegistryConnection(
+            self.schema_registry_url,
+            self.schema_registry_username,
+            _secret(self.schema_registry_password),
+            self.schema_registry_ca_file,
+        )
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -21,10 +21,7 @@ from ledger_schemas.framing import (
     split_frame,
 )
 from ledger_schemas.known_schemas import KnownSchemas
-from ledger_schemas.schema_store import SchemaStore
-
-SCHEMA_WAIT_SECONDS: Final = 10.0
-"""How long a batch waits, in all, for schemas that a reachable store does not have."""
+from ledger_schemas.schema_store import SCHEMA_WAIT_SECONDS, SchemaStore
 
 LOOK_AGAIN_SECONDS: Final = 0.25
 """How often the store is asked meanwhile."""

@@ -26,6 +26,9 @@ from ledger_schemas.topic import TopicSpec, check_topic, schemas_topic_spec
 REFRESH_TIMEOUT_SECONDS: Final = 10.0
 """How long reading to the end of the schema topic may take before it counts as unreachable."""
 
+SCHEMA_WAIT_SECONDS: Final = 10.0
+"""How long a reader waits, in all, for schemas that a reachable store does not have."""
+
 POLL_MS: Final = 200
 """How long one fetch waits for a record that is known to be there."""
 

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from random import Random
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -17,6 +18,9 @@ from tests.properties.oracle import State, fold
 from tests.properties.strategies import Placed, Recorded, contradict
 
 EMIT_BATCH_EVENTS = 1_000
+FAST_CLOCK = datetime(2201, 1, 1, tzinfo=UTC)
+"""The clock of an emitter that lets events of 2200 pass."""
+
 EVENTS_PER_TROUBLE = 10
 """Often enough that every batch of a fault test has some of each."""
 
@@ -26,7 +30,7 @@ def append(connection: KafkaConnection, topic: TopicSpec, events: Sequence[Event
 
     async def work() -> None:
         await ensure_topic(connection, topic)
-        async with Emitter(connection, source="test", topic=topic) as emitter:
+        async with Emitter(connection, source="test", topic=topic, clock=lambda: FAST_CLOCK) as emitter:
             for start in range(0, len(events), EMIT_BATCH_EVENTS):
                 await emitter.put_many(events[start : start + EMIT_BATCH_EVENTS])
 
@@ -112,9 +116,10 @@ def read_records(connection: KafkaConnection, topic: TopicSpec) -> list[LogRecor
     return asyncio.run(work())
 
 
-def folded_up_to(log: Sequence[Placed], topic: str, position: Position) -> State:
-    """Return what the oracle holds after everything before `position`."""
-    return fold([one.log_event() for one in log if one.offset < position.get((topic, one.partition), 0)])
+def folded_up_to(log: Sequence[Placed], topic: str, position: Position, partitions: int) -> State:
+    """Return what the oracle holds after everything before `position` of a topic of so many partitions."""
+    before = [one.log_event() for one in log if one.offset < position.get((topic, one.partition), 0)]
+    return fold(before, partitions)
 
 
 def _raw(event: Event) -> Raw:

@@ -17,6 +17,7 @@ from ledger_schemas import Event, Position, TopicSpec
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import prepare_schemas
+from tests.faults.the_log import FAST_CLOCK
 from tests.projectors.building import assert_folded, demo_events, open_model, projecting
 
 WAIT_SECONDS: Final = 90.0
@@ -53,6 +54,6 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing(tmp_path: Path, topic_n
 
 async def _emit(kafka: NativeKafka, topic: TopicSpec, events: Sequence[Event]) -> Position:
     """Append events and return the position after all of them."""
-    async with Emitter(kafka.connection, source="test", topic=topic) as emitter:
+    async with Emitter(kafka.connection, source="test", topic=topic, clock=lambda: FAST_CLOCK) as emitter:
         receipts = await emitter.put_many(events)
     return reduce(Position.merged, (receipt.position for receipt in receipts))

@@ -12,11 +12,11 @@ from rich.console import Console
 
 from ledger_infra.cli.bars import DownloadBar
 from ledger_infra.cli.options import BootstrapServers, BrokerPort, JsonOutput
+from ledger_infra.clients import check_topics, ensure_topics
 from ledger_infra.logs import configure_logs
 from ledger_infra.paths import kafka_dir, prepare_data_dir
 from ledger_infra.settings import load_settings
 from ledger_schemas.errors import SettingInvalid
-from ledger_schemas.topic import check_topic, ensure_topic
 
 _stderr = Console(stderr=True)
 
@@ -55,7 +55,10 @@ def topic(
     create: Annotated[bool, typer.Option("--create", help="Make it if it is not there.")] = False,
     as_json: JsonOutput = False,
 ) -> None:
-    """Check that the lifecycle topic is what the ledger needs: partitions, append time, unlimited retention."""
+    """Check that the ledger's topics are what it needs: partitions, append time, unlimited retention.
+
+    They are the lifecycle topic, which holds the events, and the schema topic, in which their writer schemas travel.
+    """
     configured = load_settings(bootstrap_servers=bootstrap_servers)
     if configured.bootstrap_servers is None:
         raise SettingInvalid(
@@ -64,13 +67,16 @@ def topic(
             field="bootstrap_servers",
         )
     configure_logs(configured.log_format, "critical")  # What fails is said once, as an error of ours.
-    spec = configured.topic_spec()
-    made = False
+    specs = (configured.topic_spec(), configured.schemas_topic_spec())
+    made = dict.fromkeys((spec.name for spec in specs), False)
     if create:
-        made = asyncio.run(ensure_topic(configured.connection(), spec))
+        made = asyncio.run(ensure_topics(configured, configured.connection()))
     else:
-        asyncio.run(check_topic(configured.connection(), spec))
+        asyncio.run(check_topics(configured, configured.connection()))
     if as_json:
-        typer.echo(json.dumps({"topic": spec.name, "partitions": spec.partitions, "made": made}))
-    else:
-        typer.echo(f"{spec.name}: {'made' if made else 'as it should be'}, {spec.partitions} partitions.")
+        topics = [{"topic": spec.name, "partitions": spec.partitions, "made": made[spec.name]} for spec in specs]
+        typer.echo(json.dumps({"topics": topics}))
+        return
+    for spec in specs:
+        state = "made" if made[spec.name] else "as it should be"
+        typer.echo(f"{spec.name}: {state}, {spec.partitions} partition{'s' * (spec.partitions != 1)}.")

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from ledger_infra.cli.bars import DownloadBar, counting_bar
 from ledger_infra.cli.options import BootstrapServers, BrokerPort, DataDir, JsonOutput
+from ledger_infra.clients import check_topics, schemas_of
 from ledger_infra.logs import configure_logs
 from ledger_infra.paths import prepare_data_dir, read_model_path
 from ledger_infra.settings import ENVIRONMENT_PREFIX, Settings, load_settings
-from ledger_schemas.topic import check_topic
 
 _stderr = Console(stderr=True)
 _stdout = Console()
@@ -109,15 +109,17 @@ def rebuild(
                 bar.update(task, completed=done, total=max(done, sum(progress.end.values())))
 
             async with kafka_of(configured, download) as connection:
-                await check_topic(connection, configured.topic_spec())
-                return await replay(
-                    read_model_path(configured.data_dir),
-                    connection,
-                    topic=configured.topic,
-                    partitions=configured.partitions,
-                    swap=not check,
-                    on_progress=show,
-                )
+                await check_topics(configured, connection)
+                async with schemas_of(configured, connection) as schemas:
+                    return await replay(
+                        read_model_path(configured.data_dir),
+                        connection,
+                        topic=configured.topic,
+                        partitions=configured.partitions,
+                        schemas=schemas,
+                        swap=not check,
+                        on_progress=show,
+                    )
 
     rebuilt = asyncio.run(work())
     answer = {

@@ -13,11 +13,12 @@ import typer
 from rich.console import Console
 
 from ledger_infra.cli.options import BootstrapServers, DataDir, JsonOutput
+from ledger_infra.clients import emitter_of
 from ledger_infra.logs import configure_logs
 from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings, load_settings
-from ledger_producers import Emitter
-from ledger_schemas.errors import ContractViolation, SettingInvalid
+from ledger_producers.clock_skew import check_clock_skew, system_clock
+from ledger_schemas.errors import BadRequest, SettingInvalid
 from ledger_schemas.events import Event
 from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
@@ -64,9 +65,7 @@ def emit(
 
 async def _append(configured: Settings, events: list[Event]) -> tuple[Position, list[str]]:
     position, ids = Position(), []
-    async with Emitter(
-        configured.connection(_bootstrap(configured)), source=SOURCE, topic=configured.topic_spec()
-    ) as to:
+    async with emitter_of(configured, configured.connection(reachable_kafka(configured)), SOURCE) as to:
         for start in range(0, len(events), EMIT_BATCH_EVENTS):
             for receipt in await to.put_many(events[start : start + EMIT_BATCH_EVENTS]):
                 position = position.merged(receipt.position)
@@ -74,7 +73,8 @@ async def _append(configured: Settings, events: list[Event]) -> tuple[Position, 
     return position, ids
 
 
-def _bootstrap(configured: Settings) -> str:
+def reachable_kafka(configured: Settings) -> str:
+    """Return the configured address of Kafka, else that of the ledger that runs here. Raises SettingInvalid."""
     if configured.bootstrap_servers is not None:
         return configured.bootstrap_servers
     running = running_ledger(configured.data_dir)
@@ -104,7 +104,10 @@ def _lines(events: str) -> Iterator[tuple[int, str]]:
 
 def _parse(number: int, line: str) -> Event:
     try:
-        return parse_event(line)
-    except ContractViolation as error:
+        event = parse_event(line)
+        # The emitter checks this too; here it is said before the first of many batches is sent.
+        check_clock_skew(event, system_clock())
+    except BadRequest as error:
         error.message = f"Line {number}: {error.message}"
         raise
+    return event

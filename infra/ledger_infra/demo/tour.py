@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ from rich.table import Table
 from ledger_infra.broker import NativeKafka
 from ledger_infra.cli.bars import DownloadBar, counting_bar
 from ledger_infra.demo.checks import Finding, compare_digests, compare_with_fed
+from ledger_infra.demo.lifecycles import SKEWED_YEARS
 from ledger_infra.demo.questions import ask_questions
 from ledger_infra.demo.samples import VENDORS, sample_events, vendor_samples
 from ledger_infra.demo.stream import StreamPlan, StreamTally, generate
@@ -30,13 +32,17 @@ from ledger_projectors.projector import Progress as ProjectorProgress
 from ledger_projectors.rebuild import rebuild
 from ledger_schemas import Event, KafkaConnection, TopicSpec
 from ledger_schemas.errors import BadRequest, ReadModelsDiffer
-from ledger_schemas.topic import ensure_topic
+from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 
 FEED_BATCH_EVENTS: Final = 2_000
 """Events that are under way to the log at once."""
 
 KILL_AT_SHARE: Final = 0.5
 """How much of the stream has been fed when the projector is killed."""
+
+FAST_CLOCK: Final = datetime(max(SKEWED_YEARS) + 1, 1, 1, tzinfo=UTC)
+"""What the emitter's clock says. Some services of the stream have a clock in 2200, and an emitter each that believes
+it; here one emitter speaks for all."""
 
 EXIT_CODE_TERMINATED: Final = 128 + signal.SIGTERM
 """What a shell calls the end of a process that SIGTERM ended."""
@@ -97,6 +103,7 @@ class _Tour:
                 NativeKafka(kafka_dir(self._place), cache_dir=self._settings.cache_dir, progress=download)
             )
         asyncio.run(ensure_topic(kafka.connection, self._topic))
+        asyncio.run(ensure_topic(kafka.connection, schemas_topic_spec()))
         self._console.print(
             f"   {kafka.bootstrap_servers}, topic {self._topic.name} with {self._topic.partitions} partitions, "
             f"after {time.perf_counter() - started:.1f} s",
@@ -107,7 +114,7 @@ class _Tour:
 
     async def _feed_and_kill(self, connection: KafkaConnection, victim: ProjectorProcess) -> list[Finding]:
         victim.start()
-        async with Emitter(connection, source="tour", topic=self._topic) as emitter:
+        async with Emitter(connection, source="tour", topic=self._topic, clock=lambda: FAST_CLOCK) as emitter:
             self._say("2", "The notifications of five vendors' own API documents")
             await self._feed(emitter, sample_events())
             table = Table("vendor", "notifications", "events", box=None, padding=(0, 3))

@@ -1,0 +1,85 @@
+"""The clients of Kafka and of the schema registry as the settings have them: emitter, topics, schemas of a reader."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ledger_infra.settings import Settings
+from ledger_producers import Emitter
+from ledger_producers.schema_publisher import schema_publisher
+from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.registry import SchemaRegistry
+from ledger_schemas.schema_store import SchemaStore
+from ledger_schemas.schema_topic import SchemaBinding
+from ledger_schemas.topic import check_topic, ensure_topic
+
+if TYPE_CHECKING:
+    from ledger_projectors.awaited_schemas import AwaitedSchemas
+
+
+async def ensure_topics(settings: Settings, connection: KafkaConnection) -> dict[str, bool]:
+    """Make the topics that are not there, check all, and return which were made.
+
+    Raises BrokerUnavailable and TopicMisconfigured.
+    """
+    specs = (settings.topic_spec(), settings.schemas_topic_spec())
+    return {spec.name: await ensure_topic(connection, spec) for spec in specs}
+
+
+async def check_topics(settings: Settings, connection: KafkaConnection) -> None:
+    """Check the topics without making them. Raises BrokerUnavailable and TopicMisconfigured."""
+    for spec in (settings.topic_spec(), settings.schemas_topic_spec()):
+        await check_topic(connection, spec)
+
+
+@asynccontextmanager
+async def registry_of(settings: Settings) -> AsyncIterator[SchemaRegistry | None]:
+    """Give the configured schema registry, or None. Raises ExtraMissing and SettingInvalid."""
+    wanted = settings.registry_connection()
+    if wanted is None:
+        yield None
+        return
+    async with SchemaRegistry(wanted) as registry:
+        yield registry
+
+
+@asynccontextmanager
+async def emitter_of(settings: Settings, connection: KafkaConnection, source: str) -> AsyncIterator[Emitter]:
+    """Give an emitter for the ledger's topics, with the registry if one is configured."""
+    async with (
+        registry_of(settings) as registry,
+        Emitter(
+            connection,
+            source=source,
+            topic=settings.topic_spec(),
+            schemas_topic=settings.schemas_topic_spec(),
+            registry=registry,
+            cloud_events=settings.cloud_events,
+        ) as emitter,
+    ):
+        yield emitter
+
+
+@asynccontextmanager
+async def schemas_of(settings: Settings, connection: KafkaConnection) -> AsyncIterator[AwaitedSchemas]:
+    """Give the schemas that a projector waits for: from the schema topic, then from the registry if there is one.
+
+    What the registry tells is put into the topic.
+    """
+    from ledger_projectors.awaited_schemas import AwaitedSchemas  # noqa: PLC0415 - its package needs DuckDB
+
+    topic = settings.schemas_topic_spec()
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(registry_of(settings))
+        if registry is None:
+            store = SchemaStore(connection, topic)
+        else:
+            publisher = await stack.enter_async_context(schema_publisher(connection, topic))
+
+            async def publish(bindings: Sequence[SchemaBinding]) -> None:
+                await publisher.publish(bindings)
+
+            store = SchemaStore(connection, topic, registry=registry, publish=publish)
+        yield AwaitedSchemas(await stack.enter_async_context(store), settings.schema_wait_seconds)
