@@ -69,7 +69,7 @@ def _check(model: ReadModel, log: Sequence[Placed], poison: Mapping[tuple[int, i
     position = model.position()
     ends = {partition: offset for (_, partition), offset in position.items()}
     (topic,) = {name for name, _ in position} or {""}
-    assert_same(folded_up_to(log, topic, position), read_state(model, poison), after=after)
+    assert_same(folded_up_to(log, topic, position, model.partitions), read_state(model, poison), after=after)
     refused = read(model, "SELECT * FROM quarantine WHERE reason <> 'conflict' ORDER BY log_partition, log_offset")
     expected = [(*at, raw.key, raw.value) for at, raw in sorted(poison.items()) if at[1] < ends.get(at[0], 0)]
     columns = ("log_partition", "log_offset", "record_key", "record_value")

@@ -99,7 +99,7 @@ def assert_folded(kafka: Kafka, topic: TopicSpec, model: ReadModel) -> None:
     """Check that the read model is the oracle's fold of the whole log."""
     log = read_log(kafka.connection, topic)
     assert sum(model.position().values()) == len(log)
-    assert_same(folded_up_to(log, topic.name, model.position()), read_state(model))
+    assert_same(folded_up_to(log, topic.name, model.position(), model.partitions), read_state(model))
 
 
 async def append_raw(connection: KafkaConnection, topic: str, *records: Raw) -> None:

@@ -14,7 +14,7 @@ from ledger_projectors.records import BatchOutcome
 from ledger_schemas import LIFECYCLE_TOPIC, decode_event
 
 from .oracle import Key, Rows, State, fold
-from .strategies import Placed, Recorded, place
+from .strategies import NOTIFICATION_IDS, TENANTS, Placed, Recorded, place
 
 DIFFERENCES_SHOWN_MAX: Final = 30
 
@@ -70,19 +70,26 @@ def apply_side_by_side(model: ReadModel, runs: Sequence[Sequence[Sequence[Record
 
 
 def state_of_run(state: State, number: int) -> State:
-    """Return the rows of one run, without its tenant in their keys."""
+    """Return the rows of one run, without its tenant in their keys and without what depends on the tenant's name.
+
+    That is the id of an inbox entry; and the number of a notification, which is a place in the log.
+    """
     tenant_id = str(number)
     return State(
         {
-            table: {key[1:]: row for key, row in rows.items() if key[0] == tenant_id}
+            table: {
+                key[1:]: {column: row[column] for column in row if column not in {"inbox_entry_id", "number"}}
+                for key, row in rows.items()
+                if key[0] == tenant_id
+            }
             for table, rows in state.tables.items()
         }
     )
 
 
-def folded(log: Iterable[Placed]) -> State:
-    """Return what the oracle holds after the log."""
-    return fold([placed.log_event() for placed in log])
+def folded(log: Iterable[Placed], partitions: int = 1) -> State:
+    """Return what the oracle holds after the log of a topic of so many partitions."""
+    return fold([placed.log_event() for placed in log], partitions)
 
 
 def read_state(model: ReadModel, poison: Container[tuple[int, int]] = ()) -> State:
@@ -114,6 +121,22 @@ def read(model: ReadModel, query: str) -> list[dict[str, Any]]:
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
     finally:
         cursor.close()
+
+
+def held_after(*history: Recorded) -> State:
+    """Return what the read model holds after the events, which is what the oracle holds."""
+    log = place(history)
+    with new_read_model() as model:
+        apply(model, log)
+        state = read_state(model)
+    assert_same(folded(log), state)
+    return state
+
+
+def check(state: State, table: str, *below: str, **expected: Any) -> None:  # noqa: ANN401 - any cell
+    """Check cells of the row of the one notification that hand-written histories tell of."""
+    row = state.tables[table][TENANTS[0], NOTIFICATION_IDS[0], *below]
+    assert expected == {column: row[column] for column in expected}
 
 
 def assert_same(expected: State, actual: State, after: str = "the log") -> None:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 TABLES = ("facts", "notifications", "inbox_entries", "deliveries", "contents")
-TOLD = ("fired", "delivered", "opened", "automated_opened", "read", "unread", "acknowledged", "failed")
-"""Facts that rows of every grain tell of; a notification tells of its `created` too."""
+TOLD = (
+    *("fired", "attempted", "deferred", "delivered", "failed", "cancelled", "expired", "seen", "opened"),
+    *("automated_opened", "clicked", "automated_clicked", "read", "unread", "acknowledged", "archived", "unarchived"),
+    *("snoozed", "unsnoozed", "action_completed", "action_reverted", "deleted", "unsubscribed", "complained"),
+)
+"""Facts that rows of every grain tell of."""
 
-DOWNWARD = {"fired", "failed", "failed_permanently"}
+TOLD_ABOVE = ("created", "amended", "audience_added", "retracted")
+"""Facts that only a notification tells of."""
+
+DOWNWARD = {"fired", "cancelled", "expired", "failed", "failed_permanently"}
+SEEN = ("seen", "opened", "clicked", "read", "unread")
+REACHED = ("delivered", "failed", "cancelled", "expired", "opened", "clicked", "acknowledged")
+HELD = ("seen", "read", "archived", "snoozed", "deleted")
 PERSONAL = ("personal", "personal_key_id")
-CONTENT = ("source", "actor", "category", "action", "priority", "subject", "external_id", "scheduled_at", "tags")
+CREATED = ("source", "actor", "creator", "parent_notification_id", "external_id", "attributes")
+AMENDABLE = (
+    *("channels", "groups", "type", "category", "action", "reason", "priority", "severity", "subject", "template"),
+    *("schedule", "scheduled_at", "expires_at", "digest", "tags", "contexts"),
+)
+NO_VALUE: tuple[Any, ...] = (None, [], ())
 
 Key = tuple[str | UUID, ...]
 Rows = dict[Key, dict[str, Any]]
@@ -38,6 +54,9 @@ class LogEvent:
     delivery_ref: str | None = None
     automated: bool = False
     permanent: bool = False
+    action_type: str | None = None
+    snoozed_until: datetime | None = None
+    retracted_event_id: UUID | None = None
     audience: Sequence[Mapping[str, Any]] = ()
     others: Mapping[str, Any] = field(default_factory=dict)
     """All other fields of the event, by name."""
@@ -58,10 +77,11 @@ class Moment(NamedTuple):
     effective_at: datetime
     event_id: UUID
     occurred_at: datetime
+    snoozed_until: datetime | None
 
 
 class Statement(NamedTuple):
-    """That an event states a fact at a grain (empty: not named); of no moment where a `created` only declares."""
+    """That an event states a fact at a grain (empty: not named); of no moment where it only declares."""
 
     recipient: str
     channel: str
@@ -70,25 +90,28 @@ class Statement(NamedTuple):
     moment: Moment | None
 
 
-def fold(log: Iterable[LogEvent]) -> State:
-    """Return what the read model holds after `log`, its records in any order."""
+def fold(log: Iterable[LogEvent], partitions: int = 1) -> State:
+    """Return what the read model holds after `log`, its records in any order, of a topic of so many partitions."""
     state = State()
     firsts: dict[Key, LogEvent] = {}
     for copy in sorted(log, key=lambda event: (event.log_partition, event.log_offset)):
         identity = (copy.tenant_id, copy.notification_id, copy.event_id)
         first = firsts.setdefault(identity, copy)
         if copy is not first:
-            same = _folded(replace(copy, recorded_at=first.recorded_at)) == _folded(first)
+            same = _folded(copy) == _folded(first)
             (state.duplicates if same else state.conflicts)[copy.log_partition, copy.log_offset] = identity
     histories = defaultdict(list)
     for event in firsts.values():
         histories[event.tenant_id, event.notification_id].append(event)
     for key, history in histories.items():
-        _fold_notification(state.tables, key, history)
+        taken_back = {one.retracted_event_id for one in history}
+        left = [one for one in history if one.event_id not in taken_back or one.kind == "retracted"]
+        if any(one.kind != "observed" for one in left):
+            _fold_notification(state.tables, key, left, partitions)
     return state
 
 
-def _fold_notification(tables: dict[str, Rows], key: Key, history: list[LogEvent]) -> None:
+def _fold_notification(tables: dict[str, Rows], key: Key, history: list[LogEvent], partitions: int) -> None:
     said = {statement for event in history for statement in _statements(event)}
     for *grain, fact in {one[:4] for one in said}:
         tables["facts"][(*key, *grain, fact)] = _merged({one for one in said if one[:4] == (*grain, fact)}, fact)
@@ -108,21 +131,29 @@ def _fold_notification(tables: dict[str, Rows], key: Key, history: list[LogEvent
             here = {one for one in own if (one.channel, one.ref) == (channel, ref)}
             here |= {one for one in own if not one.channel and one.fact in DOWNWARD}
             here |= {one for one in above if one.channel in {"", channel} and one.ref in {"", ref}}
-            tables["deliveries"][(*key, recipient, channel, ref)] = listed | _told(here) | _is_read(here)
+            tables["deliveries"][(*key, recipient, channel, ref)] = listed | _told(here) | _states(here)
         reached = {("", ""), *places, *((channel, "") for channel, _ in places)}
         entry = own | {one for one in above if (one.channel, one.ref) in reached}
         below = {"channels": sorted({channel for channel, _ in places}), "deliveries": len(places)}
-        entries.append(listed | _told(entry) | _is_read(entry) | below)
+        below |= {"inbox_entry_id": _inbox_entry_id(key, recipient)}
+        entries.append(listed | _told(entry) | _states(entry) | below)
         tables["inbox_entries"][(*key, recipient)] = entries[-1]
-    tables["notifications"][key] = listed | _told(said, "created") | _numbers(entries)
+    meant: list[str] = []
     if any(event.kind == "created" for event in history):
-        tables["contents"][key] = _content(history)
+        tables["contents"][key] = _content(history, partitions)
+        meant = tables["contents"][key]["channels"] or []
+    tables["notifications"][key] = listed | _told(said, *TOLD_ABOVE) | _numbers(entries, meant)
 
 
 def _statements(event: LogEvent) -> set[Statement]:
-    moment = Moment(min(event.occurred_at, event.recorded_at), event.event_id, event.occurred_at)
+    effective_at = min(event.occurred_at, event.recorded_at)
+    moment = Moment(effective_at, event.event_id, event.occurred_at, event.snoozed_until)
     grain = (event.recipient_id or "", event.channel or "", event.delivery_ref or "")
-    said = {Statement(*grain, "automated_opened" if event.automated else event.kind, moment)}
+    if event.kind == "observed":
+        return set()
+    if event.kind == "retracted":
+        return {Statement("", "", "", "retracted", moment)}
+    said = {Statement(*grain, f"automated_{event.kind}" if event.automated else event.kind, moment)}
     if event.permanent:
         said.add(Statement(*grain, "failed_permanently", moment))
     for member in event.audience:
@@ -150,6 +181,7 @@ def _merged(said: set[Statement], fact: str) -> dict[str, Any]:
         "known_at": min((moment.effective_at for moment in moments), default=None),
         "latest_at": latest and latest.effective_at,
         "latest_event_id": latest and latest.event_id,
+        "latest_snoozed_until": latest and latest.snoozed_until,
     }
 
 
@@ -162,33 +194,78 @@ def _told(said: set[Statement], *more: str) -> dict[str, Any]:
     return row
 
 
-def _is_read(said: set[Statement]) -> dict[str, bool]:
-    reads = _moments(said, "read")
-    return {"is_read": bool(reads) and max(reads | _moments(said, "unread")) in reads}
+def _states(said: set[Statement]) -> dict[str, Any]:
+    snoozes = _moments(said, "snoozed")
+    is_snoozed = _holds(said, "snoozed", "unsnoozed")
+    return {
+        "is_seen": any(_moments(said, fact) for fact in SEEN),
+        "is_read": _holds(said, "read", "unread"),
+        "is_archived": _holds(said, "archived", "unarchived"),
+        "is_snoozed": is_snoozed,
+        "snoozed_until": max(snoozes).snoozed_until if is_snoozed else None,
+        "is_deleted": bool(_moments(said, "deleted")),
+    }
 
 
-def _numbers(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    reached = ("delivered", "opened", "acknowledged", "failed")
-    return {f"recipients_{fact}": sum(entry[f"{fact}_count"] > 0 for entry in entries) for fact in reached} | {
+def _holds(said: set[Statement], fact: str, reversal: str) -> bool:
+    moments = _moments(said, fact)
+    return bool(moments) and max(moments | _moments(said, reversal), key=lambda one: one[:2]) in moments
+
+
+def _numbers(entries: list[dict[str, Any]], meant: list[str]) -> dict[str, Any]:
+    return {
+        **{f"recipients_{fact}": sum(entry[f"{fact}_count"] > 0 for entry in entries) for fact in REACHED},
+        **{f"recipients_{state}": sum(entry[f"is_{state}"] for entry in entries) for state in HELD},
         "recipients": len(entries),
-        "recipients_read": sum(entry["is_read"] for entry in entries),
-        "channels": sorted({channel for entry in entries for channel in entry["channels"]}),
+        "channels": sorted({*meant, *(channel for entry in entries for channel in entry["channels"])}),
         "deliveries": sum(entry["deliveries"] for entry in entries),
     }
 
 
-def _content(history: Iterable[LogEvent]) -> dict[str, Any]:
-    created = sorted((one for one in history if one.kind == "created"), key=lambda one: (one.occurred_at, one.event_id))
-    stated = [{**event.others, "audience": event.audience} for event in created]
-    row = {
-        name: next((one[name] for one in stated if one.get(name) not in (None, [], ())), None)
-        for name in (*CONTENT, "audience")
-    }
+def _inbox_entry_id(key: Key, recipient_id: str) -> UUID:
+    texts = [str(one).encode() for one in (*key, recipient_id)]
+    hashed = hashlib.sha256(b"".join(len(text).to_bytes(4, "big") + text for text in texts)).digest()
+    bits = int.from_bytes(UUID(str(key[1])).bytes[:6] + hashed[:10], "big")
+    return UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+
+
+def _content(history: Iterable[LogEvent], partitions: int) -> dict[str, Any]:
+    in_order = sorted(history, key=lambda one: (one.occurred_at, one.event_id))
+    created = [one for one in in_order if one.kind == "created"]
+    row = {name: next(_values(created, name), None) for name in (*CREATED, *AMENDABLE, "personal")}
     # A key without what it locks is no value: the pair counts where `personal` is there.
-    whole = next((one for one in stated if one.get("personal") is not None), {})
-    return row | {name: whole.get(name) for name in PERSONAL}
+    locked = {"personal_key_id": next(_values(created, "personal_key_id", beside="personal"), None)}
+    for one in (one for one in in_order if one.kind == "amended"):
+        # The last of them that speaks of a field has the last word on it.
+        for name in (*AMENDABLE, "personal"):
+            value = one.others[name]
+            if value not in NO_VALUE or name in one.others["cleared"]:
+                row[name] = None if value in NO_VALUE else value
+                if name == "personal":
+                    locked = {"personal_key_id": None if value is None else one.others["personal_key_id"]}
+    stated = created[0].others["number"]
+    place = created[0].log_offset * partitions + created[0].log_partition
+    return {**row, **locked, "number": place if stated is None else stated, "audience": _audience(in_order)}
 
 
-def _folded(event: LogEvent) -> tuple[set[Statement], list[Any]]:
-    content = event.others if event.kind == "created" else {}
-    return _statements(event), [event.audience, *map(content.get, CONTENT + PERSONAL)]
+def _values(events: Iterable[LogEvent], name: str, *, beside: str | None = None) -> Iterator[Any]:
+    return (one.others[name] for one in events if one.others[beside or name] not in NO_VALUE)
+
+
+def _audience(in_order: Sequence[LogEvent]) -> list[Any] | None:
+    first = next((list(one.audience) for one in in_order if one.kind == "created" and one.audience), [])
+    added = [member for one in in_order if one.kind == "audience_added" for member in one.audience]
+    once: dict[str, Any] = {}
+    for member in (*first, *added):
+        once.setdefault(member["recipient_id"], member)
+    return list(once.values()) or None
+
+
+def _folded(event: LogEvent) -> list[Any]:
+    names = {"created": (*CREATED, "number", *AMENDABLE, *PERSONAL), "amended": (*AMENDABLE, "cleared", *PERSONAL)}
+    return [
+        *(event.kind, event.occurred_at, event.recipient_id, event.channel, event.delivery_ref),
+        *(event.automated, event.permanent, event.action_type, event.snoozed_until, event.retracted_event_id),
+        event.audience,
+        *(event.others[name] for name in names.get(event.kind, ())),
+    ]

@@ -19,6 +19,7 @@ from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, derive_notification_id,
 from ledger_schemas.events import Envelope
 
 from .oracle import LogEvent
+from .stated_fields import PERSONAL, SCENES, Scene, maybe, stated_by
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,11 +42,11 @@ NOTIFICATION_IDS: Final = (
     UUID("019ca7a1-0000-7000-8000-000000000002"),
     derive_notification_id("acme", "shop", "order-1"),
 )
-RECIPIENTS: Final = ("ann", "bob", "Ann")
-CROWD: Final = tuple(f"member {number}" for number in range(12))
-CHANNELS: Final = ("email", "in_app", "Übermittlung")
-REFS: Final = ("phone", "tablet")
-KINDS: Final = (*Kind, Kind.CREATED, Kind.READ, Kind.UNREAD, Kind.FIRED, Kind.FAILED)
+KINDS: Final = (
+    *Kind,
+    *(Kind.CREATED, Kind.CREATED, Kind.AMENDED, Kind.AUDIENCE_ADDED, Kind.RETRACTED, Kind.FIRED, Kind.FAILED),
+    *(Kind.READ, Kind.UNREAD, Kind.ARCHIVED, Kind.UNARCHIVED, Kind.SNOOZED, Kind.UNSNOOZED),
+)
 """What decides most stands in twice."""
 
 
@@ -147,99 +148,29 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of an event
     return str(value) if isinstance(value, Kind) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The names that the events of one notification may carry; few, so that they meet."""
-
-    recipients: tuple[str, ...]
-    channels: tuple[str, ...]
-    refs: tuple[str, ...]
-
-
-def _some(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(st.sampled_from(names), unique=True, max_size=len(names)).map(tuple)
-
-
-SCENES: Final = st.builds(
-    Scene,
-    recipients=st.one_of(
-        st.sampled_from([(name,) for name in RECIPIENTS]), st.just(RECIPIENTS), _some(RECIPIENTS), st.just(CROWD)
-    ),
-    channels=st.one_of(st.sampled_from([(name,) for name in CHANNELS]), st.just(CHANNELS), _some(CHANNELS)),
-    refs=_some(REFS),
-)
-
-
-def _maybe(names: Sequence[str]) -> st.SearchStrategy[str | None]:
-    return st.sampled_from((None, *names))
-
-
 @st.composite
-def _audiences(draw: st.DrawFn, scene: Scene) -> list[dict[str, Any]]:
-    if not scene.recipients:
-        return []
-    # A crowd comes as a whole: drawing each member would cost more than it finds.
-    members = scene.recipients if scene.recipients == CROWD else draw(_some(scene.recipients))
-    channels = st.lists(st.sampled_from(scene.channels), max_size=3) if scene.channels else st.just([])
-    plans = [draw(channels) for _ in members[:3]]
-    role = draw(st.sampled_from(("to", "cc")))
-    return [{"recipient_id": m, "role": role, "channels": plans[n % 3]} for n, m in enumerate(members)]
-
-
-PERSONAL: Final[tuple[dict[str, str] | None, ...]] = (
-    None,
-    None,
-    {},
-    {"title": "Hello"},
-    {"body": "x", "data": '{"a":1}'},
-)
-SUBJECTS: Final[tuple[dict[str, str] | None, ...]] = (
-    None,
-    {"type": "order", "id": "1"},
-    {"type": "order", "id": "2", "status": "open"},
-)
-
-
-@st.composite
-def _contents(draw: st.DrawFn, scene: Scene) -> dict[str, Any]:
-    return {
-        "audience": draw(_audiences(scene)),
-        "category": draw(_maybe(("promo", "alert"))),
-        "action": draw(_maybe(("shipped",))),
-        "priority": draw(_maybe(("low", "high"))),
-        "subject": draw(st.sampled_from(SUBJECTS)),
-        "external_id": draw(_maybe(("order-1", "order-2"))),
-        "scheduled_at": draw(st.sampled_from((None, NOON, EPOCH))),
-        "tags": draw(st.lists(st.sampled_from(("a", "b")), max_size=2)),
-    }
-
-
-@st.composite
-def events(draw: st.DrawFn, tenant_id: str, notification_id: UUID, event_id: UUID, scene: Scene) -> Event:
-    """Draw any event of one identity, at any grain that the scene has names for."""
+def events(
+    draw: st.DrawFn, tenant_id: str, notification_id: UUID, event_id: UUID, event_ids: Sequence[UUID], scene: Scene
+) -> Event:
+    """Draw any event of one identity, at any grain that the scene has names for; it may retract one of `event_ids`."""
     kind = draw(st.sampled_from(KINDS))
-    channel = draw(_maybe(scene.channels))
+    channel = draw(maybe(scene.channels))
     document: dict[str, Any] = {
         "kind": kind,
         "tenant_id": tenant_id,
         "notification_id": notification_id,
         "event_id": event_id,
         "occurred_at": draw(st.sampled_from(OCCURRED_AT)),
-        "recipient_id": draw(_maybe(scene.recipients[:3])),
+        "recipient_id": draw(maybe(scene.recipients[:3])),
         "channel": channel,
-        "delivery_ref": draw(_maybe(scene.refs)) if channel else None,
+        "delivery_ref": draw(maybe(scene.refs)) if channel else None,
         "source": draw(st.sampled_from(("shop", "billing"))),
-        "actor": draw(_maybe(("user-1", "user-2"))),
+        "actor": draw(maybe(("user-1", "user-2"))),
         "personal": draw(st.sampled_from(PERSONAL)),
-        "personal_key_id": draw(_maybe(("key-1", "key-2"))),
+        "personal_key_id": draw(maybe(("key-1", "key-2"))),
+        "attributes": draw(maybe(('{"a":1}', "{}"))),
     }
-    if kind == Kind.CREATED:
-        document |= draw(_contents(scene))
-    elif kind == Kind.OPENED:
-        document["automated"] = draw(st.booleans())
-    elif kind == Kind.FAILED:
-        document["permanent"] = draw(st.booleans())
-    return parse_event(document)
+    return parse_event(document | draw(stated_by(kind, scene, event_ids)))
 
 
 @st.composite
@@ -250,8 +181,9 @@ def histories(draw: st.DrawFn, *, notifications_max: int, events_min: int = 1, e
     for tenant_id, notification_id in draw(st.lists(keys, unique=True, min_size=1, max_size=notifications_max)):
         scene = draw(SCENES)
         ids = st.lists(st.sampled_from(EVENT_IDS), unique=True, min_size=events_min, max_size=events_max)
-        for event_id in draw(ids):
-            event = draw(events(tenant_id, notification_id, event_id, scene))
+        drawn = draw(ids)
+        for event_id in drawn:
+            event = draw(events(tenant_id, notification_id, event_id, drawn, scene))
             history.append(Recorded(event, draw(st.sampled_from(RECORDED_AT_MS))))
     return history
 
@@ -288,7 +220,7 @@ def contradict(event: Event, how: int) -> Event:
         return event.model_copy(update={"occurred_at": event.occurred_at + timedelta(days=1)})
     if how == 1:
         return event.model_copy(update={"recipient_id": "ann" if event.recipient_id is None else None})
-    if how == 2 and event.kind == Kind.CREATED:
+    if how == 2 and event.kind in {Kind.CREATED, Kind.AMENDED}:
         return event.model_copy(update={"priority": "other"})
     kind = Kind.ACKNOWLEDGED if event.kind == Kind.FIRED else Kind.FIRED
     return parse_event({**event.model_dump(include=set(Envelope.model_fields)), "kind": kind})

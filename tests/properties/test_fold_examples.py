@@ -3,52 +3,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-import pytest
-
-from .comparison import (
-    apply,
-    assert_same,
-    folded,
-    new_read_model,
-    read_state,
-)
+from .comparison import apply, assert_same, check, folded, held_after, new_read_model, read_state
 from .oracle import State
-from .strategies import NOTIFICATION_IDS, TENANTS, Recorded, audience, clock, place, said
+from .strategies import NOTIFICATION_IDS, TENANTS, audience, clock, place, said
 
 ACME, N1 = TENANTS[0], NOTIFICATION_IDS[0]
 LISTED: Final = ("notifications", "inbox_entries", "deliveries")
 ANN_EMAIL: Final[dict[str, Any]] = {"recipient_id": "ann", "channel": "email"}
 LARGE_ID: Final = "f0000000-0000-4000-8000-000000000000"
-
-STATED: Final[dict[str, dict[str, Any]]] = {
-    "created": {"audience": audience(ann=("email",), bob=()), "tags": ["a", "b"], "personal": {"title": "A"}},
-    "delivered": {**ANN_EMAIL, "delivery_ref": "phone"},
-    "opened": {**ANN_EMAIL},
-    "failed": {**ANN_EMAIL},
-}
-FOLDED: Final = [
-    ("delivered", "occurred_at", clock("10:00:00.000001")),
-    ("delivered", "recipient_id", None),
-    ("delivered", "channel", "sms"),
-    ("delivered", "delivery_ref", None),
-    ("delivered", "kind", "fired"),
-    ("opened", "automated", True),
-    ("failed", "permanent", True),
-    *(("created", field, "other") for field in ("source", "actor", "category", "action", "priority", "external_id")),
-    ("created", "scheduled_at", clock("11:00:00")),
-    ("created", "subject", {"type": "order", "id": "1"}),
-    ("created", "tags", ["b", "a"]),
-    ("created", "audience", audience(bob=(), ann=("email",))),
-    ("created", "audience", audience(ann=(), bob=())),
-    ("created", "personal", {"title": "B"}),
-    ("created", "personal", None),
-    ("created", "personal_key_id", "key-1"),
-]
-UNFOLDED: Final = [
-    *(("created", field) for field in ("attempt_id", "correlation_id", "causation_id")),
-    *(("delivered", field) for field in ("source", "actor", "personal", "personal_key_id", "provider")),
-    ("failed", "reason"),
-]
 
 
 def test_rows_wait_for_their_created() -> None:
@@ -86,39 +48,26 @@ def test_another_tenant_or_notification_makes_another_event() -> None:
     assert dict.fromkeys(places, 1) == {key: row["read_count"] for key, row in held.tables["notifications"].items()}
 
 
-@pytest.mark.parametrize(("kind", "field", "value"), FOLDED, ids=str)
-def test_a_copy_that_differs_in_a_folded_field_is_a_conflict(kind: str, field: str, value: object) -> None:
-    """Every field that the fold reads makes a conflict, when a copy has another value there."""
-    assert _counts({"kind": kind, **STATED[kind]}, {"kind": kind, **STATED[kind], field: value}) == (1, 0, 1)
-
-
-@pytest.mark.parametrize(("kind", "field"), UNFOLDED, ids=str)
-def test_a_copy_that_differs_in_another_field_is_a_duplicate(kind: str, field: str) -> None:
-    """What folds to nothing may change on the way: such a copy is a duplicate, and leaves no trace in quarantine."""
-    value = {"detail": "other"} if field == "personal" else "other"
-    assert _counts({"kind": kind, **STATED[kind]}, {"kind": kind, **STATED[kind], field: value}) == (1, 1, 0)
-
-
 def test_the_first_copy_says_when_a_fact_was_recorded() -> None:
     """A later copy's append time changes nothing: the read of a clock set to 2200 stays before the unread."""
     read_late: dict[str, Any] = {"occurred_at": clock("10:00:00", 2200), "recipient_id": "ann", "event_id": LARGE_ID}
-    state = _held(
+    state = held_after(
         said("read", recorded_at="10:00:01", **read_late),
         said("unread", "10:00:02", recipient_id="ann"),
         said("read", recorded_at="10:00:03", **read_late),
     )
-    _check(state, "inbox_entries", "ann", is_read=False, first_read_at=clock("10:00:00", 2200), read_count=1)
+    check(state, "inbox_entries", "ann", is_read=False, first_read_at=clock("10:00:00", 2200), read_count=1)
 
 
 def test_the_larger_event_id_decides_a_tie() -> None:
     """Of a read and an unread at one time, the one with the larger event_id, as 128 unsigned bits, holds."""
     smaller_id = "70000000-0000-4000-8000-000000000000"
     for read_id, unread_id, is_read in ((LARGE_ID, smaller_id, True), (smaller_id, LARGE_ID, False)):
-        state = _held(
+        state = held_after(
             said("read", "10:00:00", recipient_id="ann", event_id=read_id),
             said("unread", "10:00:00", recipient_id="ann", event_id=unread_id),
         )
-        _check(state, "inbox_entries", "ann", is_read=is_read)
+        check(state, "inbox_entries", "ann", is_read=is_read)
 
 
 def test_an_audience_of_one_has_the_facts_that_name_nobody() -> None:
@@ -127,35 +76,35 @@ def test_an_audience_of_one_has_the_facts_that_name_nobody() -> None:
         said("created", "10:00:00", audience=audience(ann=("email", "in_app"))),
         said("delivered", "10:00:01", channel="email"),
     ]
-    state = _held(*alone)
-    _check(state, "deliveries", "ann", "email", "", delivered_count=1)
-    _check(state, "deliveries", "ann", "in_app", "", delivered_count=0)
-    _check(state, "inbox_entries", "ann", delivered_count=1)
-    _check(state, "notifications", recipients=1, recipients_delivered=1)
+    state = held_after(*alone)
+    check(state, "deliveries", "ann", "email", "", delivered_count=1)
+    check(state, "deliveries", "ann", "in_app", "", delivered_count=0)
+    check(state, "inbox_entries", "ann", delivered_count=1)
+    check(state, "notifications", recipients=1, recipients_delivered=1)
 
-    state = _held(*alone, said("read", "10:00:02", recipient_id="bob"))
-    _check(state, "deliveries", "ann", "email", "", delivered_count=0)
-    _check(state, "inbox_entries", "ann", delivered_count=0)
-    _check(state, "notifications", delivered_count=1, recipients=2, recipients_delivered=0)
+    state = held_after(*alone, said("read", "10:00:02", recipient_id="bob"))
+    check(state, "deliveries", "ann", "email", "", delivered_count=0)
+    check(state, "inbox_entries", "ann", delivered_count=0)
+    check(state, "notifications", delivered_count=1, recipients=2, recipients_delivered=0)
 
 
 def test_a_single_delivery_has_the_facts_that_name_no_channel() -> None:
     """What a recipient with one delivery did is what was done with that delivery; with two, nobody knows which."""
     read = said("read", "10:00:01", recipient_id="ann")
-    state = _held(said("created", "10:00:00", audience=audience(ann=("email",), bob=("email",))), read)
-    _check(state, "deliveries", "ann", "email", "", is_read=True)
-    state = _held(said("created", "10:00:00", audience=audience(ann=("email", "in_app"))), read)
-    _check(state, "deliveries", "ann", "email", "", is_read=False)
-    _check(state, "inbox_entries", "ann", is_read=True, deliveries=2)
+    state = held_after(said("created", "10:00:00", audience=audience(ann=("email",), bob=("email",))), read)
+    check(state, "deliveries", "ann", "email", "", is_read=True)
+    state = held_after(said("created", "10:00:00", audience=audience(ann=("email", "in_app"))), read)
+    check(state, "deliveries", "ann", "email", "", is_read=False)
+    check(state, "inbox_entries", "ann", is_read=True, deliveries=2)
 
 
 def test_a_plan_makes_way_for_what_was_carried_out() -> None:
     """A pair that is only declared disappears beside one with a reference; a pair that has a fact stays."""
     created = said("created", "10:00:00", audience=audience(ann=("email", "in_app"), bob=()))
     phone = said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="phone")
-    deliveries = _held(created, phone).tables["deliveries"]
+    deliveries = held_after(created, phone).tables["deliveries"]
     assert {("ann", "email", "phone"), ("ann", "in_app", "")} == {key[2:] for key in deliveries}
-    deliveries = _held(created, phone, said("read", "10:00:02", **ANN_EMAIL)).tables["deliveries"]
+    deliveries = held_after(created, phone, said("read", "10:00:02", **ANN_EMAIL)).tables["deliveries"]
     assert {("ann", "email", "phone"), ("ann", "email", ""), ("ann", "in_app", "")} == {key[2:] for key in deliveries}
 
 
@@ -163,95 +112,57 @@ def test_a_failed_channel_fails_all_below_it_once() -> None:
     """A channel that failed fails each delivery over it, and each inbox entry with such a delivery, once each."""
     once = {"failed_count": 1, "failed_permanently": True}
     never = {"failed_count": 0, "failed_permanently": False}
-    state = _held(
+    state = held_after(
         said("created", "10:00:00", audience=audience(bob=("in_app",))),
         said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="phone"),
         said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="tablet"),
         said("failed", "10:00:02", channel="email", permanent=True),
         said("delivered", "10:00:03", channel="email"),
     )
-    _check(state, "deliveries", "ann", "email", "phone", **once)
-    _check(state, "deliveries", "ann", "email", "tablet", **once)
-    _check(state, "deliveries", "bob", "in_app", "", **never)
-    _check(state, "inbox_entries", "ann", **once)
-    _check(state, "inbox_entries", "bob", **never)
-    _check(state, "notifications", **once, delivered_count=3)
-    _check(state, "inbox_entries", "ann", delivered_count=2)
+    check(state, "deliveries", "ann", "email", "phone", **once)
+    check(state, "deliveries", "ann", "email", "tablet", **once)
+    check(state, "deliveries", "bob", "in_app", "", **never)
+    check(state, "inbox_entries", "ann", **once)
+    check(state, "inbox_entries", "bob", **never)
+    check(state, "notifications", **once, delivered_count=3)
+    check(state, "inbox_entries", "ann", delivered_count=2)
 
 
 def test_a_failed_reference_fails_the_deliveries_of_that_name_alone() -> None:
     """A failure of a channel and a reference, for nobody in particular, reaches each delivery of that name."""
     failed, well = {"failed_count": 1}, {"failed_count": 0}
-    state = _held(
+    state = held_after(
         said("created", "10:00:00", audience=audience(bob=("email",))),
         said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="phone"),
         said("delivered", "10:00:01", **ANN_EMAIL, delivery_ref="tablet"),
         said("failed", "10:00:02", channel="email", delivery_ref="phone"),
     )
-    _check(state, "deliveries", "ann", "email", "phone", **failed)
-    _check(state, "deliveries", "ann", "email", "tablet", **well)
-    _check(state, "deliveries", "bob", "email", "", **well)
-    _check(state, "inbox_entries", "ann", **failed)
-    _check(state, "inbox_entries", "bob", **well)
-    _check(state, "notifications", **failed)
+    check(state, "deliveries", "ann", "email", "phone", **failed)
+    check(state, "deliveries", "ann", "email", "tablet", **well)
+    check(state, "deliveries", "bob", "email", "", **well)
+    check(state, "inbox_entries", "ann", **failed)
+    check(state, "inbox_entries", "bob", **well)
+    check(state, "notifications", **failed)
 
 
 def test_a_broadcast_is_not_unread_by_one() -> None:
     """Who reads does so for himself: neither an unread nor a read that names nobody changes an entry of several."""
-    state = _held(
+    state = held_after(
         said("read", "10:00:00", recipient_id="ann"),
         said("unread", "10:00:01", recipient_id="bob"),
         said("unread", "10:00:02"),
         said("read", "10:00:03"),
     )
-    _check(state, "inbox_entries", "ann", is_read=True, unread_count=0)
-    _check(state, "inbox_entries", "bob", is_read=False, read_count=0)
-    _check(state, "notifications", recipients_read=1, read_count=2)
+    check(state, "inbox_entries", "ann", is_read=True, unread_count=0)
+    check(state, "inbox_entries", "bob", is_read=False, read_count=0)
+    check(state, "notifications", recipients_read=1, read_count=2)
 
 
 def test_a_notification_for_nobody_has_no_rows_below_it() -> None:
     """Without any recipient there are no entries, deliveries or channels, but the notification has its facts."""
-    state = _held(said("created", "10:00:00"), said("fired", "10:00:01", channel="email"))
+    state = held_after(said("created", "10:00:00"), said("fired", "10:00:01", channel="email"))
     assert (state.tables["inbox_entries"], state.tables["deliveries"]) == ({}, {})
-    _check(state, "notifications", fired_count=1, recipients=0, channels=[])
-
-
-def test_content_is_the_earliest_value_of_each_field() -> None:
-    """Each field has the value of the earliest created that has one; personal and its key come from one of them."""
-    state = _held(
-        said("created", "10:00:02", category="late", priority="low", tags=["a", "b"], personal={"title": "late"}),
-        said("created", "10:00:01", category="early", personal={"body": "early"}, personal_key_id="key-1"),
-        said("created", "10:00:00", source="first", actor="user-1", personal_key_id="key-2"),
-        said("fired", "09:00:00", source="never", actor="never", personal={"detail": "never"}),
-    )
-    _check(state, "contents", source="first", actor="user-1", category="early", priority="low")
-    _check(state, "contents", tags=["a", "b"], audience=None, personal_key_id="key-1")
-    nothing = dict.fromkeys(("title", "data", "addresses", "detail"))
-    _check(state, "contents", personal={**nothing, "body": "early"})
-
-
-def _counts(*stated: dict[str, Any]) -> tuple[int, int, int]:
-    """Return how many copies of one identity were applied, duplicates, quarantined; the oracle must say the same."""
-    log = place([said(**{"occurred_at": "10:00:00", "event_id": LARGE_ID} | fields) for fields in stated])
-    with new_read_model() as model:
-        (outcome,) = apply(model, log)
-        assert_same(folded(log), read_state(model))
-    return outcome.applied, outcome.duplicates, outcome.quarantined
-
-
-def _held(*history: Recorded) -> State:
-    """Return what the read model holds after the events, which is what the oracle holds."""
-    log = place(history)
-    with new_read_model() as model:
-        apply(model, log)
-        state = read_state(model)
-    assert_same(folded(log), state)
-    return state
-
-
-def _check(state: State, table: str, *below: str, **expected: Any) -> None:  # noqa: ANN401 - any cell
-    row = state.tables[table][ACME, N1, *below]
-    assert expected == {column: row[column] for column in expected}
+    check(state, "notifications", fired_count=1, recipients=0, channels=[])
 
 
 def _listed_at(state: State, table: str) -> list[datetime | None]:

@@ -14,9 +14,16 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     e.snoozed_until,
     e.retracted_event_id,
     e.audience,
-    CASE WHEN e.kind IN ('created', 'amended') THEN row(
+    CASE WHEN e.kind = 'created' THEN row(
         e.source,
         e.actor,
+        e.creator,
+        e.parent_notification_id,
+        e.external_id,
+        e."number",
+        e.attributes
+    ) END,
+    CASE WHEN e.kind IN ('created', 'amended') THEN row(
         e.channels,
         e.groups,
         e."type",
@@ -26,7 +33,6 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
         e.priority,
         e.severity,
         e.subject,
-        e.creator,
         e."template",
         e.schedule,
         e.scheduled_at,
@@ -35,10 +41,6 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
         e.tags,
         e.contexts,
         e.cleared,
-        e.parent_notification_id,
-        e.external_id,
-        e."number",
-        e.attributes,
         e.personal,
         e.personal_key_id
     ) END
