@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from uuid import UUID
 
-from pydantic_core import to_json
-
+from ledger_queries.content import Content
 from ledger_queries.filters import KINDS, Filter, Grain, GroupBy
 from ledger_queries.pages import decode_cursor, encode_cursor
 from ledger_queries.reading import Reading
 from ledger_queries.rows import (
     DETAIL_ROWS_MAX,
-    Content,
     CountAnswer,
     DeliveryPage,
     DeliveryRow,
@@ -134,7 +131,7 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
     return NotificationDetail(
         position=str(reading.position),
         notification=NotificationRow.model_validate(found[0] | title),
-        content=_content(contents[0]) if contents else None,
+        content=Content.from_row(contents[0]) if contents else None,
         inbox_entries=[InboxEntryRow.model_validate(row | title) for row in entries],
         inbox_entries_complete=entries_complete,
         deliveries=[DeliveryRow.model_validate(row | title) for row in deliveries],
@@ -147,46 +144,3 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
 
 def _cut(rows: Sequence[dict[str, Any]], most: int) -> tuple[Sequence[dict[str, Any]], bool]:
     return rows[:most], len(rows) <= most
-
-
-def _content(row: dict[str, Any]) -> Content:
-    return Content.model_validate({**row, "data": _parsed(row["data"])})
-
-
-def _parsed(text: str | None) -> Any:  # noqa: ANN401 - a JSON document is anything
-    """Return the document; the text itself where it is none, or none that JSON can carry again without loss."""
-    if text is None:
-        return None
-    try:
-        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        to_json(document)
-    except (ValueError, RecursionError):
-        return text
-    # The contract's own depth; a foreign writer may pass it, and readers of our answer would then fail.
-    return document if _is_shallow(document) else text
-
-
-def _is_shallow(document: object) -> bool:
-    level = [document]
-    for _ in range(limits.DATA_DEPTH_MAX):
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-        if not level:
-            return True
-    return False
-
-
-def _refuse(constant: str) -> NoReturn:
-    message = f"{constant} is not JSON"
-    raise ValueError(message)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        _refuse(text)
-    return number

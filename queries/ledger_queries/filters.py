@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Self, TypeVar
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -33,14 +34,21 @@ class GroupBy(StrEnum):
     KIND = "kind"
 
 
+_OF_NOTIFICATIONS: Final = (Kind.CREATED, Kind.AMENDED, Kind.AUDIENCE_ADDED, Kind.RETRACTED)
+_EVERYWHERE: Final = tuple(kind for kind in Kind if kind not in {*_OF_NOTIFICATIONS, Kind.OBSERVED})
+
 KINDS: Final[Mapping[Grain, tuple[Kind, ...]]] = MappingProxyType(
     {
-        Grain.NOTIFICATION: tuple(Kind),
-        Grain.INBOX_ENTRY: tuple(kind for kind in Kind if kind is not Kind.CREATED),
-        Grain.DELIVERY: tuple(kind for kind in Kind if kind is not Kind.CREATED),
+        Grain.NOTIFICATION: tuple(kind for kind in Kind if kind is not Kind.OBSERVED),
+        Grain.INBOX_ENTRY: _EVERYWHERE,
+        Grain.DELIVERY: _EVERYWHERE,
     }
 )
-"""The kinds that a row of each grain can have reached. `created` is said of a notification alone."""
+"""The kinds that a row of each grain can have reached: `observed` folds to nothing, and some are told of a
+notification alone."""
+
+STATES: Final = ("seen", "read", "archived", "snoozed", "deleted")
+"""What an inbox entry and a delivery is or is not, now."""
 
 _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 
@@ -100,17 +108,31 @@ class NotificationFilter(BaseModel):
 class Filter(NotificationFilter):
     """A filter with everything that inbox entries and deliveries can be asked for."""
 
+    inbox_entry_id: UUID | None = Field(None, description="Only the inbox entry with this id; of inbox entries alone.")
+    seen: bool | None = Field(None, description="Only rows that a person has seen (true) or has not (false).")
     read: bool | None = Field(
         None, description="Only rows that are read now (true) or are not (false).", examples=[False]
     )
+    archived: bool | None = Field(None, description="Only rows that are archived now (true) or are not (false).")
+    snoozed: bool | None = Field(
+        None, description="Only rows that are snoozed now (true) or are not (false), whatever time they are due at."
+    )
+    deleted: bool | None = Field(None, description="Only rows that were deleted (true) or were not (false).")
 
     def checked(self, grain: Grain) -> Self:
         """Return the filter when rows of `grain` can answer it. Raises BadRequest that names the field."""
-        if self.read is not None and grain is Grain.NOTIFICATION:
+        for name in STATES:
+            if getattr(self, name) is not None and grain is Grain.NOTIFICATION:
+                raise BadRequest(
+                    f"{name}: is a state of inbox entries and deliveries; a notification has none.",
+                    hint=f"Ask for inbox entries, or for notifications with reached={name}.",
+                    field=name,
+                )
+        if self.inbox_entry_id is not None and grain is not Grain.INBOX_ENTRY:
             raise BadRequest(
-                "read: a notification is not read or unread, its inbox entries are.",
-                hint="Ask for inbox entries, or for notifications with reached=read.",
-                field="read",
+                f"inbox_entry_id: names an inbox entry, not a {grain}.",
+                hint="Ask for inbox entries.",
+                field="inbox_entry_id",
             )
         for name, kinds in (("reached", self.reached), ("not_reached", self.not_reached)):
             for kind in kinds:
@@ -141,7 +163,8 @@ class Filter(NotificationFilter):
             "tenant": self.tenant,
             "recipient": self.recipient,
             "channel": self.channel,
-            "read": self.read,
+            "inbox_entry_id": self.inbox_entry_id,
+            **{name: getattr(self, name) for name in STATES},
             "created_from": self.created_from,
             "created_before": self.created_before,
         }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
+from ledger_queries.answer_types import Absent, Answer, Time
+from ledger_queries.content import Content
+from ledger_queries.fact_columns import FactColumns, FactColumnsOfNotification, States
 from ledger_queries.filters import Grain, GroupBy
 from ledger_queries.pages import SortKey
 from ledger_schemas.kinds import Kind
@@ -16,71 +19,27 @@ DETAIL_ROWS_MAX: Final = 10_000
 """Inbox entries, and deliveries, that `get` answers with."""
 
 
-def rfc_3339(value: datetime) -> str:
-    """Return a time as every answer writes it: RFC 3339, UTC, microseconds."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-Time = Annotated[
-    datetime,
-    PlainSerializer(rfc_3339, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.000000Z"]}),
-]
-_Absent = BeforeValidator(lambda value: None if value == "" else value)
-"""The read model writes an absent delivery_ref as an empty text."""
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class FactColumns(_Answer):
-    """What was said of the row, per fact: earliest and latest occurred_at, and how many distinct events said it."""
-
-    first_fired_at: Time | None
-    last_fired_at: Time | None
-    fired_count: int
-    first_delivered_at: Time | None
-    last_delivered_at: Time | None
-    delivered_count: int
-    first_opened_at: Time | None = Field(description="By a person; a machine's opening is `automated_opened`.")
-    last_opened_at: Time | None
-    opened_count: int
-    first_automated_opened_at: Time | None
-    last_automated_opened_at: Time | None
-    automated_opened_count: int
-    first_read_at: Time | None
-    last_read_at: Time | None
-    read_count: int
-    first_unread_at: Time | None
-    last_unread_at: Time | None
-    unread_count: int
-    first_acknowledged_at: Time | None
-    last_acknowledged_at: Time | None
-    acknowledged_count: int
-    first_failed_at: Time | None
-    last_failed_at: Time | None
-    failed_count: int
-    failed_permanently: bool
-
-
-class NotificationRow(FactColumns):
+class NotificationRow(FactColumnsOfNotification):
     """Grain: notification. Facts of everything below it merged; reversible states as numbers of recipients."""
 
     tenant_id: str
     notification_id: UUID
     listed_at: Time | None = Field(description="When it is listed under; null until its `created` has come.")
     title: str | None
-    first_created_at: Time | None
-    last_created_at: Time | None
-    created_count: int
-    channels: list[str]
+    channels: list[str] = Field(description="Of its deliveries, and those of its content that name no recipient.")
     recipients: int
     recipients_delivered: int
+    recipients_failed: int
+    recipients_cancelled: int
+    recipients_expired: int
+    recipients_seen: int = Field(description="Recipients who have seen it.")
     recipients_opened: int
+    recipients_clicked: int
     recipients_read: int = Field(description="Recipients whose inbox entry is read now.")
     recipients_acknowledged: int
-    recipients_failed: int
+    recipients_archived: int = Field(description="Recipients whose inbox entry is archived now.")
+    recipients_snoozed: int = Field(description="Recipients whose inbox entry is snoozed now.")
+    recipients_deleted: int
     deliveries: int
 
     def sort_key(self) -> SortKey:
@@ -88,15 +47,15 @@ class NotificationRow(FactColumns):
         return SortKey(_listed(self.listed_at), self.notification_id)
 
 
-class InboxEntryRow(FactColumns):
+class InboxEntryRow(FactColumns, States):
     """Grain: inbox entry, one notification as one recipient has it."""
 
     tenant_id: str
     notification_id: UUID
     recipient_id: str
+    inbox_entry_id: UUID = Field(description="One id for this notification as this recipient has it.")
     listed_at: Time | None
     title: str | None
-    is_read: bool = Field(description="Read now: the latest of its `read` and `unread` is a `read`.")
     channels: list[str]
     deliveries: int
 
@@ -105,19 +64,18 @@ class InboxEntryRow(FactColumns):
         return SortKey(_listed(self.listed_at), self.notification_id, self.recipient_id)
 
 
-class DeliveryRow(FactColumns):
+class DeliveryRow(FactColumns, States):
     """Grain: delivery, one inbox entry over one channel."""
 
     tenant_id: str
     notification_id: UUID
     recipient_id: str
     channel: str
-    delivery_ref: Annotated[str | None, _Absent] = Field(
+    delivery_ref: Annotated[str | None, Absent] = Field(
         description="Tells apart devices, steps or resends over one channel; null: none was given."
     )
     listed_at: Time | None
     title: str | None
-    is_read: bool
 
     def sort_key(self) -> SortKey:
         """Return where the row stands in a list."""
@@ -126,7 +84,7 @@ class DeliveryRow(FactColumns):
         )
 
 
-class _Reflecting(_Answer):
+class _Reflecting(Answer):
     position: str = Field(
         description="Where in the log the answer stands; pass it as at_least to read no earlier than this.",
         examples=["notifications.lifecycle.v1@0:128,3:17"],
@@ -156,7 +114,7 @@ class DeliveryPage(_Page):
     rows: list[DeliveryRow]
 
 
-class Group(_Answer):
+class Group(Answer):
     """How many of the counted rows belong to one recipient, channel or kind."""
 
     name: str
@@ -177,42 +135,7 @@ class CountAnswer(_Reflecting):
     groups_complete: bool | None = Field(None, description="False: there are more groups than GROUPS_MAX.")
 
 
-class SubjectAnswer(_Answer):
-    """The business object that the notification is about."""
-
-    type: str
-    id: str
-    status: str | None
-
-
-class AudienceAnswer(_Answer):
-    """One member of the audience, as `created` named it."""
-
-    recipient_id: str
-    role: str
-    channels: list[str]
-
-
-class Content(_Answer):
-    """What the notification says: per field, the value of its earliest `created` that has one."""
-
-    source: str | None
-    actor: str | None
-    category: str | None
-    action: str | None
-    priority: str | None
-    subject: SubjectAnswer | None
-    external_id: str | None
-    scheduled_at: Time | None
-    tags: list[str] | None
-    audience: list[AudienceAnswer] | None
-    title: str | None
-    body: str | None
-    data: Any = Field(description="Free-form data, parsed; a text when it is not a JSON document that can be shown.")
-    personal_key_id: str | None = Field(description="The key that title, body and data are encrypted with, if any.")
-
-
-class TimelineEvent(_Answer):
+class TimelineEvent(Answer):
     """One event of the history."""
 
     event_id: UUID
@@ -230,9 +153,23 @@ class TimelineEvent(_Answer):
     correlation_id: str | None
     causation_id: str | None
     provider: str | None
+    provider_code: str | None
+    provider_event: str | None
     automated: bool | None
     permanent: bool | None
     reason: str | None
+    status: str | None
+    origin: str | None
+    retry: bool | None
+    test: bool | None
+    retry_at: Time | None
+    target: str | None
+    scope: str | None
+    snoozed_until: Time | None
+    action_type: str | None
+    cleared: list[str] | None
+    retracted_event_id: UUID | None
+    is_retracted: bool = Field(description="A `retracted` names it: it counts no more.")
 
 
 class NotificationDetail(_Reflecting):

@@ -13,11 +13,20 @@ import duckdb
 import pyarrow as pa
 
 import ledger_projectors
+from ledger_schemas import derive_inbox_entry_id
 
 TOPIC: Final = "test.v1"
 NOON: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)
-KINDS: Final = ("fired", "delivered", "opened", "read", "unread", "acknowledged", "failed")
-_FACTS: Final = (*KINDS, "automated_opened")
+KINDS: Final = (
+    *("fired", "delivered", "opened", "read", "unread", "acknowledged", "failed", "attempted", "deferred"),
+    *("cancelled", "expired", "seen", "clicked", "archived", "unarchived", "snoozed", "unsnoozed"),
+    *("action_completed", "action_reverted", "deleted", "unsubscribed", "complained"),
+)
+"""Kinds that rows of every grain can have reached."""
+
+STATES: Final = ("seen", "read", "archived", "snoozed", "deleted")
+_FACTS: Final = (*KINDS, "automated_opened", "automated_clicked")
+_FACTS_ABOVE: Final = ("created", "amended", "audience_added", "retracted")
 
 Row = dict[str, Any]
 
@@ -29,7 +38,7 @@ class Sent:
     channel: str
     ref: str = ""
     reached: Collection[str] = ()
-    is_read: bool = False
+    states: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -39,18 +48,19 @@ class Entry:
     recipient: str
     sent: Sequence[Sent] = ()
     reached: Collection[str] = ()
-    is_read: bool = False
+    states: Collection[str] = ()
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One notification to be written; `listed_at` None: its created has not come."""
+    """One notification to be written; `listed_at` None: its created has not come. `channels` name no recipient."""
 
     id: UUID
     tenant: str = "acme"
     listed_at: datetime | None = NOON
     entries: Sequence[Entry] = ()
     reached: Collection[str] = ()
+    channels: Collection[str] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -71,7 +81,7 @@ def new_file(path: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     for name in ("sql/engine_tables.sql", "projections/lifecycle/tables.sql", "projections/lifecycle/views.sql"):
         connection.execute((root / name).read_text(encoding="utf-8"))
-    connection.execute("INSERT INTO projections VALUES ('lifecycle', 1, 'digest', 'views')")
+    connection.execute("INSERT INTO projections VALUES ('lifecycle', 2, 'digest', 'views')")
     connection.execute("INSERT INTO read_model VALUES (1, 1)")
     return connection
 
@@ -105,26 +115,27 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequenc
 
 def rows_of(one: Notification) -> list[tuple[str, Row]]:
     """Return (table, row) for everything that the notification consists of."""
-    key = {"tenant_id": one.tenant, "notification_id": str(one.id), "listed_at": one.listed_at}
+    key: Row = {"tenant_id": one.tenant, "notification_id": str(one.id), "listed_at": one.listed_at}
     created = one.listed_at is not None
     rows: list[tuple[str, Row]] = [
         (
             "notifications",
             key
             | _facts(one.reached)
+            | {f"{fact}_count": int(fact in one.reached) for fact in _FACTS_ABOVE}
             | {
                 "first_created_at": one.listed_at,
                 "last_created_at": one.listed_at,
                 "created_count": int(created),
-                "channels": sorted({sent.channel for entry in one.entries for sent in entry.sent}),
+                "channels": sorted({*one.channels, *(sent.channel for entry in one.entries for sent in entry.sent)}),
                 "recipients": len(one.entries),
-                "recipients_read": sum(entry.is_read for entry in one.entries),
                 "deliveries": sum(len(entry.sent) for entry in one.entries),
             }
             | {
                 f"recipients_{kind}": sum(kind in entry.reached for entry in one.entries)
-                for kind in ("delivered", "opened", "acknowledged", "failed")
-            },
+                for kind in ("delivered", "failed", "cancelled", "expired", "opened", "clicked", "acknowledged")
+            }
+            | {f"recipients_{state}": sum(state in entry.states for entry in one.entries) for state in STATES},
         )
     ]
     for entry in one.entries:
@@ -133,9 +144,10 @@ def rows_of(one: Notification) -> list[tuple[str, Row]]:
                 "inbox_entries",
                 key
                 | _facts(entry.reached)
+                | _states(entry.states)
                 | {
                     "recipient_id": entry.recipient,
-                    "is_read": entry.is_read,
+                    "inbox_entry_id": str(derive_inbox_entry_id(one.tenant, one.id, entry.recipient)),
                     "channels": sorted({sent.channel for sent in entry.sent}),
                     "deliveries": len(entry.sent),
                 },
@@ -146,11 +158,11 @@ def rows_of(one: Notification) -> list[tuple[str, Row]]:
                 "deliveries",
                 key
                 | _facts(sent.reached)
+                | _states(sent.states)
                 | {
                     "recipient_id": entry.recipient,
                     "channel": sent.channel,
                     "delivery_ref": sent.ref,
-                    "is_read": sent.is_read,
                 },
             )
             for sent in entry.sent
@@ -169,3 +181,8 @@ def _facts(reached: Collection[str]) -> Row:
         columns[f"last_{fact}_at"] = at(number + count) if count else None
         columns[f"{fact}_count"] = count
     return columns
+
+
+def _states(states: Collection[str]) -> Row:
+    until = at(60) if "snoozed" in states else None
+    return {f"is_{state}": state in states for state in STATES} | {"snoozed_until": until}

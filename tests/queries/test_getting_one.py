@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pytest
 
 from ledger_queries import NotificationDetail, get_notification, open_reading
-from ledger_schemas import limits
+from ledger_schemas import derive_inbox_entry_id, limits
 from ledger_schemas.errors import NotFound
 
 from .builder import TOPIC, Entry, Notification, Sent, at, insert, insert_rows, move_to, numbered
@@ -35,7 +35,7 @@ def event(number: int, kind: str = "fired", seconds: float = 0, tenant: str = "a
 
 def test_get_answers_with_everything_below_and_the_whole_timeline(model: duckdb.DuckDBPyConnection) -> None:
     """The row, its inbox entries and deliveries in their order, its events oldest first, and its duplicates."""
-    entries = [Entry("bob", [Sent("email")]), Entry("ann", [Sent("push", "d2"), Sent("push", "d1")], is_read=True)]
+    entries = [Entry("bob", [Sent("email")]), Entry("ann", [Sent("push", "d2"), Sent("push", "d1")], states={"read"})]
     insert(
         model, [Notification(numbered(1), entries=entries, reached={"fired"}, content={"personal": {"title": "Hi"}})]
     )
@@ -179,13 +179,117 @@ def test_data_is_parsed_where_that_loses_nothing(
 
 
 def test_addresses_and_detail_are_not_answered(model: duckdb.DuckDBPyConnection) -> None:
-    """Of personal data, get shows title, body and data; where it was sent, and what a provider said, stay inside."""
-    personal = {"title": "T", "body": "B", "addresses": '{"ann": "ann@example.org"}', "detail": "550 ann@example.org"}
-    insert(model, [Notification(numbered(1), content={"personal": personal})])
-    insert_rows(model, "events", [event(1, personal=personal)])
+    """Of personal data, get shows what the notification says, not where it was sent nor what a provider said."""
+    shown = {
+        "title": "T",
+        "body": "B",
+        "body_formatted": "<p>B</p>",
+        "link": "https://example.net/1",
+        "subject_name": "Order 1",
+        "creator_name": "Zoë",
+    }
+    hidden = {
+        "addresses": '{"ann": "ann@example.org"}',
+        "detail": "550 ann@example.org",
+        "creator_address": "zoe@example.org",
+    }
+    insert(model, [Notification(numbered(1), content={"personal": shown | hidden})])
+    insert_rows(model, "events", [event(1, personal=shown | hidden)])
 
     found = get(model)
 
     assert found.content is not None
-    assert (found.content.title, found.content.body) == ("T", "B")
+    assert shown == {name: getattr(found.content, name) for name in shown}
     assert "example.org" not in found.model_dump_json()
+
+
+CONTENT: Final[dict[str, Any]] = {
+    "actor": "user-1",
+    "creator": {"type": "user", "id": "7"},
+    "parent_notification_id": str(numbered(2)),
+    "external_id": "order-1",
+    "number": 2**53 + 1,
+    "channels": ["chat"],
+    "groups": [{"type": "team", "id": "1", "reference": None}],
+    "type": "billing",
+    "category": "promo",
+    "action": "shipped",
+    "reason": "overdue",
+    "priority": "high",
+    "severity": "minor",
+    "subject": {"type": "order", "id": "1", "status": None},
+    "template": {"id": "welcome", "name": "Welcome", "version": "2"},
+    "schedule": {"id": "s", "name": "S", "local_time": "2026-03-01T09:00", "time_zone": "UTC", "recurrence": None},
+    "digest": {"key": "daily", "merged_into": None},
+    "tags": ["a"],
+    "contexts": ["team:1"],
+    "personal_key_id": "key-1",
+}
+"""A value for every field that answers as it is stored."""
+
+
+def test_every_content_field_is_answered(model: duckdb.DuckDBPyConnection) -> None:
+    """What the notification says comes back field by field; attributes are parsed like data."""
+    times = {"scheduled_at": at(1), "expires_at": at(2)}
+    audience = [{"recipient_id": "ann", "role": "cc", "channels": ["email"]}]
+    written = {**CONTENT, **times, "audience": audience, "attributes": '{"vendor": {"flag": true}}'}
+    insert(model, [Notification(numbered(1), content=written)])
+
+    found = get(model)
+
+    assert found.content is not None
+    dumped = found.content.model_dump()
+    assert {
+        name: dumped[name] if name != "parent_notification_id" else str(dumped[name]) for name in CONTENT
+    } == CONTENT
+    assert times == {name: dumped[name] for name in times}
+    assert (audience, {"vendor": {"flag": True}}) == (dumped["audience"], dumped["attributes"])
+    texts = {"title", "body", "body_formatted", "link", "data", "subject_name", "creator_name"}
+    assert {*CONTENT, *times, "source", "audience", "attributes", *texts} == dumped.keys()
+
+
+def test_the_timeline_says_what_was_taken_back(model: duckdb.DuckDBPyConnection) -> None:
+    """Events stay in the timeline with what they state; those that a retracted names are marked."""
+    insert(model, [Notification(numbered(1))])
+    stated: dict[str, Any] = {
+        "action_type": "primary",
+        "provider_code": "5.1.1",
+        "retry": True,
+        "snoozed_until": at(9),
+        "cleared": ["tags"],
+    }
+    history = [
+        event(1, "attempted", 1, **stated),
+        event(2, "retracted", 2, retracted_event_id=str(numbered(1))),
+        event(3, "retracted", 3, retracted_event_id=str(numbered(2))),
+    ]
+    # One by one: rows of one insert have the same columns.
+    for row in history:
+        insert_rows(model, "events", [row])
+    insert_rows(model, "events", [event(4, "retracted", 4, "other", retracted_event_id=str(numbered(3)))])
+
+    found = get(model).timeline
+
+    assert [(e.kind, e.is_retracted) for e in found] == [
+        ("attempted", True),
+        ("retracted", False),
+        ("retracted", False),
+    ]
+    assert stated == {name: getattr(found[0], name) for name in stated}
+    assert [None, numbered(1), numbered(2)] == [one.retracted_event_id for one in found]
+
+
+def test_rows_say_what_an_entry_is_now(model: duckdb.DuckDBPyConnection) -> None:
+    """States, until when it is snoozed, and the id of an inbox entry come back with the rows."""
+    insert(model, [Notification(numbered(1), entries=[Entry("ann", [Sent("email")], states={"snoozed", "seen"})])])
+
+    found = get(model)
+
+    (entry,), (delivery,) = found.inbox_entries, found.deliveries
+    assert (True, False, False, True, at(60), False) == (
+        *(entry.is_seen, entry.is_read, entry.is_archived, entry.is_snoozed),
+        *(entry.snoozed_until, entry.is_deleted),
+    )
+    assert entry.inbox_entry_id == derive_inbox_entry_id("acme", numbered(1), "ann")
+    assert (delivery.is_snoozed, delivery.snoozed_until) == (False, None)
+    assert (found.notification.recipients_snoozed, found.notification.recipients_archived) == (1, 0)

@@ -36,7 +36,12 @@ def client(model: duckdb.DuckDBPyConnection, serve: Serve) -> httpx2.Client:
                 numbered(number),
                 listed_at=at(number),
                 entries=[
-                    Entry("ann", [Sent("email")], reached={"read"} if number == 1 else (), is_read=number == 1),
+                    Entry(
+                        "ann",
+                        [Sent("email")],
+                        reached={"read"} if number == 1 else (),
+                        states={"read"} if number == 1 else (),
+                    ),
                     Entry("bob", [Sent("push", "d1")]),
                 ],
                 reached={"fired"},

@@ -11,9 +11,10 @@ from ledger_queries.sql import over_filter, statement
 from ledger_schemas.errors import BadRequest, GuardRefused
 from ledger_schemas.kinds import Kind
 
-from .builder import TOPIC, Entry, Notification, Sent, at, insert, move_to, numbered
+from .builder import STATES, TOPIC, Entry, Notification, Sent, at, insert, move_to, numbered
 
 ASKED = Filter(tenant="acme")
+OF_NOTIFICATIONS = (Kind.AMENDED, Kind.AUDIENCE_ADDED, Kind.RETRACTED)
 
 
 def test_everything_read_together_is_of_one_position(model: duckdb.DuckDBPyConnection) -> None:
@@ -76,7 +77,11 @@ def test_a_file_without_the_projection_is_refused(model: duckdb.DuckDBPyConnecti
 @pytest.mark.parametrize(
     ("grain", "asked", "field"),
     [
-        (Grain.NOTIFICATION, Filter(tenant="acme", read=False), "read"),
+        *((Grain.NOTIFICATION, Filter.model_validate({"tenant": "acme", name: False}), name) for name in STATES),
+        (Grain.NOTIFICATION, Filter(tenant="acme", inbox_entry_id=numbered(1)), "inbox_entry_id"),
+        (Grain.DELIVERY, Filter(tenant="acme", inbox_entry_id=numbered(1)), "inbox_entry_id"),
+        *((grain, Filter(tenant="acme", reached=(Kind.OBSERVED,)), "reached") for grain in Grain),
+        *((Grain.INBOX_ENTRY, Filter(tenant="acme", reached=(kind,)), "reached") for kind in OF_NOTIFICATIONS),
         (Grain.INBOX_ENTRY, Filter(tenant="acme", reached=(Kind.CREATED,)), "reached"),
         (Grain.DELIVERY, Filter(tenant="acme", not_reached=(Kind.CREATED,)), "not_reached"),
         (Grain.DELIVERY, Filter(tenant="acme", reached=(Kind.READ,), not_reached=(Kind.READ,)), "not_reached"),

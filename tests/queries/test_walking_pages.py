@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger_queries import AnyPage, Filter, Grain, GroupBy, count_rows, list_rows, open_reading
+from ledger_schemas import derive_inbox_entry_id
 from ledger_schemas.kinds import Kind
 
-from .builder import KINDS, Entry, Notification, Row, Sent, at, insert, new_file, rows_of
+from .builder import KINDS, STATES, Entry, Notification, Row, Sent, at, insert, new_file, rows_of
 
 TABLES = {Grain.NOTIFICATION: "notifications", Grain.INBOX_ENTRY: "inbox_entries", Grain.DELIVERY: "deliveries"}
 INSTANTS = (at(-1), at(0), at(0.000001), at(1))
@@ -25,24 +26,28 @@ PAGES_MAX = 100
 CHANNELS = ("email", "in_app", "push")
 
 kind_sets = st.sets(st.sampled_from(KINDS), max_size=3)
+kind_sets_above = st.sets(st.sampled_from((*KINDS, "amended", "audience_added", "retracted")), max_size=3)
+state_sets = st.sets(st.sampled_from(STATES), max_size=3)
 sents = st.builds(
-    Sent, st.sampled_from(CHANNELS), st.sampled_from(("", "d1", "d2")), reached=kind_sets, is_read=st.booleans()
+    Sent, st.sampled_from(CHANNELS), st.sampled_from(("", "d1", "d2")), reached=kind_sets, states=state_sets
 )
 entries = st.builds(
     Entry,
     st.sampled_from(RECIPIENTS),
     st.just([]) | st.lists(sents, min_size=2, max_size=4, unique_by=lambda sent: (sent.channel, sent.ref)),
     kind_sets,
-    st.booleans(),
+    state_sets,
 )
+ids = st.sampled_from([UUID(int=number << 80 | 0xFF) for number in (1, 2, 3, 1 << 46, 1 << 47)])
 drafts = st.builds(
     Notification,
     # Few ids, so that two tenants often have the same one.
-    id=st.sampled_from([UUID(int=number << 80 | 0xFF) for number in (1, 2, 3, 1 << 46, 1 << 47)]) | st.uuids(),
+    id=ids | st.uuids(),
     tenant=st.sampled_from(("acme", "acme", "acme", "other")),
     listed_at=st.sampled_from((None, at(0), *INSTANTS)),
     entries=st.lists(entries, min_size=1, max_size=3, unique_by=lambda entry: entry.recipient),
-    reached=kind_sets,
+    reached=kind_sets_above,
+    channels=st.sets(st.sampled_from(("chat", *CHANNELS)), max_size=1),
 )
 notifications = st.lists(drafts, min_size=3, max_size=8, unique_by=lambda one: (one.tenant, one.id))
 
@@ -51,12 +56,12 @@ notifications = st.lists(drafts, min_size=3, max_size=8, unique_by=lambda one: (
 def filters(draw: st.DrawFn, grain: Grain) -> Filter:
     """Draw any filter that rows of the grain can answer."""
     # Few conditions at a time: an answer without rows shows little.
-    named = draw(st.sets(st.sampled_from(["recipient", "channel", "kinds", "times", "read"]), max_size=2))
+    named = draw(st.sets(st.sampled_from(["recipient", "channel", "kinds", "times", "states", "id"]), max_size=2))
     asked: dict[str, object] = {"tenant": "acme"}
     if "recipient" in named:
         asked["recipient"] = draw(st.sampled_from(RECIPIENTS))
     if "channel" in named:
-        asked["channel"] = draw(st.sampled_from(CHANNELS))
+        asked["channel"] = draw(st.sampled_from(("chat", *CHANNELS)))
     if "kinds" in named:
         kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True))
         cut = draw(st.integers(0, 1))
@@ -65,8 +70,10 @@ def filters(draw: st.DrawFn, grain: Grain) -> Filter:
         start, end = sorted(draw(st.tuples(*[st.sampled_from(INSTANTS)] * 2)))
         span = {"created_from": start, "created_before": end}
         asked |= draw(st.sampled_from([span, {"created_from": start}, {"created_before": end}]))
-    if "read" in named and grain is not Grain.NOTIFICATION:
-        asked["read"] = draw(st.booleans())
+    if "states" in named and grain is not Grain.NOTIFICATION:
+        asked |= draw(st.dictionaries(st.sampled_from(STATES), st.booleans(), min_size=1, max_size=2))
+    if "id" in named and grain is Grain.INBOX_ENTRY:
+        asked["inbox_entry_id"] = derive_inbox_entry_id("acme", draw(ids), draw(st.sampled_from(RECIPIENTS)))
     return Filter.model_validate(asked)
 
 
@@ -150,7 +157,7 @@ def test_a_group_counts_what_its_own_filter_counts(
     insert(model, written)
 
     with open_reading(model.cursor) as reading:
-        for by, names in ((GroupBy.RECIPIENT, RECIPIENTS), (GroupBy.CHANNEL, CHANNELS)):
+        for by, names in ((GroupBy.RECIPIENT, RECIPIENTS), (GroupBy.CHANNEL, ("chat", *CHANNELS))):
             if getattr(asked, by) is not None:
                 continue
             narrowed = {name: len(matching(written, grain, asked.model_copy(update={by: name}))) for name in names}
@@ -169,7 +176,7 @@ def test_a_group_counts_what_its_own_filter_counts(
 
 def kinds_of(grain: Grain) -> Sequence[str]:
     """Return the kinds that rows of a grain can reach, in the order of the contract."""
-    return [kind for kind in Kind if kind != "created" or grain is Grain.NOTIFICATION]
+    return [kind for kind in Kind if kind in KINDS or (grain is Grain.NOTIFICATION and kind != Kind.OBSERVED)]
 
 
 def walk(model: duckdb.DuckDBPyConnection, grain: Grain, asked: Filter, size: int) -> Iterator[AnyPage]:
@@ -213,7 +220,8 @@ def keeps(one: Notification, grain: Grain, row: Row, asked: Filter) -> bool:
         and (asked.created_before is None or listed < asked.created_before)
         and all(row[f"{kind}_count"] for kind in asked.reached)
         and not any(row[f"{kind}_count"] for kind in asked.not_reached)
-        and (asked.read is None or row["is_read"] is asked.read)
+        and all(getattr(asked, name) in {None, row.get(f"is_{name}")} for name in STATES)
+        and (asked.inbox_entry_id is None or row["inbox_entry_id"] == str(asked.inbox_entry_id))
         and is_addressed(one, grain, row, asked)
     )
 
@@ -230,6 +238,8 @@ def is_addressed(one: Notification, grain: Grain, row: Row, asked: Filter) -> bo
             if grain is Grain.NOTIFICATION or entry.recipient == row["recipient_id"]
         ]
     recipients = {entry.recipient for entry in one.entries} if grain is Grain.NOTIFICATION else {row["recipient_id"]}
+    if grain is Grain.NOTIFICATION and asked.recipient is None and asked.channel in one.channels:
+        return True
     if asked.channel is None:
         return asked.recipient is None or asked.recipient in recipients
     return any(asked.channel == channel and asked.recipient in {None, recipient} for recipient, channel in below)

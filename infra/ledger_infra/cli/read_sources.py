@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ledger_infra.paths import read_model_path
 from ledger_infra.read_only import open_read_only
 from ledger_infra.running import running_ledger
+from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
 from ledger_queries.filters import Filter, Grain, GroupBy
 from ledger_queries.parameters import Consistency
@@ -26,7 +27,6 @@ from ledger_queries.rows import (
     InboxEntryPage,
     NotificationDetail,
     NotificationPage,
-    rfc_3339,
 )
 from ledger_schemas import limits
 from ledger_schemas.errors import (

@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage
+from ledger_queries.fact_columns import FactColumns
 from ledger_queries.rows import (
     CountAnswer,
     DeliveryRow,
-    FactColumns,
     InboxEntryRow,
     NotificationDetail,
     NotificationRow,
     TimelineEvent,
-    rfc_3339,
 )
 
 PIPE_COLUMNS: Final = 240
@@ -29,7 +29,7 @@ PIPE_COLUMNS: Final = 240
 TITLE_CHARS: Final = 60
 """How much of a title a table shows."""
 
-_FACTS: Final = ("fired", "delivered", "opened", "automated_opened", "read", "unread", "acknowledged", "failed")
+_FACTS: Final = tuple(name.removesuffix("_count") for name in FactColumns.model_fields if name.endswith("_count"))
 
 
 def print_json(answer: BaseModel) -> None:
@@ -145,6 +145,7 @@ def _event_cells(event: TimelineEvent) -> list[str]:
         event.reason,
         "permanent" if event.permanent else None,
         "automated" if event.automated else None,
+        "retracted" if event.is_retracted else None,
         event.provider,
     ]
     return [

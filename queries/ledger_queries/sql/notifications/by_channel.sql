@@ -1,14 +1,21 @@
--- How many of the filtered notifications have a delivery over each channel.
+-- How many of the filtered notifications go over each channel.
 SELECT
-    delivery.channel AS name,
-    count(DISTINCT delivery.notification_id) AS group_rows
-FROM filtered
-INNER JOIN deliveries AS delivery
-    ON delivery.notification_id = filtered.notification_id
+    each.channel AS name,
+    count(*) AS group_rows
+FROM (
+    SELECT filtered.notification_id, unnest(filtered.channels) AS channel
+    FROM filtered
+) AS each
 WHERE
-    delivery.tenant_id = $tenant
-    AND delivery.recipient_id = $recipient -- when recipient
-    AND delivery.channel = $channel -- when channel
+    each.channel IS NOT NULL
+    AND each.channel = $channel -- when channel
+    -- when recipient
+    AND (each.notification_id, each.channel) IN (
+        SELECT delivery.notification_id, delivery.channel
+        FROM deliveries AS delivery
+        WHERE delivery.tenant_id = $tenant AND delivery.recipient_id = $recipient
+    )
+    -- end when
 GROUP BY name
 ORDER BY group_rows DESC, name
 LIMIT $groups;

@@ -1,19 +1,13 @@
--- What one notification says.
+-- What one notification says; who was addressed how, and what providers said about it, stays inside.
 SELECT
-    source,
-    actor,
-    category,
-    "action",
-    priority,
-    subject,
-    external_id,
-    scheduled_at,
-    tags,
-    audience,
+    * EXCLUDE (tenant_id, notification_id, personal),
     personal.title AS title,
     personal.body AS body,
+    personal.body_formatted AS body_formatted,
+    personal.link AS link,
     personal.data AS data,
-    personal_key_id
+    personal.subject_name AS subject_name,
+    personal.creator_name AS creator_name
 FROM contents
 WHERE
     tenant_id = $tenant

@@ -15,9 +15,30 @@ SELECT
     correlation_id,
     causation_id,
     provider,
+    provider_code,
+    provider_event,
     automated,
     permanent,
-    reason
+    reason,
+    status,
+    origin,
+    retry,
+    test,
+    retry_at,
+    target,
+    scope,
+    snoozed_until,
+    action_type,
+    cleared,
+    retracted_event_id,
+    kind <> 'retracted' AND event_id IN (
+        SELECT retraction.retracted_event_id
+        FROM events AS retraction
+        WHERE
+            retraction.tenant_id = $tenant
+            AND retraction.notification_id = $notification_id
+            AND retraction.kind = 'retracted'
+    ) AS is_retracted
 FROM events
 WHERE
     tenant_id = $tenant
