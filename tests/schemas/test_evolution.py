@@ -17,7 +17,7 @@ from ledger_schemas.errors import SchemaUnknown, Undecodable
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.kinds import Kind
 from ledger_schemas.known_schemas import KnownSchemas
-from ledger_schemas.shipped import WriterSchema, current_schema, writer_schema
+from ledger_schemas.shipped import WriterSchema, current_schema, shipped_schemas, writer_schema
 
 from .compatibility import refusals
 from .land import GOLDEN
@@ -108,7 +108,8 @@ def test_the_next_versions_reader_reads_the_golden_corpus(kind: Kind) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(codec, "current_schema", lambda _kind: newer)
             assert expected == decode_wire(frame).values
-        writer, reader = (avro.schema.parse(json.dumps(schema.parsed)) for schema in (current_schema(kind), newer))
+        written_with = shipped_schemas()[frame[2:10]]
+        writer, reader = (avro.schema.parse(json.dumps(schema.parsed)) for schema in (written_with, newer))
         body = avro.io.BinaryDecoder(io.BytesIO(frame[10:]))
         assert expected == avro.io.DatumReader(writer, reader).read(body)
 

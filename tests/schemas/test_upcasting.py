@@ -80,7 +80,7 @@ def test_a_rule_holds_for_either_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked up by the schema and not by how the frame names it."""
     add_rule(monkeypatch, FINGERPRINT, lambda values: {**values, "provider": "changed"})
     known = KnownSchemas()
-    known.learn(SchemaReference.to_registry_id(7), current_schema(Kind.FIRED).text)
+    known.learn(SchemaReference.to_registry_id(7), shipped_schemas()[FINGERPRINT].text)
     assert decode_wire(b"\0\0\0\0\x07" + FIRED[10:], known).values["provider"] == "changed"
 
 

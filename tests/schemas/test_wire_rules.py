@@ -182,7 +182,7 @@ def test_any_aware_time_is_kept_or_refused(time: datetime) -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_the_models_accept_the_wire_accepts(kind: Kind, data: st.DataObject) -> None:
     """An event that was emitted never ends in quarantine for its values."""
