@@ -7,7 +7,14 @@ import sys
 import typer
 from rich.console import Console
 
-from ledger_infra.cli import broker_commands, read_commands, run_commands, schema_commands, write_commands
+from ledger_infra.cli import (
+    broker_commands,
+    contract_commands,
+    read_commands,
+    run_commands,
+    schema_commands,
+    write_commands,
+)
 from ledger_schemas.errors import LedgerError
 
 
@@ -28,6 +35,7 @@ def build_app() -> typer.Typer:
     read_commands.register(app)
     broker_commands.register(app)
     schema_commands.register(app)
+    contract_commands.register(app)
     return app
 
 

@@ -1,0 +1,7 @@
+"""The published contract: documents for services in any language, generated from what the ledger itself runs on."""
+
+from ledger_infra.contract.asyncapi import asyncapi_document
+from ledger_infra.contract.frame_picture import frame_picture
+from ledger_infra.contract.page import contract_page
+
+__all__ = ["asyncapi_document", "contract_page", "frame_picture"]
