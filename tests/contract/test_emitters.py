@@ -1,0 +1,231 @@
+"""The emitters of the guide run as they are shown, and a projector applies what they emit."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import LogRecord
+from ledger_schemas import TopicSpec
+from ledger_schemas.kinds import Kind
+from ledger_schemas.known_schemas import KnownSchemas
+from ledger_schemas.schema_store import SchemaStore
+from ledger_schemas.shipped import schema_text, shipped_schemas, writer_schema
+from ledger_schemas.topic import ensure_topic, schemas_topic_spec
+from tests.conftest import Kafka
+from tests.faults.the_log import read_records
+
+from .places import AVSC_FOLDER, EMITTERS, GUIDE, tool_cache
+
+EMIT_TIMEOUT_SECONDS = 240
+"""A first run of Maven downloads 32 MB."""
+
+ALONE = """
+import runpy
+import sys
+
+
+class NotHere:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("ledger_"):
+            raise ModuleNotFoundError(name, name=name)
+
+
+sys.meta_path.insert(0, NotHere())
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+assert not [name for name in sys.modules if name.startswith("ledger_")]
+"""
+"""Runs a script in a Python that has no package of ours."""
+
+NEED = {"java": ("mvn", "javac"), "shell": ("kcat", "xxd")}
+
+
+@pytest.fixture
+def topic(kafka: Kafka, topic_name: str) -> TopicSpec:
+    """Give an empty lifecycle topic."""
+    topic = TopicSpec(topic_name)
+    asyncio.run(ensure_topic(kafka.connection, topic))
+    return topic
+
+
+@pytest.fixture
+def avsc_folder(tmp_path: Path) -> Path:
+    """Give the published schemas in a folder with nothing else of ours around."""
+    return Path(shutil.copytree(AVSC_FOLDER, tmp_path / "avro"))
+
+
+def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = None) -> None:
+    """Run an emitter; it says nothing when all went well."""
+    finished = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=EMIT_TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{finished.stdout}\n{finished.stderr}"
+
+
+def skip_without(language: str) -> None:
+    """Skip where the tools of a language are not installed."""
+    missing = [tool for tool in NEED[language] if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed (Debian: maven, default-jdk, kcat, xxd)")
+
+
+def deliveries(
+    kafka: Kafka, topic: TopicSpec, file: Path, known: KnownSchemas | None = None
+) -> list[tuple[object, ...]]:
+    """Apply the whole topic to a new read model; return (recipient, channel, delivered) of each delivery."""
+    records = read_records(kafka.connection, topic)
+    with ReadModel.create_or_open(file, topic=topic.name, partitions=topic.partitions) as model:
+        outcome = model.apply(records, known=known)
+        assert (outcome.quarantined, outcome.reasons) == (0, {})
+        assert outcome.applied + outcome.duplicates == len(records)
+        return rows_of(model.reader())
+
+
+def rows_of(reader: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
+    """Return (recipient, channel, delivered) of each delivery that the read model holds."""
+    sql = "SELECT recipient_id, channel, delivered_count FROM deliveries ORDER BY ALL"
+    found: list[tuple[object, ...]] = reader.execute(sql).fetchall()
+    return found
+
+
+def kinds_of(records: list[LogRecord]) -> list[Kind]:
+    """Return the kinds of some records by the fingerprints of their frames."""
+    by_header = {b"\xc3\x01" + fingerprint: schema.kind for fingerprint, schema in shipped_schemas().items()}
+    return sorted(by_header[(record.value or b"")[:10]] for record in records)
+
+
+def test_a_service_with_nothing_but_the_avsc_files_and_a_kafka_client_emits_events_that_are_applied(
+    kafka: Kafka, topic: TopicSpec, avsc_folder: Path, tmp_path: Path
+) -> None:
+    """The Python of the guide runs where no package of ours can be imported, and reads the .avsc files alone."""
+    script = shutil.copy(EMITTERS / "python" / "emit.py", tmp_path)
+    run(sys.executable, "-c", ALONE, script, kafka.bootstrap_servers, topic.name, avsc_folder, cwd=tmp_path)
+    assert kinds_of(read_records(kafka.connection, topic)) == [Kind.CREATED, Kind.DELIVERED]
+    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+
+
+def test_the_python_of_that_test_can_import_no_package_of_ours(tmp_path: Path) -> None:
+    """What keeps our packages away keeps them away: a script that imports one fails there, and not elsewhere."""
+    script = tmp_path / "imports.py"
+    script.write_text("import ledger_schemas\n", encoding="utf-8")
+    alone = subprocess.run([sys.executable, "-c", ALONE, str(script)], capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError: ledger_schemas" in alone.stderr
+    run(sys.executable, script, cwd=tmp_path)
+
+
+def test_the_emitter_of_the_guide_emits_events_that_are_applied(kafka: Kafka, topic: TopicSpec, tmp_path: Path) -> None:
+    """The same two events with our own library."""
+    run(
+        sys.executable,
+        EMITTERS / "python" / "emit_with_the_emitter.py",
+        kafka.bootstrap_servers,
+        topic.name,
+        cwd=tmp_path,
+    )
+    assert kinds_of(read_records(kafka.connection, topic)) == [Kind.CREATED, Kind.DELIVERED]
+    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+
+
+def test_java_emits_events_that_are_applied(kafka: Kafka, topic: TopicSpec, avsc_folder: Path, tmp_path: Path) -> None:
+    """Avro's BinaryMessageEncoder and the Kafka client with its own partitioner, compiled and run by Maven."""
+    skip_without("java")
+    project = shutil.copytree(EMITTERS / "java", tmp_path / "java", ignore=shutil.ignore_patterns("target"))
+    repository = tool_cache("maven")
+    run(
+        *("mvn", "--batch-mode", "--quiet", f"-Dmaven.repo.local={repository}", "compile", "exec:java"),
+        f"-Dexec.args={kafka.bootstrap_servers} {topic.name} {avsc_folder}",
+        cwd=Path(project),
+    )
+    assert kinds_of(read_records(kafka.connection, topic)) == [Kind.CREATED, Kind.DELIVERED]
+    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+
+
+def test_the_shell_emits_an_event_that_is_applied_once_however_often_it_is_sent(
+    kafka: Kafka, topic: TopicSpec, tmp_path: Path
+) -> None:
+    """Record, key and partition by xxd and kcat; its bytes hold a newline, and the same event twice counts once."""
+    skip_without("shell")
+    for _ in range(2):
+        run(EMITTERS / "shell" / "emit.sh", kafka.bootstrap_servers, topic.name, cwd=tmp_path)
+    records = read_records(kafka.connection, topic)
+    assert kinds_of(records) == [Kind.DELIVERED] * 2
+    assert all(b"\n" in (record.value or b"") for record in records)
+    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+
+
+def test_kcat_needs_the_file_and_the_partitioner(kafka: Kafka, topic: TopicSpec, tmp_path: Path) -> None:
+    """Why the shell script has both: without, the record is cut at its newline, or lies in another partition."""
+    skip_without("shell")
+    script = (EMITTERS / "shell" / "emit.sh").read_text(encoding="utf-8")
+    for spoilt in (
+        script.replace('idempotence=true "$record"', 'idempotence=true <"$record"'),
+        script.replace("-X topic.partitioner=murmur2_random", ""),
+    ):
+        assert spoilt != script
+        run("bash", "-c", spoilt, "emit.sh", kafka.bootstrap_servers, topic.name, cwd=tmp_path)
+    records = read_records(kafka.connection, topic)
+    with ReadModel.create_or_open(tmp_path / "model.duckdb", topic=topic.name, partitions=topic.partitions) as model:
+        assert model.apply(records).reasons == {"undecodable": 2, "wrong_partition": 1}
+
+
+def test_the_event_of_the_shell_is_the_one_that_the_page_takes_apart() -> None:
+    """So that its bytes are explained."""
+    script = (EMITTERS / "shell" / "emit.sh").read_text(encoding="utf-8")
+    page = (GUIDE.parents[2] / "schemas" / "contract" / "contract.md").read_text(encoding="utf-8")
+    dump = page.split("```text\n", 1)[1].split("```", 1)[0]
+    shown = "".join(line[10:49].replace(" ", "") for line in dump.splitlines())
+    assert shown == "".join(re.findall(r"^event\+?=([0-9a-f]+)", script, re.MULTILINE))
+
+
+def test_a_schema_of_ones_own_is_published_before_its_events(
+    kafka: Kafka, topic: TopicSpec, avsc_folder: Path, tmp_path: Path
+) -> None:
+    """A delivered without the fields that its writer never states: unknown at first, read once its schema is there."""
+    schemas_topic = schemas_topic_spec(f"{topic.name}.schemas")
+    asyncio.run(ensure_topic(kafka.connection, schemas_topic))
+    own = json.loads(schema_text(Kind.DELIVERED))
+    never = {"attempt_id", "actor", "causation_id", "personal", "personal_key_id", "attributes", "provider"}
+    own["fields"] = [field for field in own["fields"] if field["name"] not in never]
+    own_file = avsc_folder / "delivered.v1.avsc"
+    own_file.write_text(json.dumps(own), encoding="utf-8")
+    reference = writer_schema(own_file.read_text(encoding="utf-8")).fingerprint
+    assert reference not in shipped_schemas()
+
+    python = [sys.executable, "-c", ALONE]
+    publish, emit = EMITTERS / "python" / "publish_schema.py", EMITTERS / "python" / "emit.py"
+    run(*python, publish, kafka.bootstrap_servers, schemas_topic.name, own_file, cwd=tmp_path)
+    run(*python, emit, kafka.bootstrap_servers, topic.name, avsc_folder, cwd=tmp_path)
+
+    async def learn() -> KnownSchemas:
+        async with SchemaStore(kafka.connection, schemas_topic) as store:
+            assert dict(store.skipped) == {}
+            return store.known
+
+    records = read_records(kafka.connection, topic)
+    with ReadModel.create_or_open(tmp_path / "shipped.duckdb", topic=topic.name, partitions=6) as model:
+        assert model.apply(records).reasons == {"schema_unknown": 1}
+    assert deliveries(kafka, topic, tmp_path / "learnt.duckdb", asyncio.run(learn())) == [("ann", "email", 1)]
+
+
+def test_the_code_of_the_guide_is_the_code_that_runs() -> None:
+    """Each block of the guide that names a file is that file, to the last character; no emitter is left out."""
+    text = GUIDE.read_text(encoding="utf-8")
+    blocks = re.findall(r"\[`(emitters/[^`]+)`\]\(\1\)[^\n]*\n\n```\w+\n(.*?)```\n", text, re.DOTALL)
+    for name, code in blocks:
+        assert (GUIDE.parent / name).read_text(encoding="utf-8") == code, name
+    files = {str(path.relative_to(GUIDE.parent)) for path in EMITTERS.rglob("*") if path.is_file()}
+    assert {name for name, _ in blocks} == files
