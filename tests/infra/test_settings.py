@@ -108,3 +108,55 @@ def test_an_empty_address_of_kafka_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     settings = load_settings(broker_port=9191)
     assert settings.bootstrap_servers is None
     assert settings.connection().bootstrap_servers == "127.0.0.1:9191"
+
+
+def test_a_registry_is_reached_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, user, password and authorities go to the client; the password is shown nowhere."""
+    for name, value in (("URL", "https://registry.example.com:8081/base"), ("USERNAME", "ledger"), ("CA_FILE", "ca")):
+        monkeypatch.setenv(f"NOTIFICATION_LEDGER_SCHEMA_REGISTRY_{name}", value)
+    monkeypatch.setenv("NOTIFICATION_LEDGER_SCHEMA_REGISTRY_PASSWORD", "hunter2")
+    settings = load_settings()
+    registry = settings.registry_connection()
+    assert registry is not None
+    assert (
+        registry.url,
+        registry.username,
+        registry.ca_file,
+    ) == ("https://registry.example.com:8081/base", "ledger", "ca")
+    assert registry.password is not None
+    assert registry.password.reveal() == "hunter2"
+    assert "hunter2" not in repr(settings) + repr(registry) + settings.model_dump_json()
+
+
+def test_no_registry_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable, as a shell script leaves it, is none either."""
+    assert load_settings().registry_connection() is None
+    monkeypatch.setenv("NOTIFICATION_LEDGER_SCHEMA_REGISTRY_URL", "")
+    assert load_settings().registry_connection() is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "registry:8081",
+        "ftp://registry",
+        "http://",
+        "http://user:hunter2@registry",
+        "http://a,http://b",
+        "http://a/?x=y",
+    ],
+)
+def test_what_is_no_address_of_a_registry_is_refused(url: str) -> None:
+    """A user in the URL included: it would be shown wherever the setting is."""
+    with pytest.raises(SettingInvalid, match="schema_registry_url") as refused:
+        load_settings(schema_registry_url=url)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_two_topics_are_two() -> None:
+    """Events and their schemas do not share one; both are made with the same replication."""
+    with pytest.raises(SettingInvalid, match="another topic"):
+        load_settings(topic="one", schemas_topic="one")
+    settings = load_settings(schemas_topic="schemas", replication_factor=3, min_insync_replicas=2)
+    spec = settings.schemas_topic_spec()
+    assert (spec.name, spec.partitions, spec.replication_factor, spec.min_insync_replicas) == ("schemas", 1, 3, 2)

@@ -190,6 +190,23 @@ def test_emit_refuses_a_file_with_one_bad_line_whole(ledger: RunningLedger, tmp_
     assert json_of(counted)["total"] == 1
 
 
+def test_a_fact_from_the_future_is_refused_over_http_and_by_emit(ledger: RunningLedger, tmp_path: Path) -> None:
+    """Both go through the emitter: the answer names the event, the field, the limit and its value."""
+    future = CREATED | {"tenant_id": "future", "occurred_at": "2199-01-01T00:00:00Z"}
+    events = [CREATED | {"tenant_id": "future"}, future]
+    answer = httpx2.post(f"{ledger.api_url}/v1/events", json=events, trust_env=False)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["field"]) == (413, "limit_exceeded", "1.occurred_at")
+    assert "CLOCK_SKEW_SECONDS_MAX is 900" in problem["detail"]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(map(json.dumps, events)), encoding="utf-8")
+    refused = ledger.run("emit", str(file))
+    assert (refused.returncode, "Line 2: occurred_at" in refused.stderr) == (5, True)
+    accepted = json_of(ledger.run("emit", json.dumps(events[0]), "--json"))
+    counted = ledger.run("count", "--tenant", "future", "--json", "--at-least", str(accepted["position"]))
+    assert json_of(counted)["total"] == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "headers", "field"),
     [
