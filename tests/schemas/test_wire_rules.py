@@ -13,8 +13,10 @@ from ledger_schemas.codec import decode_wire, wire_values
 from ledger_schemas.errors import ContractViolation
 from ledger_schemas.events import Event
 from ledger_schemas.kinds import Kind
+from ledger_schemas.shapes import shape_of
 from ledger_schemas.wire_rules import check_wire
 
+from .land import full_event
 from .strategies import ANY_AWARE_TIMES, events
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -204,3 +206,39 @@ def test_the_wire_is_looser_than_the_models_where_nothing_depends_on_it(change: 
     check_wire(Kind.CREATED, wire(change))
     with pytest.raises(ContractViolation):
         parse_event({**CREATED, **change})
+
+
+EVERY_UUID = [(kind, name) for kind in Kind for name in shape_of(kind).uuids]
+EVERY_TIME = [(kind, name) for kind in Kind for name in shape_of(kind).times]
+
+
+def full(kind: Kind) -> dict[str, Any]:
+    """Return the plain values of an event that states every field of its kind."""
+    return wire_values(parse_event(full_event(kind)))
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY_UUID)
+def test_every_uuid_of_every_kind_is_checked(kind: Kind, name: str) -> None:
+    """Also parent_notification_id and retracted_event_id, which point at something else."""
+    check_wire(kind, full(kind))
+    with pytest.raises(ContractViolation, match="UUID of RFC 9562") as refused:
+        check_wire(kind, full(kind) | {name: NO_UUIDS[2]})
+    assert name == refused.value.field
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY_TIME)
+def test_every_time_of_every_kind_is_checked(kind: Kind, name: str) -> None:
+    """Also retry_at, snoozed_until and expires_at, which lie ahead: no reader meets a time that it cannot show."""
+    check_wire(kind, full(kind) | {name: limits.OCCURRED_AT_MICROSECONDS_MAX})
+    with pytest.raises(ContractViolation, match="years 1 to 9999") as refused:
+        check_wire(kind, full(kind) | {name: limits.OCCURRED_AT_MICROSECONDS_MAX + 1})
+    assert name == refused.value.field
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("name", ["tenant_id", "source", "recipient_id", "channel", "delivery_ref"])
+def test_the_ids_that_rows_are_keyed_by_are_checked_in_every_kind(kind: Kind, name: str) -> None:
+    """No kind is a way around: a row's key is an id."""
+    with pytest.raises(ContractViolation, match="1 to 128 characters") as refused:
+        check_wire(kind, full(kind) | {name: "a\x00"})
+    assert name == refused.value.field
