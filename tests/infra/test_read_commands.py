@@ -62,7 +62,10 @@ def data_dir(tmp_path: Path) -> Path:
                 builder.Notification(
                     builder.numbered(number),
                     listed_at=builder.at(number),
-                    entries=[builder.Entry("ann", [builder.Sent("email")], is_read=number == 1), builder.Entry("bob")],
+                    entries=[
+                        builder.Entry("ann", [builder.Sent("email")], states={"read"} if number == 1 else ()),
+                        builder.Entry("bob"),
+                    ],
                     content={"personal": {"title": f"Bill {number}", "data": '{"n": 1}'}},
                 )
                 for number in range(1, 6)

@@ -41,7 +41,7 @@ DUCKDB_1_5: Final = Path(sys.executable).with_name("duckdb")
 
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",)), personal={"title": 'It\'s "new"'})
 HISTORY: Final = [CREATED, CREATED, *(Recorded(event, NOON_MS) for event in demo_events(5))]
-VIEWS: Final = ("notification_status", "unread_by_recipient", "channel_outcomes")
+VIEWS: Final = ("notification_status", "unread_by_recipient", "channel_outcomes", "history", "actions")
 
 
 @pytest.fixture
