@@ -25,38 +25,59 @@ from ledger_schemas.topic import schemas_topic_spec
 from .places import CONTRACT, tool_cache
 
 VALIDATOR = Path(__file__).with_name("asyncapi_validator")
+PINNED = ("package.json", "package-lock.json")
 INSTALL_TIMEOUT_SECONDS = 240
 
 Break = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture(scope="module")
-def validator() -> Path:
-    """Give the validator with its pinned packages, installed once for each content of its lock."""
+def validator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the validator's script, beside its pinned packages: installed once for each content of their lock."""
     missing = [tool for tool in ("node", "npm") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} not installed (Debian: nodejs, npm)")
-    pinned = [VALIDATOR / name for name in ("package.json", "package-lock.json")]
-    content = hashlib.sha256(b"".join(path.read_bytes() for path in pinned)).hexdigest()[:16]
-    folder = tool_cache(f"asyncapi-validator-{content}")
-    if not (folder / "node_modules").is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as scratch:
-            for path in pinned:
-                shutil.copy(path, scratch)
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run(command, cwd=scratch, check=True, capture_output=True, timeout=INSTALL_TIMEOUT_SECONDS)
-            if not folder.exists():  # Another session may have been faster.
-                shutil.copytree(scratch, folder, symlinks=True, dirs_exist_ok=True)
-    return folder
+    content = hashlib.sha256(b"".join((VALIDATOR / name).read_bytes() for name in PINNED)).hexdigest()[:16]
+    installed = tool_cache(f"asyncapi-validator-{content}")
+    if not installed.is_dir():
+        install(installed)
+    folder = tmp_path_factory.mktemp("validator")
+    (folder / "node_modules").symlink_to(installed / "node_modules")
+    return Path(shutil.copy(VALIDATOR / "validate.mjs", folder))
+
+
+def install(folder: Path) -> None:
+    """Install the pinned packages beside `folder` and rename: it is whole or not there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix="npm-"))
+    try:
+        for name in PINNED:
+            shutil.copy(VALIDATOR / name, scratch)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(
+            command, cwd=scratch, check=False, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_SECONDS
+        )
+        assert done.returncode == 0, done.stderr
+        if not folder.exists():  # Another session may have been faster.
+            scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def findings(validator: Path, *documents: Path) -> list[list[dict[str, Any]]]:
     """Return what the validator finds in each document: errors, warnings and hints alike."""
-    script = shutil.copy(VALIDATOR / "validate.mjs", validator)
-    command = ["node", str(script), *map(str, documents)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer = subprocess.run(["node", str(validator), *map(str, documents)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
     return list(json.loads(answer.stdout).values())
+
+
+def test_the_packages_of_the_validator_are_pinned_by_content_and_by_no_address() -> None:
+    """The lock has a hash of each package, and leaves to npm's settings where it comes from."""
+    packages = json.loads((VALIDATOR / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert len(packages) > 1
+    for name, package in packages.items():
+        assert not name or package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
 
 
 def test_the_published_document_is_valid(validator: Path) -> None:

@@ -7,14 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from ledger_infra.contract.examples import example_event
 from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
-from ledger_schemas import TopicSpec
+from ledger_schemas import Event, TopicSpec, decode_event
 from ledger_schemas.kinds import Kind
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.schema_store import SchemaStore
@@ -102,10 +103,22 @@ def rows_of(reader: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     return found
 
 
-def kinds_of(records: list[LogRecord]) -> list[Kind]:
-    """Return the kinds of some records by the fingerprints of their frames."""
-    by_header = {b"\xc3\x01" + fingerprint: schema.kind for fingerprint, schema in shipped_schemas().items()}
-    return sorted(by_header[(record.value or b"")[:10]] for record in records)
+def stated(kafka: Kafka, topic: TopicSpec) -> list[Event]:
+    """Return the events of a topic by kind; each keeps every rule of the models."""
+    events = [decode_event(record.value or b"") for record in read_records(kafka.connection, topic)]
+    return sorted(events, key=lambda event: event.kind)
+
+
+def check_parcel(events: list[Event]) -> None:
+    """Check that it is what each emitter states: created and delivered, with new ids of their own time."""
+    created, delivered = events
+    assert (created.kind, delivered.kind) == (Kind.CREATED, Kind.DELIVERED)
+    assert created.notification_id == delivered.notification_id
+    for event in events:
+        for made in (event.event_id, event.notification_id):
+            assert made.version == 7
+            at = datetime.fromtimestamp((made.int >> 80) / 1_000, UTC)
+            assert abs(at - event.occurred_at) < timedelta(minutes=1)
 
 
 def test_a_service_with_nothing_but_the_avsc_files_and_a_kafka_client_emits_events_that_are_applied(
@@ -114,7 +127,7 @@ def test_a_service_with_nothing_but_the_avsc_files_and_a_kafka_client_emits_even
     """The Python of the guide runs where no package of ours can be imported, and reads the .avsc files alone."""
     script = shutil.copy(EMITTERS / "python" / "emit.py", tmp_path)
     run(sys.executable, "-c", ALONE, script, kafka.bootstrap_servers, topic.name, avsc_folder, cwd=tmp_path)
-    assert kinds_of(read_records(kafka.connection, topic)) == [Kind.CREATED, Kind.DELIVERED]
+    check_parcel(stated(kafka, topic))
     assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
 
 
@@ -136,7 +149,7 @@ def test_the_emitter_of_the_guide_emits_events_that_are_applied(kafka: Kafka, to
         topic.name,
         cwd=tmp_path,
     )
-    assert kinds_of(read_records(kafka.connection, topic)) == [Kind.CREATED, Kind.DELIVERED]
+    check_parcel(stated(kafka, topic))
     assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
 
 
@@ -150,7 +163,7 @@ def test_java_emits_events_that_are_applied(kafka: Kafka, topic: TopicSpec, avsc
         f"-Dexec.args={kafka.bootstrap_servers} {topic.name} {avsc_folder}",
         cwd=Path(project),
     )
-    assert kinds_of(read_records(kafka.connection, topic)) == [Kind.CREATED, Kind.DELIVERED]
+    check_parcel(stated(kafka, topic))
     assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
 
 
@@ -162,7 +175,7 @@ def test_the_shell_emits_an_event_that_is_applied_once_however_often_it_is_sent(
     for _ in range(2):
         run(EMITTERS / "shell" / "emit.sh", kafka.bootstrap_servers, topic.name, cwd=tmp_path)
     records = read_records(kafka.connection, topic)
-    assert kinds_of(records) == [Kind.DELIVERED] * 2
+    assert [example_event(Kind.DELIVERED)] * 2 == stated(kafka, topic)
     assert all(b"\n" in (record.value or b"") for record in records)
     assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
 

@@ -4,10 +4,13 @@ import pytest
 from aiokafka.partitioner import murmur2
 
 from ledger_infra.contract import contract_page, frame_picture
+from ledger_infra.contract.examples import example_event
 from ledger_infra.contract.worked_event import worked_frame, worked_pieces
+from ledger_producers.cloud_events import cloud_event_headers
 from ledger_projectors.records import Reason
 from ledger_schemas import limits
 from ledger_schemas.kinds import Kind
+from ledger_schemas.shipped import shipped_schemas
 from tests.schemas.avro_by_hand import canonical_form, crc_64_avro, read_record
 from tests.schemas.published import document, fields
 
@@ -106,8 +109,17 @@ def test_every_limit_of_an_event_has_its_value() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_kind_is_found_by_the_first_bytes_of_its_frames(kind: Kind) -> None:
-    """Who looks at a record in a terminal can find its schema on the page."""
-    assert f"`c301{crc_64_avro(canonical_form(document(kind))).hex()}`" in section(f"## {kind}")
+    """Who looks at a record in a terminal can find its schema on the page, whichever version it was written with."""
+    versions = [schema.version for schema in shipped_schemas().values() if schema.kind == kind]
+    assert versions
+    for version in versions:
+        assert f"`c301{crc_64_avro(canonical_form(document(kind, version))).hex()}`" in section(f"## {kind}")
+
+
+def test_every_header_of_a_cloud_event_is_explained() -> None:
+    """Those that the emitter writes, and no other."""
+    explained = re.findall(r"^\| `([\w-]+)` \|", section("## CloudEvents"), re.MULTILINE)
+    assert [name for name, _ in cloud_event_headers(example_event(Kind.READ))] == explained
 
 
 def test_every_link_of_the_page_leads_somewhere() -> None:

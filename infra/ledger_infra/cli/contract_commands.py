@@ -11,7 +11,6 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from ledger_infra.contract import asyncapi_document, contract_page, frame_picture
 from ledger_schemas.errors import SettingInvalid
 
 STALE_EXIT_CODE: Final = 1
@@ -42,6 +41,9 @@ def register(app: typer.Typer) -> None:
 
 def document_text(document: Document) -> str:
     """Return one document as it is published."""
+    # Imported here: it would cost every other command a third of a second.
+    from ledger_infra.contract import asyncapi_document, contract_page, frame_picture  # noqa: PLC0415 - see above
+
     makers: Mapping[Document, Callable[[], str]] = {
         Document.ASYNCAPI: lambda: json.dumps(asyncapi_document(), indent=2, ensure_ascii=False) + "\n",
         Document.PAGE: contract_page,

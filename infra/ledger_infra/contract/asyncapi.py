@@ -96,7 +96,7 @@ def asyncapi_document() -> dict[str, Any]:
             "messageTraits": {"event": _event_trait()},
             "correlationIds": {
                 "correlation": {
-                    "description": "What the facts of one transaction have in common, as the emitter chose.",
+                    "description": "Ties together the facts of one business operation.",
                     "location": "$message.payload#/correlation_id",
                 }
             },

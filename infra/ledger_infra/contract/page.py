@@ -15,7 +15,7 @@ from ledger_projectors.records import Reason
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
 from ledger_schemas.kinds import Kind
-from ledger_schemas.shipped import current_schema, schema_file_name
+from ledger_schemas.shipped import current_schema, schema_file_name, shipped_schemas
 
 TEMPLATE_FILE: Final = "page.template.md"
 """The sentences of the page; `{{name}}` stands for what is filled in here."""
@@ -66,7 +66,7 @@ _QUARANTINE: Final[Mapping[Reason, str]] = {
     "a time is outside of the years 1 to 9999; `delivery_ref` without `channel`; a recipient twice, or too many",
     Reason.KEY_MISMATCH: "the key is not the `notification_id` of the event",
     Reason.WRONG_PARTITION: "the record lies in another partition than its key belongs in",
-    Reason.CONFLICT: "an event of the same tenant, notification and `event_id` came first, and says something else",
+    Reason.CONFLICT: "an event of the same tenant, notification and `event_id` came first, with other folded fields",
 }
 
 
@@ -117,12 +117,15 @@ def _kinds() -> str:
 
 
 def _kind_section(kind: Kind) -> str:
-    schema = current_schema(kind)
-    file = schema_file_name(kind, schema.version or 1)
-    where = f"[`{file}`]({_SCHEMAS}/{file}): `{schema.name}`; a frame begins `c301{schema.fingerprint.hex()}`."
+    where = "\n".join(
+        f"- [`{file}`]({_SCHEMAS}/{file}): `{schema.name}`; a frame begins `c301{schema.fingerprint.hex()}`."
+        for schema in shipped_schemas().values()
+        if schema.kind == kind
+        for file in (schema_file_name(kind, schema.version or 1),)
+    )
     added = added_fields(kind)
     fields = fields_table(added) if added else "Adds nothing to the envelope."
-    return f"## {kind}\n\n{schema.document['doc']}\n\n{where}\n\n{fields}"
+    return f"## {kind}\n\n{current_schema(kind).document['doc']}\n\n{where}\n\n{fields}"
 
 
 def _shown(piece: Piece) -> str:
