@@ -92,7 +92,9 @@ class ReadModel:
         on_step(Step.DECODED)
         with self._transaction(on_step):
             quarantine.remove(self._connection, records)
-            return self._write(table, rejections, records, on_step)
+            outcome = self._write(table, rejections, records, on_step, earlier=True)
+            self._connection.execute("DELETE FROM displaced")
+        return outcome
 
     def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
         """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""
@@ -129,8 +131,15 @@ class ReadModel:
         self.close()
 
     def _write(
-        self, table: object, rejections: list[Rejection], records: Sequence[LogRecord], on_step: StepObserver
+        self,
+        table: object,
+        rejections: list[Rejection],
+        records: Sequence[LogRecord],
+        on_step: StepObserver,
+        *,
+        earlier: bool = False,
     ) -> BatchOutcome:
+        """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies."""
         connection = self._connection
         connection.register("batch", table)
         connection.execute(engine_sql("stage"))
@@ -138,6 +147,8 @@ class ReadModel:
         connection.unregister("batch")
         on_step(Step.STAGED)
         connection.execute(engine_sql("deduplicate"))
+        if earlier:
+            connection.execute(engine_sql("displace"))
         on_step(Step.DEDUPLICATED)
         connection.execute(engine_sql("history"))
         on_step(Step.HISTORY_WRITTEN)

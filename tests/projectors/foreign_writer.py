@@ -43,11 +43,13 @@ def next_version(kind: Kind, field: str = "mood") -> WriterSchema:
     return writer_schema(json.dumps(document))
 
 
-def written_with(schema: WriterSchema, event: Event, reference: SchemaReference | None = None) -> Raw:
+def written_with(
+    schema: WriterSchema, event: Event, reference: SchemaReference | None = None, field: str = "mood"
+) -> Raw:
     """Return an event as a service with that schema would append it to a topic of one partition."""
     out = io.BytesIO()
     out.write(header_of(reference or SchemaReference.to_fingerprint(schema.fingerprint)))
-    schemaless_writer(out, schema.parsed, {**wire_values(event), "mood": "glad"})
+    schemaless_writer(out, schema.parsed, {**wire_values(event), field: "glad"})
     return Raw(out.getvalue(), str(event.notification_id).encode())
 
 

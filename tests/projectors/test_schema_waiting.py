@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from ledger_projectors import awaited_schemas
 from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.digest import digest_read_model
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.rebuild import rebuild
 from ledger_projectors.steps import Step
@@ -32,8 +34,10 @@ from tests.projectors.building import (
     administering,
     append_raw,
     at,
+    demo_events,
     open_model,
     raw,
+    reading,
     rows,
 )
 from tests.projectors.foreign_writer import (
@@ -49,6 +53,7 @@ from tests.projectors.foreign_writer import (
 )
 
 REACH_SECONDS = 30.0
+LATE_SHARE = 0.5
 LONG_SECONDS = 600.0
 """A wait that no test survives: what is applied under it was not waited for."""
 
@@ -125,6 +130,38 @@ def test_a_schema_that_comes_too_late_releases_its_events(kafka: Kafka, topic_na
             assert rows(model, APPLIED) == [(0, "created", "first"), (1, "read", None), (2, "created", "second")]
             assert rows(model, "SELECT log_offset FROM duplicates") == [(3,)]
             assert projector.progress().position == at(topic, 4)
+
+    run(kafka, topic_name, tmp_path, work)
+    assert_equal_to_a_replay(kafka, topic_name, tmp_path)
+
+
+@pytest.mark.parametrize("later_schema", [None, "temper"])
+def test_a_copy_that_was_applied_in_the_meantime_gives_way(
+    kafka: Kafka, topic_name: str, tmp_path: Path, later_schema: str | None
+) -> None:
+    """History holds the first copy of an event, also when that one's schema came after the second was applied.
+
+    The later copies were written with a shipped schema, or with another that came earlier; facts of the same
+    notification stay as they are.
+    """
+    event, other = created("first"), created("second")
+    later = next_version(Kind.CREATED, later_schema) if later_schema else None
+    copy = written_with(later, event, field="temper") if later else raw(event)
+
+    async def work(model: ReadModel, topic: TopicSpec, schemas: TopicSpec) -> None:
+        if later:
+            await publish(kafka.connection, schemas, binding_of(later))
+        twice = written_with(AHEAD, event)
+        await append_raw(kafka.connection, topic.name, raw(read(event)), twice, twice, copy, copy, raw(other))
+        async with reading_schemas(kafka, model, schemas) as (projector, _):
+            await projector.wait_for(at(topic, 6), REACH_SECONDS)
+            assert rows(model, APPLIED) == [(0, "read", None), (3, "created", "first"), (5, "created", "second")]
+            await publish(kafka.connection, schemas, binding_of(AHEAD))
+            await eventually(lambda: rows(model, QUARANTINED) == [])
+            assert rows(model, APPLIED) == [(0, "read", None), (1, "created", "first"), (5, "created", "second")]
+            assert rows(model, "SELECT log_offset FROM duplicates ORDER BY ALL") == [(2,), (3,), (4,)]
+            await append_raw(kafka.connection, topic.name, raw(read(other)), raw(read(event)))
+            await projector.wait_for(at(topic, 8), REACH_SECONDS)
 
     run(kafka, topic_name, tmp_path, work)
     assert_equal_to_a_replay(kafka, topic_name, tmp_path)
@@ -332,6 +369,42 @@ def test_a_release_takes_no_more_than_its_bytes_at_a_time(tmp_path: Path, monkey
             assert model.release(known) is not None
             assert [place for place, _, _ in rows(model, APPLIED)] == list(range(offset + 1))
         assert model.release(known) is None
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_released_in_any_order_is_as_if_in_time(tmp_path: Path, seed: int) -> None:
+    """Of a history with duplicates and disorder, any share may come under schemas that are told of one by one, later.
+
+    Row for row, the read model is the one whose schemas were known from the first record on.
+    """
+    rng = Random(seed)  # noqa: S311 - a test, repeatable
+    versions = {kind: next_version(kind) for kind in Kind}
+    events = demo_events(20, seed)
+    # Some once more, much later: by whom, and so under which schema, is chance too.
+    events += rng.sample(events, len(events) // 5)
+    records = [
+        record_at(written_with(versions[event.kind], event) if rng.random() < LATE_SHARE else raw(event), offset)
+        for offset, event in enumerate(events)
+    ]
+    everything = KnownSchemas()
+    for version in versions.values():
+        everything.learn(SchemaReference.to_fingerprint(version.fingerprint), version.text)
+    digests = []
+    with open_model(tmp_path / "in_time") as model, reading(model) as reader:
+        model.apply(records, known=everything)
+        digests.append(digest_read_model(reader))
+    with open_model(tmp_path / "late") as model, reading(model) as reader:
+        known = KnownSchemas()
+        for start in range(0, len(records), len(records) // 3 + 1):
+            model.apply(records[start : start + len(records) // 3 + 1], known=known)
+        assert len(rows(model, QUARANTINED)) > len(records) // 4
+        for version in rng.sample(list(versions.values()), len(versions)):
+            known.learn(SchemaReference.to_fingerprint(version.fingerprint), version.text)
+            model.release(known)
+        digests.append(digest_read_model(reader))
+    assert digests[0] == digests[1]
+    assert digests[0].tables["quarantine"][0] == 0
+    assert digests[0].tables["duplicates"][0] > 0
 
 
 def test_an_upgrade_that_knows_the_kind_releases_too(tmp_path: Path) -> None:

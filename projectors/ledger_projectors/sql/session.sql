@@ -2,6 +2,17 @@
 
 SET TimeZone = 'UTC';
 
+-- Events that a release takes out of history, since an earlier copy has turned up; empty in every other batch.
+CREATE OR REPLACE TEMP TABLE displaced (
+    tenant_id VARCHAR,
+    notification_id UUID,
+    event_id UUID,
+    recorded_at TIMESTAMPTZ,
+    log_partition INTEGER,
+    log_offset BIGINT,
+    by_offset BIGINT
+);
+
 CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     e.kind,
     e.occurred_at,

@@ -8,12 +8,15 @@ CREATE OR REPLACE TEMP TABLE known_facts AS
 FROM facts
 SEMI JOIN touched USING (tenant_id, notification_id);
 
--- What was merged cannot be taken out again: a notification with a retracted is told anew, from history alone.
+-- What was merged cannot be taken out again: a notification with a retracted, or with an event that gave way to an
+-- earlier copy, is told anew, from history alone.
 
 CREATE OR REPLACE TEMP TABLE retold AS
 SELECT tenant_id, notification_id FROM fresh WHERE kind = 'retracted'
 UNION
-SELECT tenant_id, notification_id FROM known_facts WHERE fact = 'retracted';
+SELECT tenant_id, notification_id FROM known_facts WHERE fact = 'retracted'
+UNION
+SELECT tenant_id, notification_id FROM displaced;
 
 CREATE OR REPLACE TEMP TABLE taken_back AS
 SELECT tenant_id, notification_id, retracted_event_id AS event_id
