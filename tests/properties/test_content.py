@@ -9,9 +9,22 @@ import pytest
 from ledger_schemas import derive_inbox_entry_id
 
 from .comparison import apply, assert_same, check, folded, held_after, new_read_model, read, read_state
-from .strategies import EVENT_IDS, NOTIFICATION_IDS, TENANTS, audience, place, said
+from .strategies import EVENT_IDS, NOTIFICATION_IDS, TENANTS, audience, clock, place, said
 
 CREATED: Final = said("created", "10:00:00", category="promo", tags=["a"], personal={"title": "A"}, severity="minor")
+
+NAMED: Final = ["category", "tags", "personal", "severity"]
+AMENDABLE: Final[dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(("type", "category", "action", "reason", "priority", "severity"), ("a", "b", "c")),
+    **dict.fromkeys(("channels", "tags", "contexts"), (["a"], ["b", "a"], ["c"])),
+    **dict.fromkeys(("scheduled_at", "expires_at"), tuple(clock(f"1{hour}:00:00") for hour in range(3))),
+    "groups": ([{"type": "team", "id": "1"}], [{"type": "team", "id": "2"}], [{"type": "topic", "id": "1"}]),
+    "subject": ({"id": "1"}, {"id": "2"}, {"id": "3"}),
+    "template": ({"id": "1"}, {"version": "2"}, {"name": "3"}),
+    "schedule": ({"id": "1"}, {"local_time": "09:00"}, {"recurrence": "FREQ=DAILY"}),
+    "digest": ({"key": "1"}, {"key": "2"}, {"merged_into": "3"}),
+    "personal": ({"title": "1"}, {"body": "2"}, {"link": "3"}),
+}
 
 
 def test_content_is_the_earliest_value_of_each_field() -> None:
@@ -39,9 +52,26 @@ def test_the_latest_amended_has_the_last_word_on_each_field() -> None:
     check(state, "contents", source="shop", actor=None, attributes=None, personal_key_id="key-1")
 
 
+@pytest.mark.parametrize("field", AMENDABLE)
+def test_every_amendable_field_follows_its_amendments(field: str) -> None:
+    """What the created says, then the latest amended, null once cleared, and again what is set after that."""
+    values = [{field: value} for value in AMENDABLE[field]]
+    history = [
+        said("created", "10:00:00", **values[0]),
+        said("amended", "10:00:01", **values[1]),
+        said("amended", "10:00:02", **values[2]),
+        said("amended", "10:00:03", cleared=[field]),
+        said("amended", "10:00:04", **values[1]),
+    ]
+    for number, expected in enumerate((0, 1, 2, None, 1)):
+        (content,) = held_after(*reversed(history[: number + 1])).tables["contents"].values()
+        assert expected == next((n for n, value in enumerate(values) if _says(content[field], value[field])), None)
+        assert (content[field] is None) == (expected is None)
+
+
 def test_a_cleared_field_is_null_until_it_is_set_again() -> None:
     """Clearing is a word on the field like any other: the latest decides, and stating wins within one amended."""
-    cleared = said("amended", "10:00:02", cleared=["category", "tags", "personal", "severity"], severity="major")
+    cleared = said("amended", "10:00:02", cleared=NAMED, severity="major", personal_key_id="key-1")
     state = held_after(CREATED, said("amended", "10:00:01", category="alert"), cleared)
     check(state, "contents", category=None, tags=None, personal=None, personal_key_id=None, severity="major")
     state = held_after(CREATED, cleared, said("amended", "10:00:03", category="again"))
@@ -121,6 +151,13 @@ def test_inbox_entry_ids_are_those_of_the_published_function() -> None:
         }
     assert {key: derive_inbox_entry_id(*key) for key in found} == found
     assert len(history) == len(set(found.values()))
+
+
+def _says(found: Any, stated: Any) -> bool:  # noqa: ANN401 - any content
+    """Say whether a cell holds what was stated, whatever else its type has room for."""
+    if isinstance(found, list):
+        return isinstance(stated, list) and len(found) == len(stated) and all(map(_says, found, stated))
+    return bool((_present(found) if isinstance(found, dict) else found) == stated)
 
 
 def _present(part: dict[str, Any]) -> dict[str, Any]:
