@@ -10,24 +10,28 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from ledger_infra.contract.examples import example_event
+from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.projector import Progress, Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, decode_event
 from ledger_schemas.kinds import Kind
-from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.schema_store import SchemaStore
 from ledger_schemas.shipped import schema_text, shipped_schemas, writer_schema
 from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.faults.the_log import read_records
+from tests.projectors.building import rows, source_of
 
 from .places import AVSC_FOLDER, EMITTERS, GUIDE, tool_cache
 
 EMIT_TIMEOUT_SECONDS = 240
 """A first run of Maven downloads 32 MB."""
+
+SCHEMA_WAIT_SECONDS = 1
+"""How long an unknown schema is waited for: nobody publishes one meanwhile."""
 
 ALONE = """
 import runpy
@@ -85,22 +89,34 @@ def skip_without(language: str) -> None:
 
 
 def deliveries(
-    kafka: Kafka, topic: TopicSpec, file: Path, known: KnownSchemas | None = None
-) -> list[tuple[object, ...]]:
-    """Apply the whole topic to a new read model; return (recipient, channel, delivered) of each delivery."""
-    records = read_records(kafka.connection, topic)
+    kafka: Kafka, topic: TopicSpec, file: Path, schemas_topic: TopicSpec | None = None
+) -> tuple[Progress, list[tuple[object, ...]]]:
+    """Run a projector over the whole topic into a new read model; it knows the schemas of the schema topic.
+
+    Returns how far it came, and (recipient, channel, delivered) of each delivery.
+    """
+
+    async def project(model: ReadModel) -> Progress:
+        async with (
+            SchemaStore(kafka.connection, schemas_topic) as store,
+            source_of(kafka.connection, model) as source,
+        ):
+            schemas = AwaitedSchemas(store, SCHEMA_WAIT_SECONDS)
+            projector = Projector(model, source, schemas=schemas, until=await source.end())
+            await projector.run()
+            return projector.progress()
+
     with ReadModel.create_or_open(file, topic=topic.name, partitions=topic.partitions) as model:
-        outcome = model.apply(records, known=known)
-        assert (outcome.quarantined, outcome.reasons) == (0, {})
-        assert outcome.applied + outcome.duplicates == len(records)
-        return rows_of(model.reader())
+        progress = asyncio.run(project(model))
+        return progress, rows(model, "SELECT recipient_id, channel, delivered_count FROM deliveries ORDER BY ALL")
 
 
-def rows_of(reader: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
-    """Return (recipient, channel, delivered) of each delivery that the read model holds."""
-    sql = "SELECT recipient_id, channel, delivered_count FROM deliveries ORDER BY ALL"
-    found: list[tuple[object, ...]] = reader.execute(sql).fetchall()
-    return found
+def check_applied(kafka: Kafka, topic: TopicSpec, file: Path, *, duplicates: int = 0) -> None:
+    """Check that a projector applies all that a topic holds, and that ann has it by email, once."""
+    progress, delivered = deliveries(kafka, topic, file)
+    assert (progress.duplicates, progress.quarantined) == (duplicates, 0)
+    assert progress.applied == len(read_records(kafka.connection, topic)) - duplicates
+    assert delivered == [("ann", "email", 1)]
 
 
 def stated(kafka: Kafka, topic: TopicSpec) -> list[Event]:
@@ -128,7 +144,7 @@ def test_a_service_with_nothing_but_the_avsc_files_and_a_kafka_client_emits_even
     script = shutil.copy(EMITTERS / "python" / "emit.py", tmp_path)
     run(sys.executable, "-c", ALONE, script, kafka.bootstrap_servers, topic.name, avsc_folder, cwd=tmp_path)
     check_parcel(stated(kafka, topic))
-    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+    check_applied(kafka, topic, tmp_path / "model.duckdb")
 
 
 def test_the_python_of_that_test_can_import_no_package_of_ours(tmp_path: Path) -> None:
@@ -150,7 +166,7 @@ def test_the_emitter_of_the_guide_emits_events_that_are_applied(kafka: Kafka, to
         cwd=tmp_path,
     )
     check_parcel(stated(kafka, topic))
-    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+    check_applied(kafka, topic, tmp_path / "model.duckdb")
 
 
 def test_java_emits_events_that_are_applied(kafka: Kafka, topic: TopicSpec, avsc_folder: Path, tmp_path: Path) -> None:
@@ -164,7 +180,7 @@ def test_java_emits_events_that_are_applied(kafka: Kafka, topic: TopicSpec, avsc
         cwd=Path(project),
     )
     check_parcel(stated(kafka, topic))
-    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+    check_applied(kafka, topic, tmp_path / "model.duckdb")
 
 
 def test_the_shell_emits_an_event_that_is_applied_once_however_often_it_is_sent(
@@ -177,7 +193,7 @@ def test_the_shell_emits_an_event_that_is_applied_once_however_often_it_is_sent(
     records = read_records(kafka.connection, topic)
     assert [example_event(Kind.DELIVERED)] * 2 == stated(kafka, topic)
     assert all(b"\n" in (record.value or b"") for record in records)
-    assert deliveries(kafka, topic, tmp_path / "model.duckdb") == [("ann", "email", 1)]
+    check_applied(kafka, topic, tmp_path / "model.duckdb", duplicates=1)
 
 
 def test_kcat_needs_the_file_and_the_partitioner(kafka: Kafka, topic: TopicSpec, tmp_path: Path) -> None:
@@ -204,10 +220,10 @@ def test_the_event_of_the_shell_is_the_one_that_the_page_takes_apart() -> None:
     assert shown == "".join(re.findall(r"^event\+?=([0-9a-f]+)", script, re.MULTILINE))
 
 
-def test_a_schema_of_ones_own_is_published_before_its_events(
+def test_events_of_a_schema_of_ones_own_are_applied_once_it_is_published(
     kafka: Kafka, topic: TopicSpec, avsc_folder: Path, tmp_path: Path
 ) -> None:
-    """A delivered without the fields that its writer never states: unknown at first, read once its schema is there."""
+    """A delivered without the fields that its writer never states: unknown, then applied with its schema."""
     schemas_topic = schemas_topic_spec(f"{topic.name}.schemas")
     asyncio.run(ensure_topic(kafka.connection, schemas_topic))
     own = json.loads(schema_text(Kind.DELIVERED))
@@ -220,18 +236,15 @@ def test_a_schema_of_ones_own_is_published_before_its_events(
 
     python = [sys.executable, "-c", ALONE]
     publish, emit = EMITTERS / "python" / "publish_schema.py", EMITTERS / "python" / "emit.py"
-    run(*python, publish, kafka.bootstrap_servers, schemas_topic.name, own_file, cwd=tmp_path)
     run(*python, emit, kafka.bootstrap_servers, topic.name, avsc_folder, cwd=tmp_path)
+    before, delivered = deliveries(kafka, topic, tmp_path / "before.duckdb", schemas_topic)
+    assert (before.applied, before.quarantined) == (1, 1)
+    assert delivered == [("ann", "email", 0)]
 
-    async def learn() -> KnownSchemas:
-        async with SchemaStore(kafka.connection, schemas_topic) as store:
-            assert dict(store.skipped) == {}
-            return store.known
-
-    records = read_records(kafka.connection, topic)
-    with ReadModel.create_or_open(tmp_path / "shipped.duckdb", topic=topic.name, partitions=6) as model:
-        assert model.apply(records).reasons == {"schema_unknown": 1}
-    assert deliveries(kafka, topic, tmp_path / "learnt.duckdb", asyncio.run(learn())) == [("ann", "email", 1)]
+    run(*python, publish, kafka.bootstrap_servers, schemas_topic.name, own_file, cwd=tmp_path)
+    after, delivered = deliveries(kafka, topic, tmp_path / "after.duckdb", schemas_topic)
+    assert (after.applied, after.quarantined) == (2, 0)
+    assert delivered == [("ann", "email", 1)]
 
 
 def test_the_code_of_the_guide_is_the_code_that_runs() -> None:
