@@ -54,7 +54,7 @@ _LIMITS: Final[Mapping[str, str]] = {
 
 _REFUSALS: Final[Mapping[type[LedgerError], str]] = {
     ContractViolation: "a field is missing, unknown, of another type, longer than its limit, or breaks its rule",
-    LimitExceeded: "the encoded event or a call of HTTP ingest is larger than its limit, or `occurred_at` lies too far ahead",
+    LimitExceeded: "the encoded event or a call of HTTP ingest is too large, or `occurred_at` lies too far ahead",
 }
 
 _QUARANTINE: Final[Mapping[Reason, str]] = {
