@@ -169,6 +169,8 @@ class SchemaStore:
             await self._consumer.start()
             self._consumer.assign([self._place])
             self._consumer.seek(self._place, self._next_offset)
+            # Between two refreshes nothing is fetched: a fetch that waits would hold up the question for the end.
+            self._consumer.pause(self._place)
         return self._consumer
 
     async def _disconnect(self) -> None:
@@ -182,6 +184,8 @@ class SchemaStore:
                 consumer = await self._connected()
                 end = await self._seek(consumer)
                 found: list[tuple[int, SchemaBinding | Skip]] = []
+                if await consumer.position(self._place) < end:
+                    consumer.resume(self._place)
                 while (offset := await consumer.position(self._place)) < end:
                     try:
                         records = (await consumer.getmany(self._place, timeout_ms=POLL_MS)).get(self._place, [])
@@ -191,6 +195,7 @@ class SchemaStore:
                         consumer.seek(self._place, offset + 1)
                     else:
                         found += [(record.offset, read_binding(record.key, record.value)) for record in records]
+                consumer.pause(self._place)
                 return found, offset
         except (KafkaError, TimeoutError, OSError) as error:
             raise BrokerUnavailable(

@@ -15,10 +15,21 @@ from ledger_producers import Emitter
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, Position, TopicSpec
 from ledger_schemas.errors import ReadModelBehind
+from ledger_schemas.kinds import Kind
+from ledger_schemas.parsing import parse_event
+from ledger_schemas.schema_topic import binding_of
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import prepare_schemas
 from tests.faults.the_log import FAST_CLOCK
-from tests.projectors.building import assert_folded, demo_events, open_model, projecting
+from tests.projectors.building import append_raw, assert_folded, at, demo_events, open_model, projecting, rows
+from tests.projectors.foreign_writer import (
+    eventually,
+    next_version,
+    publish,
+    reading_schemas,
+    with_topics,
+    written_with,
+)
 
 WAIT_SECONDS: Final = 90.0
 OUTAGE_SECONDS: Final = 2.0
@@ -50,6 +61,30 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing(tmp_path: Path, topic_n
         asyncio.run(prepare_schemas(kafka.connection))
         asyncio.run(work(model))
         assert_folded(kafka, topic, model)
+
+
+@pytest.mark.timeout(180)
+def test_a_broker_outage_while_a_schema_is_awaited_quarantines_nothing(topic_name: str, tmp_path: Path) -> None:
+    """The schema store is away with the broker: the projector says that it tries again, and reads on afterwards."""
+    ahead = next_version(Kind.CREATED)
+    event = parse_event({"kind": "created", "tenant_id": "acme", "source": "shop"})
+
+    async def work(kafka: NativeKafka, model: ReadModel) -> None:
+        topic, schemas = await with_topics(kafka, topic_name)
+        await append_raw(kafka.connection, topic.name, written_with(ahead, event))
+        async with reading_schemas(kafka, model, schemas, wait_seconds=WAIT_SECONDS) as (projector, running):
+            # In the middle of the wait.
+            await asyncio.sleep(1.0)
+            await asyncio.to_thread(kafka.kill)
+            await eventually(lambda: projector.progress().retrying)
+            assert (running.done(), sum(model.position().values())) == (False, 0)
+            await asyncio.to_thread(kafka.start)
+            await publish(kafka.connection, schemas, binding_of(ahead))
+            await projector.wait_for(at(topic, 1), WAIT_SECONDS)
+        assert rows(model, "SELECT count(*) FROM quarantine") == [(0,)]
+
+    with NativeKafka(tmp_path / "kafka") as kafka, open_model(tmp_path, topic_name, 1) as model:
+        asyncio.run(work(kafka, model))
 
 
 async def _emit(kafka: NativeKafka, topic: TopicSpec, events: Sequence[Event]) -> Position:
