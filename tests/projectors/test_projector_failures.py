@@ -17,6 +17,7 @@ from ledger_projectors.records import BatchOutcome, LogRecord
 from ledger_projectors.steps import StepObserver, unobserved
 from ledger_schemas import Position, TopicSpec
 from ledger_schemas.errors import ProjectorFailed, TooManyQuarantined
+from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.faults.the_log import append
@@ -54,10 +55,11 @@ class Failures:
         records: Sequence[LogRecord],
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
+        known: KnownSchemas | None = None,
     ) -> BatchOutcome:
         if self.left and (error := self.left.pop(0)) is not None:
             raise error
-        return self._apply(records, next_offsets, on_step)
+        return self._apply(records, next_offsets, on_step, known)
 
 
 def test_poison_does_not_stop_good_records(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
