@@ -1,31 +1,33 @@
 -- Every record that is a further copy of an event, in history or earlier in this batch, and whether it conflicts.
 
+-- Ids alone first: of history's many columns only those of the few events that came again are read.
+
+CREATE OR REPLACE TEMP TABLE met AS
+SELECT tenant_id, notification_id, event_id
+FROM events
+SEMI JOIN staged USING (tenant_id, notification_id, event_id);
+
 CREATE OR REPLACE TEMP TABLE copies AS
-WITH known AS (
-    SELECT staged.log_partition, staged.log_offset, staged AS copy, events AS original
+WITH repeated AS (
+    SELECT tenant_id, notification_id, event_id, min(log_offset) AS log_offset
     FROM staged
-    INNER JOIN events USING (tenant_id, notification_id, event_id)
-),
-repeated AS (
-    SELECT tenant_id, notification_id, event_id, min(log_offset) AS first_offset
-    FROM staged
+    ANTI JOIN met USING (tenant_id, notification_id, event_id)
     GROUP BY tenant_id, notification_id, event_id
     HAVING count(*) > 1
 ),
-within_batch AS (
-    SELECT staged.log_partition, staged.log_offset, staged AS copy, original
+originals AS (
+    FROM events
+    SEMI JOIN met USING (tenant_id, notification_id, event_id)
+    UNION ALL BY NAME
     FROM staged
-    INNER JOIN repeated USING (tenant_id, notification_id, event_id)
-    INNER JOIN staged AS original
-        ON original.log_partition = staged.log_partition
-        AND original.log_offset = repeated.first_offset
-    WHERE staged.log_offset > repeated.first_offset
-    AND NOT EXISTS (
-        FROM known
-        WHERE known.log_partition = staged.log_partition
-        AND known.log_offset = staged.log_offset
-    )
+    SEMI JOIN repeated USING (tenant_id, notification_id, event_id, log_offset)
+),
+-- All copies of an event share a partition, so that the offset alone tells them apart.
+pairs AS (
+    SELECT staged.log_partition, staged.log_offset, staged AS copy, originals AS original
+    FROM staged
+    INNER JOIN originals USING (tenant_id, notification_id, event_id)
+    WHERE staged.log_offset <> originals.log_offset
 )
-SELECT log_partition, log_offset, folded(copy) IS DISTINCT FROM folded(original) AS conflicts FROM known
-UNION ALL
-SELECT log_partition, log_offset, folded(copy) IS DISTINCT FROM folded(original) AS conflicts FROM within_batch;
+SELECT log_partition, log_offset, folded(copy) IS DISTINCT FROM folded(original) AS conflicts
+FROM pairs;
