@@ -132,8 +132,8 @@ def _plan(text: str) -> Plan | None:
 def _bare(node: Any, *, listed: bool = False) -> Any:  # noqa: ANN401 - a schema is any JSON
     """Return a type with nothing but what decoding needs. Raises _NotForBatchesError for what is not for batches.
 
-    That is: types that pyruhvro has not, or reads otherwise than fastavro; arrays of what takes no bytes, which a
-    forged count makes endless; and in arrays nullable records, of which one byte makes a row in many columns.
+    That is: types that pyruhvro has not, or reads otherwise than fastavro, or that take no bytes; and nullable records
+    in arrays, of which one byte makes a row in many columns.
     """
     match node:
         case "string" | "long" | "boolean":

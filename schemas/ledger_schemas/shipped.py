@@ -22,6 +22,7 @@ from fastavro.schema import (
 from ledger_schemas import limits
 from ledger_schemas.errors import KindUnknown, LimitExceeded, SchemaUnusable
 from ledger_schemas.kinds import Kind
+from ledger_schemas.schema_bounds import check_bounded
 
 NAMESPACE: Final = "notifications.lifecycle"
 
@@ -87,8 +88,8 @@ def schema_text(kind: Kind, version: int | None = None) -> str:
 def writer_schema(text: str, version: int | None = None) -> WriterSchema:
     """Return the writer schema that a JSON text states.
 
-    Raises LimitExceeded when it is longer than SCHEMA_BYTES_MAX, SchemaUnusable when it is not an Avro record schema,
-    KindUnknown when its record is none of our kinds.
+    Raises LimitExceeded when it is longer than SCHEMA_BYTES_MAX, SchemaUnusable when it is not an Avro record schema
+    or one that a decoder cannot be given, KindUnknown when its record is none of our kinds.
     """
     fingerprint = fingerprint_of_text(text)
     parsed: Any = parse_schema(_without_logical_types(json.loads(text)))
@@ -98,6 +99,7 @@ def writer_schema(text: str, version: int | None = None) -> WriterSchema:
             "The schema describes none of the kinds that this version of the ledger knows.",
             hint="Upgrade the reader; the records are kept until then.",
         )
+    check_bounded(parsed)
     return WriterSchema(kind, version, text, parsed, fingerprint)
 
 

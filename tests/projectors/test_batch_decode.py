@@ -116,7 +116,6 @@ NOT_FOR_BATCHES: Final[dict[str, tuple[Any, Any]]] = {
     "union of three": (["null", "string", "long"], 7),
     "union of one": (["string"], "any"),
     "record without fields": ({"type": "record", "name": "Empty", "fields": []}, {}),
-    "list of nothing": ({"type": "array", "items": "null"}, [None, None]),
     "list of nullable records": ({"type": "array", "items": ["null", DEEPEST]}, [None, {"text": "any"}]),
     "list of records with nullable records": (
         {
