@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from structlog.testing import capture_logs
 
 from ledger_schemas import KafkaConnection, TopicSpec, limits
@@ -241,3 +241,24 @@ def test_a_broker_that_does_not_answer_makes_it_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = asyncio.run(work(KafkaConnection(f"127.0.0.1:{silent.getsockname()[1]}")))
     assert error.retryable
+
+
+def test_a_record_that_the_client_cannot_read_hides_nothing_behind_it(
+    kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aiokafka fails on a header name that is not UTF-8, again and again: the record is passed over and counted."""
+    getmany = AIOKafkaConsumer.getmany
+
+    async def fails_on_the_first(consumer: AIOKafkaConsumer, *places: TopicPartition, **options: int) -> object:
+        if await consumer.position(*places) == 0:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        return await getmany(consumer, *places, **options)
+
+    async def work() -> None:
+        spec = await with_topic(kafka, topic_name, (b"x", b"x"), BOUND)
+        monkeypatch.setattr(AIOKafkaConsumer, "getmany", fails_on_the_first)
+        async with SchemaStore(kafka.connection, spec) as store:
+            assert REFERENCE in store.known
+            assert dict(store.skipped) == {Skip.HEADERS_UNREADABLE: 1}
+
+    asyncio.run(work())
