@@ -40,7 +40,7 @@ class Template:
     `read` and `acknowledged` are shares of the recipients that it reached. `broadcast` makes it go to many.
     """
 
-    category: str
+    type: str
     action: str
     priority: str
     subject: str

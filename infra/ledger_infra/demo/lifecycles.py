@@ -144,7 +144,7 @@ class _Life:
             audience=tuple(
                 AudienceMember(recipient_id=f"person-{person}", channels=template.channels) for person in people
             ),
-            category=template.category,
+            type=template.type,
             action=template.action,
             priority=template.priority,
             subject=Subject(type=template.subject, id=str(number)),

@@ -20,7 +20,13 @@ VENDORS: Final[tuple[Vendor, ...]] = get_args(Vendor)
 def vendor_samples(vendor: Vendor) -> list[Sample]:
     """Return the samples of one vendor, in the order of its document."""
     text = (files(__package__) / "samples" / f"{vendor}.json").read_text(encoding="utf-8")
-    return [Sample(vendor, each["heading"], each["notification"]) for each in json.loads(text)["samples"]]
+    ids: set[str | int] = set()
+    samples = []
+    for each in json.loads(text)["samples"]:
+        row = each["notification"]
+        samples.append(Sample(vendor, each["heading"], row, id_repeats=row.get("id") in ids))
+        ids |= {row["id"]} if "id" in row else set()
+    return samples
 
 
 def sample_events(vendor: Vendor | None = None) -> list[Event]:
