@@ -46,7 +46,7 @@ def _leave_out(rng: Random, frame: bytes, _: bytes) -> bytes:
 
 
 def _splice(rng: Random, frame: bytes, other: bytes) -> bytes:
-    return frame[: rng.randrange(len(frame))] + other[rng.randrange(len(other)) :]
+    return frame[: rng.randrange(len(frame))] + other[rng.randrange(len(other) + 1) :]
 
 
 def _follow(_: Random, frame: bytes, other: bytes) -> bytes:
