@@ -29,6 +29,12 @@ LOOK_AGAIN_SECONDS: Final = 0.25
 POLL_SECONDS: Final = 1.0
 """How often the store is asked for what nobody waits for any more, but lies in quarantine."""
 
+REST_PER_WAIT: Final = 9.0
+"""After a wait in vain, new references are looked for but not waited for, for so many times as long: a stream of
+forged headers costs a tenth of the time and no more. What comes later is released from quarantine."""
+
+REFERENCES_LOGGED_MAX: Final = 10
+
 RETRY_SECONDS_FIRST: Final = 0.5
 RETRY_SECONDS_MAX: Final = 30.0
 """Back-off while the store, or the registry, is away."""
@@ -40,7 +46,8 @@ class AwaitedSchemas:
     """Waits for the writer schemas of a batch: long enough for a publisher that is late, never for ever.
 
     A reference that a reachable store still lacks is given up and not waited for again, unless the store has grown
-    since: one forged header must not stop everyone. A store that is away is waited for as long as it takes.
+    since: one forged header must not stop everyone, and a stream of them must not slow everyone down. A store that is
+    away is waited for as long as it takes.
     """
 
     def __init__(self, store: SchemaStore, wait_seconds: float = SCHEMA_WAIT_SECONDS) -> None:
@@ -48,6 +55,7 @@ class AwaitedSchemas:
         self._store = store
         self._wait_seconds = wait_seconds
         self._given_up: dict[SchemaReference, int] = {}
+        self._resting = (0.0, 0)
 
     @property
     def known(self) -> KnownSchemas:
@@ -87,9 +95,10 @@ class AwaitedSchemas:
             missing = self._missing(missing)
             now = time.monotonic()
             # Time counts from when the store was reachable: an outage uses none of it up.
-            deadline = now + self._wait_seconds if deadline is None else deadline
+            if deadline is None:
+                deadline = now if self._rests(now) else now + self._wait_seconds
             if missing and now >= deadline:
-                self._give_up(missing)
+                self._give_up(missing, now)
                 return
             if missing:
                 await pause(stopping, min(LOOK_AGAIN_SECONDS, deadline - now))
@@ -111,10 +120,19 @@ class AwaitedSchemas:
             one for one in references if one not in self.known and self._given_up.get(one, -1) != self._store.learnt
         }
 
-    def _give_up(self, missing: set[SchemaReference]) -> None:
+    def _rests(self, now: float) -> bool:
+        until, learnt = self._resting
+        # A store that has grown has a publisher at work: worth waiting for again.
+        return now < until and learnt == self._store.learnt
+
+    def _give_up(self, missing: set[SchemaReference], now: float) -> None:
         self._given_up.update(dict.fromkeys(missing, self._store.learnt))
+        if not self._rests(now):
+            self._resting = (now + REST_PER_WAIT * self._wait_seconds, self._store.learnt)
         _log.error(
-            "projector.schemas_given_up", schemas=sorted(map(str, missing)), waited_seconds=round(self._wait_seconds, 3)
+            "projector.schemas_given_up",
+            count=len(missing),
+            schemas=sorted(map(str, missing))[:REFERENCES_LOGGED_MAX],
         )
 
 

@@ -18,6 +18,7 @@ from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import digest_read_model
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.rebuild import rebuild
+from ledger_projectors.records import LogRecord
 from ledger_projectors.steps import Step
 from ledger_schemas import Event, TopicSpec, new_id
 from ledger_schemas.framing import SINGLE_OBJECT_MAGIC, SchemaReference
@@ -222,6 +223,33 @@ def test_a_forged_header_holds_up_nobody_for_long(kafka: Kafka, topic_name: str,
         run(kafka, topic_name, tmp_path, work)
     (given_up,) = named(logs, "projector.schemas_given_up")
     assert given_up["schemas"] == [f"fingerprint {b'forged!!'.hex()}"]
+
+
+def test_a_stream_of_forged_headers_is_not_waited_for_one_by_one(
+    kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one wait in vain, the next forgery is only looked for; a store that has grown is worth a wait again."""
+    monkeypatch.setattr(awaited_schemas, "REST_PER_WAIT", LONG_SECONDS)
+
+    def forged(name: bytes) -> LogRecord:
+        return record_at(Raw(SINGLE_OBJECT_MAGIC + name + b"\0" * 40, b"key"), 0)
+
+    async def work(_: ReadModel, topic: TopicSpec, schemas: TopicSpec) -> None:
+        del topic
+        async with SchemaStore(kafka.connection, schemas) as store:
+            awaited = AwaitedSchemas(store, WAIT_SECONDS)
+            stopping = asyncio.Event()
+            await awaited.wait([forged(b"forged-1")], stopping, lambda _: None)
+            awaited._wait_seconds = LONG_SECONDS
+            async with asyncio.timeout(REACH_SECONDS):
+                await awaited.wait([forged(b"forged-2")], stopping, lambda _: None)
+            await publish(kafka.connection, schemas, binding_of(AHEAD))
+            await store.refresh()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(2 * WAIT_SECONDS):
+                    await awaited.wait([forged(b"forged-3")], stopping, lambda _: None)
+
+    run(kafka, topic_name, tmp_path, work)
 
 
 def test_a_reference_is_looked_for_again_once_the_store_has_grown(
