@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import reduce
@@ -14,8 +15,17 @@ from ledger_infra.demo.samples import VENDORS, vendor_samples
 from ledger_infra.demo.transcripts import Sample, Vendor, transcribe
 from ledger_schemas import Event, Kind
 
-from .mapping import mapping
+from .mapping import ROOT, mapping
 from .tracing import Path, created, trace, walk
+
+GUIDE: Final = ROOT / "infra/guides/samples.md"
+TITLES: Final = {
+    "suger": "Suger",
+    "realtimeregister": "Realtime Register",
+    "novu": "Novu",
+    "nextinteract": "NextInteract",
+    "easir": "EASI'R",
+}
 
 
 def further(vendor: Vendor, place: int, heading: str, **changes: Any) -> Sample:  # noqa: ANN401 - any JSON
@@ -140,6 +150,17 @@ def changed(sample: Sample, path: Path, value: Any) -> Sample:  # noqa: ANN401 -
     return Sample(sample.vendor, sample.heading, row, sample.id_repeats)
 
 
+def followed(vendor: Vendor) -> set[tuple[str, str]]:
+    """Return the rows of a vendor that its documents need, each with a place where some value lies."""
+    return {
+        (row, place)
+        for sample in DOCUMENTS
+        if sample.vendor == vendor
+        for _, row, places in trace(sample, transcribe(sample))
+        for place in places
+    }
+
+
 def stated(event: Event) -> Iterator[str]:
     """Yield the places of an event that say something, as the mapping writes them."""
     document = event.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
@@ -180,17 +201,27 @@ def test_any_other_value_would_be_noticed(sample: Sample) -> None:
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_place_of_the_mapping_is_followed(vendor: Vendor) -> None:
     """Each row of the vendor's notification, at each of its places in events, but those that are known not to be."""
-    taken = {
-        (row, place)
-        for sample in DOCUMENTS
-        if sample.vendor == vendor
-        for _, row, places in trace(sample, transcribe(sample))
-        for place in places
-    }
+    taken = followed(vendor)
     rows = [row for row in mapping(vendor).field if "/" not in row.vendor and (vendor, row.vendor) not in IN_DIRECTORY]
     assert {row.vendor for row in rows} == {row for row, _ in taken}
     places = {(row.vendor, place) for row in rows for place in row.ledger if place.split(".")[0] in {*Kind, "derived"}}
     assert places - taken == {(row, place) for of, row, place in NOT_TAKEN if of == vendor}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_guide_says_the_same(vendor: Vendor) -> None:
+    """Each line of the guide's table of a vendor names the places where its fields lie, all fields and all places."""
+    taken = followed(vendor) | {(row, "directory") for of, row in IN_DIRECTORY if of == vendor}
+    section = GUIDE.read_text(encoding="utf-8").split(f"\n## {TITLES[vendor]}\n")[1].split("\n## ")[0]
+    named: list[str] = []
+    for left, right in re.findall(r"^\| (`.*?) \| (.*) \|$", section, re.MULTILINE):
+        fields = re.findall(r"`(.+?)`", left)
+        # Behind `derived:` the line says in words what it follows from.
+        places = set(re.findall(r"`(\w+\.\S+?)`|^(?:the )?(derived|directory):", right))
+        places = {place or word for place, word in places}
+        assert {place for row, place in taken if row in fields} == places, left
+        named += fields
+    assert sorted({row for row, _ in taken}) == sorted(named)
 
 
 def test_events_say_nothing_that_the_mapping_does_not() -> None:

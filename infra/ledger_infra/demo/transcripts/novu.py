@@ -128,7 +128,9 @@ def _outcome(kind: Kind, job: Mapping[str, Any], detail: Mapping[str, Any]) -> d
         return {}
     provider = {"provider": detail.get("providerId")}
     if kind == Kind.FAILED:
-        return provider | {"reason": detail["detail"], "permanent": job["status"] == "failed"}
+        # What failed and was tried again passed.
+        ended = job["status"] == "failed" and detail is job["executionDetails"][-1]
+        return provider | {"reason": detail["detail"], "permanent": ended}
     return provider
 
 
