@@ -205,3 +205,13 @@ def test_novu_first_event_of_a_delivery_says_what_its_job_is() -> None:
             assert job["step"] == json.loads((first.personal and first.personal.data) or "{}")["step"]
             assert job["status"] == json.loads(last.attributes or "{}")["jobStatus"]
             assert sum("step" in ((event.personal and event.personal.data) or "") for event in events) == 1
+
+
+def test_novu_failure_is_permanent_only_at_the_end() -> None:
+    """Of a job that failed, the last detail is the failure for good: what failed before it was tried again."""
+    sample = vendor_samples("novu")[1]
+    (job,) = sample.row["jobs"]
+    *before, last = job["executionDetails"]
+    failed = job | {"status": "failed", "executionDetails": [*before, last | {"status": "Failed"}]}
+    events = transcribe(Sample("novu", "Tried twice", {**sample.row, "jobs": [failed]}))
+    assert [event.permanent for event in events if isinstance(event, NotificationFailed)] == [False, True]
