@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+_NOT_ASCII: Final = 0x80
 
 Offsets = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
@@ -35,7 +39,28 @@ def longs(numbers: pa.Array) -> npt.NDArray[np.int64]:
     return np.frombuffer(numbers.buffers()[1], np.int64)[numbers.offset : numbers.offset + len(numbers)]
 
 
+def all_utf8(column: pa.Array) -> bool:
+    """Return whether all texts in a column, be they in lists or records, are valid UTF-8."""
+    if pa.types.is_string(column.type):
+        _, data = text_view(column)
+        # Most texts are ASCII, and one look at all the bytes of a column tells.
+        return not len(data) or bool(data.max() < _NOT_ASCII) or _is_valid(column)
+    if pa.types.is_list(column.type):
+        return all_utf8(column.values)
+    if pa.types.is_struct(column.type):
+        return all(all_utf8(column.field(number)) for number in range(column.type.num_fields))
+    return True
+
+
 def present(column: pa.Array) -> Rows:
     """Return which rows are not null."""
     rows: Rows = column.is_valid().to_numpy(zero_copy_only=False)
     return rows
+
+
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -63,9 +62,9 @@ def decode_records(
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What the log says of each record beside the event in it."""
+    """What the log holds, by field: frames are bytes, or None for a record without a value."""
 
-    frames: list[bytes | None]
+    frames: list[Any]
     keys: pa.BinaryArray
     recorded_at: pa.Array
     partitions: npt.NDArray[np.int32]
@@ -75,15 +74,14 @@ class _Log:
     def of(cls, records: Sequence[LogRecord]) -> Self:
         # One pass for each field: a tuple for each record would set off the garbage collector, which costs ten times
         # as much.
-        def numbers(name: str) -> npt.NDArray[np.int64]:
-            return np.fromiter(map(attrgetter(name), records), np.int64, len(records))
-
+        count = len(records)
+        recorded_at_ms = np.fromiter([record.recorded_at_ms for record in records], np.int64, count)
         return cls(
             [record.value for record in records],
             pa.array([record.key for record in records], pa.binary()),
-            pa.array(numbers("recorded_at_ms") * 1_000).view(TIME),
-            numbers("partition").astype(np.int32),
-            pa.array(numbers("offset")),
+            pa.array(recorded_at_ms * 1_000).view(TIME),
+            np.fromiter([record.partition for record in records], np.int32, count),
+            pa.array(np.fromiter([record.offset for record in records], np.int64, count)),
         )
 
     def columns(self, places: Places) -> dict[str, pa.Array]:
@@ -125,7 +123,7 @@ def _sound_rows(
 ) -> Iterator[tuple[Places, pa.RecordBatch]]:
     """Yield the records of a group that are beyond doubt, with the columns of their events."""
     all_frames = log.frames
-    frames = [all_frames[place] or b"" for place in places.tolist()]
+    frames = [all_frames[place] for place in places.tolist()]
     for decoded in decode_group(plan, frame_format, frames):
         rules_kept = ~(decoded.doubtful | doubtful_rows(plan.kind, decoded.rows))
         sound, rows = _kept(places[decoded.places], decoded.rows, rules_kept)

@@ -1,0 +1,1 @@
+"""Benchmarks: commands that measure and print; no test depends on what they print."""
