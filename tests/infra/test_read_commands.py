@@ -128,6 +128,13 @@ QUESTIONS = (
         "/v1/inbox/count?tenant=acme&read=false&group_by=recipient",
         ("count", "--tenant", "acme", "--grain", "inbox_entry", "--not-read", "--group-by", "recipient"),
     ),
+    (
+        "/v1/inbox/count?tenant=acme&seen=true&archived=false&snoozed=false&deleted=false",
+        (
+            *("count", "--tenant", "acme", "--grain", "inbox_entry", "--seen"),
+            *("--not-archived", "--not-snoozed", "--not-deleted"),
+        ),
+    ),
     ("/v1/notifications/count?tenant=acme&reached=created", ("count", "--tenant", "acme", "--reached", "created")),
     (f"/v1/notifications/{builder.numbered(1)}?tenant=acme", ("get", str(builder.numbered(1)), "--tenant", "acme")),
 )

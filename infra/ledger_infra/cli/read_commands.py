@@ -33,9 +33,19 @@ _Reached = Annotated[list[Kind] | None, typer.Option(help="Only rows that reache
 _NotReached = Annotated[
     list[Kind] | None, typer.Option(help="Only rows that never reached this kind; may be repeated.")
 ]
-_Read = Annotated[
+_Seen = Annotated[
     bool | None,
-    typer.Option("--read/--not-read", help="Only rows that are (not) read now; inbox entries and deliveries."),
+    typer.Option("--seen/--not-seen", help="Only rows that a person has (not) seen; inbox entries and deliveries."),
+]
+_Read = Annotated[bool | None, typer.Option("--read/--not-read", help="Only rows that are (not) read now; likewise.")]
+_Archived = Annotated[
+    bool | None, typer.Option("--archived/--not-archived", help="Only rows that are (not) put away now; likewise.")
+]
+_Snoozed = Annotated[
+    bool | None, typer.Option("--snoozed/--not-snoozed", help="Only rows that are (not) put off now; likewise.")
+]
+_Deleted = Annotated[
+    bool | None, typer.Option("--deleted/--not-deleted", help="Only rows that were (not) removed; likewise.")
 ]
 _CreatedFrom = Annotated[str | None, typer.Option(help="Only rows listed at or after this time (RFC 3339).")]
 _CreatedBefore = Annotated[str | None, typer.Option(help="Only rows listed before this time (RFC 3339).")]
@@ -59,7 +69,11 @@ def list_command(
     channel: _Channel = None,
     reached: _Reached = None,
     not_reached: _NotReached = None,
+    seen: _Seen = None,
     read: _Read = None,
+    archived: _Archived = None,
+    snoozed: _Snoozed = None,
+    deleted: _Deleted = None,
     created_from: _CreatedFrom = None,
     created_before: _CreatedBefore = None,
     limit: Annotated[int, typer.Option(help="Rows of one page, at most.")] = limits.PAGE_ROWS_DEFAULT,
@@ -79,7 +93,11 @@ def list_command(
         channel=channel,
         reached=reached or (),
         not_reached=not_reached or (),
+        seen=seen,
         read=read,
+        archived=archived,
+        snoozed=snoozed,
+        deleted=deleted,
         created_from=created_from,
         created_before=created_before,
         limit=limit,
@@ -106,7 +124,11 @@ def count_command(
     channel: _Channel = None,
     reached: _Reached = None,
     not_reached: _NotReached = None,
+    seen: _Seen = None,
     read: _Read = None,
+    archived: _Archived = None,
+    snoozed: _Snoozed = None,
+    deleted: _Deleted = None,
     created_from: _CreatedFrom = None,
     created_before: _CreatedBefore = None,
     group_by: Annotated[GroupBy | None, typer.Option(help="Also count per recipient, channel or kind.")] = None,
@@ -127,7 +149,11 @@ def count_command(
         channel=channel,
         reached=reached or (),
         not_reached=not_reached or (),
+        seen=seen,
         read=read,
+        archived=archived,
+        snoozed=snoozed,
+        deleted=deleted,
         created_from=created_from,
         created_before=created_before,
         group_by=group_by,
