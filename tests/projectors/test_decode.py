@@ -11,7 +11,7 @@ import pytest
 
 from ledger_projectors.decode import decode_records
 from ledger_projectors.event_columns import EVENT_SCHEMA
-from ledger_projectors.records import LogRecord, Reason
+from ledger_projectors.records import Reason
 from ledger_schemas import Kind, parse_event
 from ledger_schemas.framing import (
     CONFLUENT_MAGIC,
@@ -155,7 +155,6 @@ BROKEN: Final[dict[str, tuple[Kind, dict[str, Any]]]] = {
     "event_id of no version": (Kind.READ, {"event_id": "019ca7a1-0000-0000-8000-00000000000a"}),
     "event_id of version 9": (Kind.READ, {"event_id": "019ca7a1-0000-9000-8000-00000000000a"}),
     "event_id of another variant": (Kind.READ, {"event_id": "019ca7a1-0000-7000-c000-00000000000a"}),
-    "event_id without dashes": (Kind.READ, {"event_id": EVENT_ID.replace("-", "0")}),
     "event_id with a dash too many": (Kind.READ, {"event_id": "-" + EVENT_ID[1:]}),
     "notification_id that is none": (Kind.READ, {"notification_id": "secret"}),
     "parent_notification_id that is none": (Kind.CREATED, {"parent_notification_id": "secret"}),
@@ -203,7 +202,6 @@ def test_a_value_that_breaks_the_contract_is_named_and_not_repeated(name: str, c
 
 EDGES: Final[dict[str, dict[str, Any]]] = {
     "an id as long as may be, of characters of four bytes": {"recipient_id": "\U0001f600" * ID_CHARS_MAX},
-    "an id of one character": {"tenant_id": "a"},
     "an id with the characters around the control ones": {"tenant_id": " ~\x80\x9f\u2028"},
     "the first instant": {"occurred_at": -62_135_596_800_000_000},
     "the last instant": {"occurred_at": 253_402_300_799_999_999},
@@ -290,7 +288,7 @@ def test_no_batch_is_no_rows() -> None:
 
 def test_nothing_but_bad_records_is_no_rows() -> None:
     """A batch of records without a value, without a frame and of unknown schemas has rejections alone."""
-    batch: list[LogRecord] = log_of([(None, None), (b"", KEY), (SINGLE_OBJECT_MAGIC + bytes(8), KEY)] * NOT_ALONE, 6)
+    batch = log_of([(None, None), (b"", KEY), (SINGLE_OBJECT_MAGIC + bytes(8), KEY)] * NOT_ALONE, 6)
     table, rejections = decode_records(batch, 6)
     assert table.schema == EVENT_SCHEMA
     assert (0, batch) == (table.num_rows, [rejection.record for rejection in rejections])
