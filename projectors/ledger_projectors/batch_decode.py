@@ -28,8 +28,8 @@ from ledger_schemas.upcasting import RULES
 CHUNK_RECORDS_MAX: Final = 16_384
 """Records decoded at once: beyond it the columns leave the processor's caches, and nothing gets cheaper."""
 
-CHUNK_BYTES_MAX: Final = 32 * 1024 * 1024
-"""Bytes decoded at once. Columns take up to ten times their bytes, and one column of texts holds 2 GB at most."""
+CHUNK_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Bytes decoded at once. Records of nothing but lists of empty texts take 25 times their bytes while this works."""
 
 PIECE_RECORDS_MIN: Final = 32
 """Below it one call of the decoder, with all checks, costs as much as fastavro takes for the records."""
