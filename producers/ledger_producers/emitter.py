@@ -11,7 +11,7 @@ from typing import Self
 from ledger_producers.appender import APPEND_TIMEOUT_SECONDS, Appender, OutgoingRecord
 from ledger_producers.clock_skew import Clock, check_clock_skew, system_clock
 from ledger_producers.cloud_events import cloud_event_headers
-from ledger_producers.schema_publisher import SchemaPublisher
+from ledger_producers.schema_publisher import SchemaPublisher, read_bound
 from ledger_producers.statements import Statements
 from ledger_schemas.codec import encode_event
 from ledger_schemas.connection import KafkaConnection
@@ -21,7 +21,6 @@ from ledger_schemas.facts import Receipt
 from ledger_schemas.framing import SchemaReference
 from ledger_schemas.positions import Position
 from ledger_schemas.registry import SchemaRegistry
-from ledger_schemas.schema_store import SchemaStore
 from ledger_schemas.topic import TopicSpec, check_topic, schemas_topic_spec
 
 
@@ -35,7 +34,7 @@ class Emitter(Statements):
     Errors: ContractViolation and LimitExceeded before anything is written; BrokerUnavailable at start;
     OutcomeUnknown when no answer came in time: the event may or may not be in the log, and putting the same event
     again (same event_id) is safe, since the ledger counts it once. With a registry, RegistryUnavailable and
-    RegistryRefused before anything is written.
+    RegistryRefused before any event is written; the latter also when the schema topic binds an id to another schema.
     """
 
     def __init__(
@@ -69,10 +68,11 @@ class Emitter(Statements):
     async def __aenter__(self) -> Self:
         """Check the topics, read which schemas the log has, and connect."""
         await check_topic(self._connection, self._topic)
-        async with SchemaStore(self._connection, self._schemas_topic) as store:
-            bound = list(store.bound)
+        bound = await read_bound(self._connection, self._schemas_topic)
         await self._stack.enter_async_context(self._appender)
-        self._schemas = SchemaPublisher(self._appender, self._schemas_topic, bound=bound, registry=self._registry)
+        self._schemas = SchemaPublisher(
+            self._connection, self._appender, self._schemas_topic, bound=bound, registry=self._registry
+        )
         return self
 
     async def __aexit__(

@@ -228,3 +228,60 @@ def test_a_registry_that_is_away_or_refuses_writes_nothing(kafka: Kafka, topic_n
 
     nothing, schemas = asyncio.run(scenario())
     assert (nothing, len(schemas)) == ([], 2)
+
+
+def test_an_id_that_the_topic_binds_to_another_schema_writes_nothing(
+    kafka: Kafka, topic_name: str, server: Registry
+) -> None:
+    """A registry that was made anew counts its ids from the start: with a reused one, READ would be read as FIRED.
+
+    The error has the id and both fingerprints, each time that it is tried, and neither topic gets a record.
+    """
+
+    async def scenario() -> tuple[list[RegistryRefused], list[Record], list[Record]]:
+        topics = await with_topics(kafka, topic_name)
+        async with schema_publisher(kafka.connection, topics[1]) as publisher:
+            await publisher.publish([binding_of(READ, server.first_id)])
+        refusals = []
+        async with SchemaRegistry(RegistryConnection(server.url)) as registry, emitter(kafka, topics, registry) as shop:
+            for _ in range(2):
+                with pytest.raises(RegistryRefused) as refused:
+                    await shop.put(fired())
+                refusals.append(refused.value)
+        return refusals, await log_of(kafka, topics[0]), await log_of(kafka, topics[1])
+
+    refusals, events, schemas = asyncio.run(scenario())
+    assert (events, [binding_of(READ, server.first_id).key]) == ([], [record.key for record in schemas])
+    for error in refusals:
+        assert f"registry-id:{server.first_id} " in error.message
+        assert f"{FIRED.fingerprint.hex()}, but" in error.message
+        assert f"binds it to {READ.fingerprint.hex()}" in error.message
+        assert "schemas show" in error.hint
+
+
+def test_of_two_emitters_with_different_registries_the_first_in_the_topic_wins(
+    kafka: Kafka, topic_name: str, server: Registry
+) -> None:
+    """Both began with an empty topic and were given one id for two schemas: the second writes no event under it."""
+
+    async def scenario() -> tuple[list[Record], list[Record]]:
+        topics = await with_topics(kafka, topic_name)
+        with registry_server() as second:
+            async with (
+                SchemaRegistry(RegistryConnection(server.url)) as one_registry,
+                SchemaRegistry(RegistryConnection(second.url)) as other_registry,
+                emitter(kafka, topics, one_registry) as one,
+                emitter(kafka, topics, other_registry) as other,
+            ):
+                await one.fired(TENANT, new_id())
+                for _ in range(2):
+                    with pytest.raises(RegistryRefused, match=rf"registry-id:{server.first_id} .*{topics[1].name}"):
+                        await other.read(TENANT, new_id())
+                await one.fired(TENANT, new_id())
+        return await log_of(kafka, topics[0]), await log_of(kafka, topics[1])
+
+    events, schemas = asyncio.run(scenario())
+    known = KnownSchemas()
+    by_id = next(record for record in schemas if record.key == f"registry-id:{server.first_id}".encode())
+    assert known.learn(SchemaReference.to_registry_id(server.first_id), by_id.value.decode())
+    assert [decode_event(record.value, known).kind for record in events] == [Kind.FIRED, Kind.FIRED]
