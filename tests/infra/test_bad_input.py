@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger_infra.cli.write_commands import parse_lines
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas.errors import (
     BadRequest,
@@ -52,6 +53,37 @@ def test_each_has_its_exit_code_and_says_what_to_do(
     assert shown in refused.stderr
     assert "Traceback" not in refused.stderr
     assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("inside", ["\u0085", "\u2028", "\u2029", "\u200b"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_only_a_line_feed_ends_a_line_of_emit(inside: str, end: str) -> None:
+    """What else may end a line of text stands in a JSON text as it is: the event keeps it, and the count goes on."""
+    title = f"one{inside}two"
+    event = json.dumps(json.loads(EVENT) | {"personal": {"title": title}}, ensure_ascii=False)
+    parsed = parse_lines(end.join([event, "", event, ""]))
+    assert [title, title] == [each.personal and each.personal.title for each in parsed]
+    with pytest.raises(ContractViolation, match=r"^Line 3: tenant_id: "):
+        parse_lines(end.join([event, " ", '{"kind": "created"}', event]))
+
+
+def test_what_json_does_not_allow_in_a_text_is_told_of_its_line() -> None:
+    """Vertical tab, form feed and the separators below U+0020 must be escaped in JSON: refused, on their own line."""
+    for inside in "\x0b\x0c\x1c\x1d\x1e\r":
+        raw = EVENT.replace("acme", f"ac{inside}me")
+        with pytest.raises(ContractViolation, match=r"^Line 2: "):
+            parse_lines(f"{EVENT}\n{raw}\n{EVENT}")
+
+
+def test_a_file_of_events_is_read_as_it_is(tmp_path: Path) -> None:
+    """White space of JSON inside an event, a lone carriage return too, and separators in a text: one event a line."""
+    spread = EVENT.replace(", ", ",\r").replace("acme", "ac\u2028me")
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(f'{spread}\r\n{spread}\n{{"kind": "created"}}'.encode())
+    for arguments, stdin in ((str(file), None), ("-", file.read_bytes().decode())):
+        refused = run_command("emit", arguments, "--bootstrap-servers", NOWHERE, stdin=stdin)
+        assert refused.returncode == ContractViolation.exit_code
+        assert "Line 3: tenant_id: " in refused.stderr
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["list"], ["demo", "--notifications", "five"]])

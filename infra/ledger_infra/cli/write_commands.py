@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -53,7 +52,7 @@ def emit(
     """
     configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
     configure_logs(configured.log_format, "critical")  # What fails is said once, as an error of ours.
-    parsed = [_parse(number, line) for number, line in _lines(events)]
+    parsed = parse_lines(_text_of(events))
     position, ids = asyncio.run(_append(configured, parsed))
     if as_json:
         typer.echo(json.dumps({"position": str(position), "notification_ids": ids}))
@@ -87,19 +86,26 @@ def reachable_kafka(configured: Settings) -> str:
     return running.bootstrap_servers
 
 
-def _lines(events: str) -> Iterator[tuple[int, str]]:
-    if events == "-":
-        text = sys.stdin.read()
-    elif events.lstrip().startswith("{"):
-        text = events.replace("\n", " ")
-    else:
-        try:
-            text = Path(events).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingInvalid(
-                f"{events} cannot be read: {type(error).__name__}.", hint="Name a file of JSON lines.", field="events"
-            ) from None
-    return ((number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+def parse_lines(text: str) -> list[Event]:
+    """Return the events of JSON lines, in their order; a line of white space alone holds none.
+
+    Raises ContractViolation and LimitExceeded that begin with the number of the line, counted from 1.
+    """
+    # Not splitlines(): U+0085, U+2028 and U+2029, which end lines for it, may stand in a JSON text as they are.
+    # A carriage return before the end is white space to JSON.
+    return [_parse(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+
+
+def _text_of(events: str) -> str:
+    if events.lstrip().startswith("{"):
+        return events.replace("\n", " ")
+    try:
+        # As bytes, since text streams turn a lone carriage return, white space to JSON, into the end of a line.
+        return (sys.stdin.buffer.read() if events == "-" else Path(events).read_bytes()).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(
+            f"{events} cannot be read: {type(error).__name__}.", hint="Name a file of JSON lines.", field="events"
+        ) from None
 
 
 def _parse(number: int, line: str) -> Event:
