@@ -189,7 +189,10 @@ class Statements(ABC):
         return await self.state(NotificationComplained, tenant_id, notification_id, fields)
 
     async def amended(self, tenant_id: str, notification_id: UUID, **fields: Unpack[AmendedFields]) -> Receipt:
-        """Record that its content changed: what is stated here stands over what was said before."""
+        """Record that its content changed: what is stated replaces what was said before.
+
+        A record, `personal` included, replaces the earlier one with all its parts: state it as it is now.
+        """
         return await self.state(NotificationAmended, tenant_id, notification_id, fields)
 
     async def audience_added(

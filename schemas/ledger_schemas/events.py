@@ -264,7 +264,7 @@ class NotificationComplained(Envelope):
 
 
 class NotificationAmended(Envelope):
-    """Its content changed: what is stated here stands over what was said before."""
+    """Its content changed: each field stated here, a record with all its parts, replaces what was said before."""
 
     kind: Literal[Kind.AMENDED] = Kind.AMENDED
     channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from ledger_schemas.errors import ContractViolation
+
 CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 """The one spelling of an id on the wire: lower case, 36 characters, a version and the variant of RFC 9562."""
 
@@ -30,37 +32,56 @@ def derive_notification_id(tenant_id: str, source: str, external_id: str) -> UUI
     """Return the notification id of an emitter's own id: the same for the same three texts, always.
 
     A UUIDv8 (RFC 9562, section 5.8) of the first 16 bytes of SHA-256 over the three UTF-8 texts, each behind its
-    length as four bytes, so that no two triples give the same input. Not ordered by time.
+    length as four bytes, so that no two triples give the same input. Not ordered by time. Raises ContractViolation
+    when a text is empty or not valid Unicode.
     """
-    return _uuid8(_hash(tenant_id, source, external_id)[:16])
+    return _uuid8(_named_hash(tenant_id=tenant_id, source=source, external_id=external_id)[:16])
 
 
-def derive_event_id(occurred_at: datetime, *identity: str) -> UUID:
+def derive_event_id(occurred_at: datetime, identity: str, *more: str) -> UUID:
     """Return the event id of a provider's fact: the same for every redelivery of it, ordered by the provider's time.
 
-    A UUIDv8: the milliseconds of `occurred_at` (aware; the provider's own time, 1970 or later) as 48 bits, as a UUIDv7
-    has them, then SHA-256 over `identity` and the time. The identity is the adapter's to declare: the provider's event
-    id only where it is documented as stable, else (message id, kind, provider time, recipient, url).
+    A UUIDv8: the milliseconds of `occurred_at` (aware; the provider's own time) since 1970 as 48 bits, as a UUIDv7 has
+    them and 0 before 1970, then SHA-256 over those milliseconds in decimal and the identity. The identity is the
+    adapter's to declare: the provider's event id only where it is documented as stable, else (message id, kind,
+    provider time, recipient, url). Raises ContractViolation when the time is naive, when all texts of the
+    identity are empty, or when one is not valid Unicode.
     """
-    milliseconds = max(0, (occurred_at - _EPOCH) // _MILLISECOND)
-    prefix = milliseconds.to_bytes(TIME_BYTES, "big")
-    return _uuid8(prefix + _hash(str(milliseconds), *identity)[:10])
+    if occurred_at.tzinfo is None:
+        raise ContractViolation("occurred_at: must have an offset.", field="occurred_at")
+    milliseconds = (occurred_at - _EPOCH) // _MILLISECOND
+    prefix = max(0, milliseconds).to_bytes(TIME_BYTES, "big")
+    if not any((identity, *more)):
+        raise ContractViolation("identity: must not be empty: what has no name has no id.", field="identity")
+    return _uuid8(prefix + _hash(str(milliseconds), identity, *more)[:10])
 
 
 def derive_inbox_entry_id(tenant_id: str, notification_id: UUID, recipient_id: str) -> UUID:
     """Return the id of one notification as one recipient has it; as ordered by time as the notification's own id.
 
-    A UUIDv8: the first 48 bits of the notification id, then SHA-256 over (tenant, notification, recipient).
+    A UUIDv8: the first 48 bits of the notification id, then SHA-256 over (tenant, notification, recipient). Raises
+    ContractViolation when a text is empty or not valid Unicode.
     """
-    digest = _hash(tenant_id, str(notification_id), recipient_id)
+    digest = _named_hash(tenant_id=tenant_id, notification_id=str(notification_id), recipient_id=recipient_id)
     return _uuid8(notification_id.bytes[:TIME_BYTES] + digest[:10])
+
+
+def _named_hash(**texts: str) -> bytes:
+    """Return the hash of texts of which none may be empty; the names are for the error."""
+    for name, text in texts.items():
+        if not text:
+            raise ContractViolation(f"{name}: must not be empty: what has no name has no id.", field=name)
+    return _hash(*texts.values())
 
 
 def _hash(*texts: str) -> bytes:
     """Return SHA-256 over UTF-8 texts, each behind its length as four bytes, big-endian."""
     digest = hashlib.sha256()
     for text in texts:
-        encoded = text.encode()
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            raise ContractViolation("An id cannot be derived from a text that is not valid Unicode.") from None
         digest.update(len(encoded).to_bytes(4, "big"))
         digest.update(encoded)
     return digest.digest()

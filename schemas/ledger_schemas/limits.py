@@ -23,16 +23,16 @@ NAME_CHARS_MAX = 1_000
 
 BODY_CHARS_MAX = 200_000
 LINK_CHARS_MAX = 4_000
-DETAIL_CHARS_MAX = 10_000
+DETAIL_CHARS_MAX = 100_000
 
 DATA_BYTES_MAX = 500_000
 """Free-form data and addresses: JSON as text, in bytes of UTF-8."""
 
-ATTRIBUTES_BYTES_MAX = 20_000
+ATTRIBUTES_BYTES_MAX = 100_000
 """Free-form data that identifies nobody: a JSON object as text, in bytes of UTF-8."""
 
 DATA_DEPTH_MAX = 64
-"""Nesting of free-form data."""
+"""Arrays and objects inside one another in free-form data; the outermost counts as one."""
 
 NUMBER_MAX = 2**63 - 1
 """The integer id of a notification: an Avro long."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_schemas import limits
-from ledger_schemas.field_types import Body, DataText, Detail, Id, Link, Name, Title
+from ledger_schemas.field_types import AddressesText, Body, DataText, Detail, Id, Link, Name, Title
 
 
 class Part(BaseModel):
@@ -17,14 +17,14 @@ class Part(BaseModel):
 
 
 class Personal(Part):
-    """Everything that may identify a person. `data` and `addresses` are JSON documents as text."""
+    """Everything that may identify a person. `data` is a JSON document, `addresses` a JSON object, as text."""
 
     title: Title | None = None
     body: Body | None = None
     body_formatted: Body | None = None
     link: Link | None = None
     data: DataText | None = None
-    addresses: DataText | None = None
+    addresses: AddressesText | None = None
     detail: Detail | None = None
     subject_name: Name | None = None
     creator_name: Name | None = None

@@ -21,11 +21,11 @@ from ledger_schemas.shipped import current_schema, schema_file_name, shipped_sch
 from .published import document, present
 
 AVRO: Final = Path(ledger_schemas.__file__).with_name("avro")
-VERSIONS_LOCK: Final = AVRO / "versions.lock"
+VERSIONS_LOCK: Final = AVRO / "landed.lock"
 """One line per schema file: name, fingerprint as it stands in a frame (hex), sha256 of the file (hex)."""
 
 GOLDEN: Final = Path(__file__).with_name("golden")
-MANIFEST: Final = GOLDEN / "manifest.lock"
+MANIFEST: Final = GOLDEN / "landed.lock"
 """One line per file of the corpus: path, sha256 (hex)."""
 
 _FIRST_TIME: Final = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

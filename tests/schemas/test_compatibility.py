@@ -259,7 +259,7 @@ def test_versions_share_a_fingerprint_if_only_the_meaning_changed() -> None:
 
 
 def test_the_lock_is_the_schema_files() -> None:
-    """Every file with its fingerprint and its sha256, in versions.lock: an edit of what has landed is found."""
+    """Every file with its fingerprint and its sha256, in landed.lock: an edit of what has landed is found."""
     assert locked(VERSIONS_LOCK) == versions()
 
 

@@ -153,7 +153,7 @@ def test_no_commit_has_taken_a_line_from_the_manifest() -> None:
 
 def test_landing_adds_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
     """Run again it changes nothing; over an edited record it writes nothing: the manifest then tells the edit."""
-    golden, lock = tmp_path / "golden", tmp_path / "versions.lock"
+    golden, lock = tmp_path / "golden", tmp_path / "landed.lock"
     shutil.copytree(GOLDEN, golden)
     shutil.copy(VERSIONS_LOCK, lock)
     land(golden, lock)
@@ -170,9 +170,9 @@ def test_landing_adds_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_name_stands_in_a_lock_once(tmp_path: Path) -> None:
     """A second line for the same file would hide the first."""
-    lock = tmp_path / "manifest.lock"
+    lock = tmp_path / "landed.lock"
     lock.write_text("a 1\nb 2\na 3\n")
-    with pytest.raises(ValueError, match=r"manifest\.lock"):
+    with pytest.raises(ValueError, match=r"landed\.lock"):
         locked(lock)
 
 

@@ -1,21 +1,24 @@
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import RFC_4122, UUID
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ledger_schemas import derive_event_id, derive_inbox_entry_id, derive_notification_id, new_id
+from ledger_schemas.errors import ContractViolation
 from ledger_schemas.ids import CANONICAL_UUID
 
 VECTORS = Path(__file__).parents[2] / "schemas/contract/id_vectors.json"
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 TRIPLES = st.tuples(TEXTS, TEXTS, TEXTS)
 
 
@@ -48,7 +51,7 @@ def test_the_vectors_hold_for_event_ids() -> None:
     for vector in vectors("event_id"):
         occurred_at = datetime.fromisoformat(vector["occurred_at"])
         assert UUID(vector["id"]) == derive_event_id(occurred_at, *vector["identity"])
-        prefix = f"{vector['milliseconds']:012x}"
+        prefix = f"{max(0, vector['milliseconds']):012x}"
         assert UUID(vector["id"]) == by_hand(str(vector["milliseconds"]), *vector["identity"], prefix=prefix)
 
 
@@ -80,7 +83,8 @@ def test_different_texts_give_different_ids(texts: tuple[str, str, str], others:
 def test_moving_a_boundary_gives_another_id() -> None:
     """("ab", "c") and ("a", "bc") are different emitters' ids, although they join to the same text."""
     ids = {
-        derive_notification_id(*texts) for texts in (("ab", "c", ""), ("a", "bc", ""), ("a", "b", "c"), ("", "", "abc"))
+        derive_notification_id(*texts)
+        for texts in (("ab", "c", "d"), ("a", "bc", "d"), ("a", "b", "cd"), ("abc", "d", "d"))
     }
     assert len(ids) == 4
 
@@ -104,7 +108,7 @@ def test_new_ids_increase() -> None:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMES = st.datetimes(EPOCH.replace(tzinfo=None), timezones=st.just(UTC))
-IDENTITIES = st.lists(TEXTS, max_size=4)
+IDENTITIES = st.lists(TEXTS | st.just(""), min_size=1, max_size=4).filter(any)
 
 
 @given(time=TIMES, identity=IDENTITIES)
@@ -140,6 +144,33 @@ def test_an_event_id_depends_on_the_instant_and_not_on_its_spelling() -> None:
     same = [datetime.fromisoformat("2026-01-02T05:04:05.678+02:00"), time + timedelta(microseconds=999)]
     assert {derive_event_id(time, "a")} == {derive_event_id(one, "a") for one in same}
     assert derive_event_id(time, "a") != derive_event_id(time + timedelta(milliseconds=1), "a")
+
+
+def test_before_1970_facts_have_ids_of_their_own() -> None:
+    """The time in front is 0 for all of them, the time in the hash is not."""
+    times = [EPOCH - timedelta(milliseconds=past) for past in (0, 1, 10**12)]
+    ids = {derive_event_id(time, "a") for time in times}
+    assert len(ids) == 3
+    assert {derived.int >> 80 for derived in ids} == {0}
+
+
+@pytest.mark.parametrize(
+    ("derive", "field"),
+    [
+        (lambda: derive_notification_id("", "shop", "order-1"), "tenant_id"),
+        (lambda: derive_notification_id("acme", "shop", ""), "external_id"),
+        (lambda: derive_notification_id("acme", "shop", "\ud800"), None),
+        (lambda: derive_event_id(EPOCH, ""), "identity"),
+        (lambda: derive_event_id(EPOCH, "", ""), "identity"),
+        (lambda: derive_event_id(EPOCH.replace(tzinfo=None), "a"), "occurred_at"),
+        (lambda: derive_inbox_entry_id("acme", UUID(int=0), ""), "recipient_id"),
+    ],
+)
+def test_what_has_no_name_has_no_id(derive: Callable[[], UUID], field: str | None) -> None:
+    """Everything without a name would share one id: refused, with the field."""
+    with pytest.raises(ContractViolation) as refused:
+        derive()
+    assert field == refused.value.field
 
 
 @given(tenant=TEXTS, notification=st.uuids(), recipient=TEXTS, other=TEXTS)

@@ -20,7 +20,7 @@ _TRIPLES: Final = (
     ("acme", "shop", "order-2"),
     ("ab", "c", "order-1"),
     ("a", "bc", "order-1"),
-    ("acme", "", "é📦"),
+    ("acme", "shop", "é📦"),
 )
 _FACTS: Final = (
     ("2026-01-01T00:00:00Z", ("ev-1",)),
@@ -28,6 +28,7 @@ _FACTS: Final = (
     ("2026-01-01T00:00:00.001999Z", ("ev-1",)),
     ("2026-01-01T00:00:00Z", ("message-7", "opened", "1767225600", "ann@example.org", "")),
     ("1970-01-01T00:00:00Z", ("ev-1",)),
+    ("1969-12-31T23:59:59.999Z", ("ev-1",)),
 )
 _ENTRIES: Final = (
     ("acme", NOTIFICATION_ID, "ann"),
