@@ -11,6 +11,7 @@ from typing import Self
 from ledger_producers.appender import APPEND_TIMEOUT_SECONDS, Appender, OutgoingRecord
 from ledger_producers.clock_skew import Clock, check_clock_skew, system_clock
 from ledger_producers.cloud_events import cloud_event_headers
+from ledger_producers.recheck import recheck
 from ledger_producers.schema_publisher import SchemaPublisher, read_bound
 from ledger_producers.statements import Statements
 from ledger_schemas.codec import encode_event
@@ -113,12 +114,14 @@ class Emitter(Statements):
         self, event: Event, now: datetime, reference: SchemaReference | None, index: int | None
     ) -> OutgoingRecord:
         try:
+            event = recheck(event)
             check_clock_skew(event, now)
             frame = encode_event(event, reference)
         except LedgerError as error:
             if index is not None:
+                told = error.message.removeprefix(f"{error.field}: ")
                 error.field = f"{index}.{error.field or 'event'}"
-                error.message = f"{error.field}: {error.message}"
+                error.message = f"{error.field}: {told}"
             raise
         return OutgoingRecord(str(event.notification_id).encode("ascii"), frame, self._headers(event))
 
