@@ -63,16 +63,18 @@ async def emitter_of(settings: Settings, connection: KafkaConnection, source: st
 
 
 @asynccontextmanager
-async def schemas_of(settings: Settings, connection: KafkaConnection) -> AsyncIterator[AwaitedSchemas]:
+async def schemas_of(
+    settings: Settings, connection: KafkaConnection, *, with_registry: bool = True
+) -> AsyncIterator[AwaitedSchemas]:
     """Give the schemas that a projector waits for: from the schema topic, then from the registry if there is one.
 
-    What the registry tells is put into the topic.
+    What the registry tells is put into the topic. A replay goes without: a registry that is gone must not stop it.
     """
     from ledger_projectors.awaited_schemas import AwaitedSchemas  # noqa: PLC0415 - its package needs DuckDB
 
     topic = settings.schemas_topic_spec()
     async with AsyncExitStack() as stack:
-        registry = await stack.enter_async_context(registry_of(settings))
+        registry = await stack.enter_async_context(registry_of(settings)) if with_registry else None
         if registry is None:
             store = SchemaStore(connection, topic)
         else:

@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from ledger_infra.broker.ports import free_ports
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas import TopicSpec
 from ledger_schemas.kinds import Kind
@@ -16,7 +17,8 @@ from ledger_schemas.schema_topic import binding_of
 from ledger_schemas.shipped import current_schema, shipped_schemas
 from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
-from tests.projectors.foreign_writer import next_version
+from tests.projectors.building import Raw, append_raw
+from tests.projectors.foreign_writer import WAIT_SECONDS, next_version
 from tests.running import json_of, run_command
 
 AHEAD = next_version(Kind.CREATED)
@@ -34,9 +36,9 @@ class Shell:
             "NOTIFICATION_LEDGER_SCHEMAS_TOPIC": self.schemas_topic,
         }
 
-    def run(self, *arguments: str) -> CompletedProcess[str]:
-        """Run a command."""
-        return run_command(*arguments, environment=self._environment)
+    def run(self, *arguments: str, **settings: str) -> CompletedProcess[str]:
+        """Run a command, with these environment variables over those of the topics."""
+        return run_command(*arguments, environment=self._environment | settings)
 
 
 @pytest.fixture
@@ -127,3 +129,18 @@ def test_without_its_topic_a_command_says_how_to_make_it(shell: Shell) -> None:
     for command in ("list", "publish"):
         refused = shell.run("schemas", command)
         assert (refused.returncode, "notification-ledger topic --create" in refused.stderr) == (30, True)
+
+
+def test_a_rebuild_never_asks_the_registry(kafka: Kafka, topic_name: str, shell: Shell, tmp_path: Path) -> None:
+    """The topic has all that a replay needs: an id that it does not bind is schema_unknown, be the registry gone."""
+    json_of(shell.run("topic", "--create", "--json"))
+    asyncio.run(append_raw(kafka.connection, topic_name, Raw(b"\0\0\0\0\7" + b"\0" * 40, b"key")))
+    rebuilt = shell.run(
+        "rebuild",
+        "--json",
+        "--data-dir",
+        str(tmp_path),
+        NOTIFICATION_LEDGER_SCHEMA_WAIT_SECONDS=str(WAIT_SECONDS),
+        NOTIFICATION_LEDGER_SCHEMA_REGISTRY_URL=f"http://127.0.0.1:{free_ports(1)[0]}",
+    )
+    assert json_of(rebuilt)["tables"]["quarantine"] == 1

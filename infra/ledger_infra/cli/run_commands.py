@@ -110,7 +110,7 @@ def rebuild(
 
             async with kafka_of(configured, download) as connection:
                 await check_topics(configured, connection)
-                async with schemas_of(configured, connection) as schemas:
+                async with schemas_of(configured, connection, with_registry=False) as schemas:
                     return await replay(
                         read_model_path(configured.data_dir),
                         connection,
