@@ -13,7 +13,7 @@ import pytest
 
 from ledger_infra.demo.samples import VENDORS, vendor_samples
 from ledger_infra.demo.transcripts import Sample, Vendor, transcribe
-from ledger_schemas import Event, Kind
+from ledger_schemas import Event, Kind, limits
 
 from .mapping import ROOT, mapping
 from .tracing import Path, created, trace, walk
@@ -235,14 +235,46 @@ def test_events_say_nothing_that_the_mapping_does_not() -> None:
 
 def test_an_address_is_a_member_whose_id_says_nothing() -> None:
     """Suger's bare addresses are members of their own, named by their place in the list; contacts keep their ids."""
-    events = transcribe(vendor_samples("suger")[0])
-    assert [(member.recipient_id, member.role) for member in created(events).audience] == [
+    first = created(transcribe(vendor_samples("suger")[0]))
+    assert [(member.recipient_id, member.role) for member in first.audience] == [
         ("contact-ann", "to"),
         ("contact-bob", "to"),
         ("contact-carol", "cc"),
-        ("address-1", "to_address"),
-        ("address-2", "to_address"),
+        (f"{first.notification_id}/address-1", "to_address"),
+        (f"{first.notification_id}/address-2", "to_address"),
     ]
+
+
+def test_addresses_of_two_notifications_are_not_one_person() -> None:
+    """The id of a bare address is another one in each notification, so no inbox is shared; the address is not in it."""
+    made = [
+        (member.recipient_id, json.loads(event.personal.addresses)[member.recipient_id]["EMAIL"])
+        for sample in vendor_samples("suger")
+        for event in [created(transcribe(sample))]
+        for member in event.audience
+        if member.role == "to_address" and event.personal and event.personal.addresses
+    ]
+    assert [address for sample in vendor_samples("suger") for address in sample.row["contactEmails"]] == [
+        address for _, address in made
+    ]
+    assert len(made) == len({recipient_id for recipient_id, _ in made})
+    assert not any("@" in recipient_id or address in recipient_id for recipient_id, address in made)
+
+
+def test_the_longest_ids_of_a_vendor_leave_room_for_an_address() -> None:
+    """An eventID as long as an id may be, and the place of the last member that an event can hold."""
+    addresses = [f"person-{number}@buyer.example.com" for number in range(limits.RECIPIENTS_PER_EVENT_MAX)]
+    sample = further(
+        "suger",
+        1,
+        "Many addresses",
+        eventID="e" * limits.ID_CHARS_MAX,
+        contactIds=[],
+        contactEmails=addresses,
+    )
+    audience = created(transcribe(sample)).audience
+    assert len(addresses) == len(audience)
+    assert audience[-1].recipient_id.endswith(f"/address-{len(addresses)}")
 
 
 def test_an_id_that_repeats_is_the_only_exception() -> None:

@@ -141,8 +141,8 @@ def test_suger_channels_name_no_recipient_until_it_is_delivered() -> None:
     assert {()} == {member.channels for member in created.audience}
     assert {
         *product(["contact-ann", "contact-bob", "contact-carol"], ["EMAIL", "SLACK"]),
-        ("address-1", "EMAIL"),
-        ("address-2", "EMAIL"),
+        (f"{created.notification_id}/address-1", "EMAIL"),
+        (f"{created.notification_id}/address-2", "EMAIL"),
     } == {(event.recipient_id, event.channel) for event in facts if event.kind == "delivered"}
 
 

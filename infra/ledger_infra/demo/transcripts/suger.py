@@ -39,13 +39,14 @@ def _create(transcript: Transcript, row: Mapping[str, Any]) -> None:
     timestamp, changed = read_time(row["timestamp"]), read_time(row["lastUpdateTime"])
     # The timestamp of a scheduled event lies ahead of it: nothing but its creation has happened so far.
     scheduled = row["eventStatus"] == "SCHEDULED"
-    addresses = {recipient_id: {MAIL: address} for recipient_id, address in _addressed(row)}
+    members = _members(transcript, row)
+    addresses = {recipient_id: {MAIL: address} for recipient_id, address in _addressed(transcript, row)}
     transcript.state(
         Kind.CREATED,
         changed if scheduled else timestamp,
         external_id=row["eventID"],
         scheduled_at=timestamp if scheduled else None,
-        audience=[{"recipient_id": recipient_id, "role": role} for recipient_id, role in _members(row).items()],
+        audience=[{"recipient_id": recipient_id, "role": role} for recipient_id, role in members.items()],
         channels=row["channels"],
         action=row["action"],
         priority=row["priority"],
@@ -71,31 +72,35 @@ def _conclude(transcript: Transcript, row: Mapping[str, Any]) -> None:
     elif status in OUTCOMES:
         transcript.state(Kind.FIRED, read_time(row["timestamp"]))
         kind, outcome = OUTCOMES[status]
-        for recipient_id, channel in _deliveries(row):
+        for recipient_id, channel in _deliveries(transcript, row):
             transcript.state(kind, changed, recipient_id=recipient_id, channel=channel, **outcome)
 
 
-def _members(row: Mapping[str, Any]) -> dict[str, str]:
+def _members(transcript: Transcript, row: Mapping[str, Any]) -> dict[str, str]:
     """Return the role of each member of the audience, by recipient id; a contact that is named twice has the first."""
     roles: dict[str, str] = {}
     for role, recipients in (
         ("to", row["contactIds"]),
         ("cc", row["ccContactIds"]),
-        ("to_address", [recipient_id for recipient_id, _ in _addressed(row)]),
+        ("to_address", [recipient_id for recipient_id, _ in _addressed(transcript, row)]),
     ):
         for recipient_id in recipients:
             roles.setdefault(recipient_id, role)
     return roles
 
 
-def _addressed(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return recipient id and address of each `contactEmails`: an address is never an id, so its place names it."""
-    return [(f"address-{place}", address) for place, address in enumerate(row["contactEmails"], 1)]
+def _addressed(transcript: Transcript, row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return recipient id and address of each `contactEmails`: an address is never an id, so its place names it.
+
+    With the notification in front, since the same place is another person in another notification of the tenant.
+    """
+    notification_id = transcript.notification_id
+    return [(f"{notification_id}/address-{place}", address) for place, address in enumerate(row["contactEmails"], 1)]
 
 
-def _deliveries(row: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
+def _deliveries(transcript: Transcript, row: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
     """Yield recipient and channel of each delivery: of a bare address by mail alone; without members, of nobody."""
-    roles = _members(row)
+    roles = _members(transcript, row)
     for recipient_id, channel in product(roles or [None], row["channels"]):
         if recipient_id is None or roles[recipient_id] != "to_address" or channel == MAIL:
             yield recipient_id, channel
