@@ -16,7 +16,7 @@ from ledger_infra.demo.transcripts import Sample, Vendor, transcribe
 from ledger_schemas import Event, Kind, limits
 
 from .mapping import ROOT, mapping
-from .tracing import Path, created, trace, walk
+from .tracing import Path, created, listed, trace, walk
 
 GUIDE: Final = ROOT / "infra/guides/samples.md"
 TITLES: Final = {
@@ -73,6 +73,13 @@ FURTHER: Final = [
             ),
             job(4, digest={"type": "backoff", "backoff": True, "events": [{"n": 2}]}),
         ],
+    ),
+    further(
+        "suger",
+        0,
+        "A contact that is told and gets a copy too",
+        contactIds=["contact-ann", "contact-bob"],
+        ccContactIds=["contact-ann", "contact-carol"],
     ),
     further(
         "suger", 3, "Stated by nobody what became of it", eventStatus="", lastUpdateTime="2025-11-07T14:20:00.000Z"
@@ -243,6 +250,22 @@ def test_an_address_is_a_member_whose_id_says_nothing() -> None:
         (f"{first.notification_id}/address-1", "to_address"),
         (f"{first.notification_id}/address-2", "to_address"),
     ]
+
+
+def test_a_contact_of_both_lists_is_shown_in_both() -> None:
+    """It is one member, of a role of its own, with one delivery over a channel; both lists come back from the events."""
+    (sample,) = (sample for sample in FURTHER if sample.vendor == "suger" and sample.row["eventStatus"] == "DONE")
+    events = transcribe(sample)
+    audience = created(events).audience
+    assert {member.recipient_id: member.role for member in audience if member.role != "to_address"} == {
+        "contact-ann": "to_cc",
+        "contact-bob": "to",
+        "contact-carol": "cc",
+    }
+    for name in ("contactIds", "ccContactIds"):
+        assert sample.row[name] == listed(audience, f"{name}[]")
+    delivered = [(event.recipient_id, event.channel) for event in events if event.kind == Kind.DELIVERED]
+    assert delivered.count(("contact-ann", "EMAIL")) == 1
 
 
 def test_addresses_of_two_notifications_are_not_one_person() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from ledger_infra.demo.transcripts import Sample
-from ledger_schemas import Event, Kind, NotificationCreated, NotificationFailed, NotificationOpened
+from ledger_schemas import AudienceMember, Event, Kind, NotificationCreated, NotificationFailed, NotificationOpened
 
 from .mapping import Field, mapping, row_of
 
@@ -18,9 +18,13 @@ NOWHERE: Final = object()
 Path = tuple[str | int, ...]
 """Where a value stands in a document: names of fields and places in lists."""
 
+ROLES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("suger", "contactIds[]"): ("to", "to_cc"),
+    ("suger", "ccContactIds[]"): ("cc", "to_cc"),
+}
+"""What the notes of the mapping say besides: of members in which roles a row speaks."""
+
 ONLY: Final[Mapping[tuple[str, str], Mapping[str, str]]] = {
-    ("suger", "contactIds[]"): {"role": "to"},
-    ("suger", "ccContactIds[]"): {"role": "cc"},
     ("suger", "contactEmails[]"): {"channel": "EMAIL"},
     ("realtimeregister", "deliveryDate"): {"channel": "webhook"},
     ("novu", "subscriber.email"): {"channel": "email"},
@@ -32,7 +36,7 @@ ONLY: Final[Mapping[tuple[str, str], Mapping[str, str]]] = {
     ("nextinteract", "brochureId"): {"type": "brochure"},
     ("nextinteract", "teamIds[]"): {"type": "team"},
 }
-"""What the notes of the mapping say besides: of which members, groups and channels a row speaks."""
+"""Likewise: of which groups and channels a row speaks."""
 
 INSIDE: Final[Mapping[tuple[str, str], Path]] = {("novu", "_subscriberId"): ("_id",)}
 """Where in a key of free-form data a field lies that has another name there."""
@@ -111,8 +115,13 @@ def spoken_of(sample: Sample, path: Path, events: list[Event]) -> list[Event]:
     return events
 
 
-def held(event: Event, place: str, only: Mapping[str, str]) -> Iterator[Any]:
-    """Yield what an event holds at a place of its schema; of lists and addresses, what `only` speaks of."""
+def listed(audience: Iterable[AudienceMember], name: str) -> list[str]:
+    """Return one of Suger's lists of contacts, as the mapping's notes make it of an audience."""
+    return [member.recipient_id for member in audience if member.role in ROLES["suger", name]]
+
+
+def held(event: Event, place: str, only: Mapping[str, str], roles: tuple[str, ...] = ()) -> Iterator[Any]:
+    """Yield what an event holds at a place of its schema; of lists and addresses, what `only` and `roles` speak of."""
     if event.kind != Kind.CREATED and only.get("channel", event.channel) != event.channel:
         return
     nodes: list[Any] = [event.model_dump()]
@@ -122,7 +131,11 @@ def held(event: Event, place: str, only: Mapping[str, str]) -> Iterator[Any]:
         nodes = [
             each
             for each in flat
-            if not isinstance(each, dict) or all(each.get(key, wanted) == wanted for key, wanted in only.items())
+            if not isinstance(each, dict)
+            or (
+                all(each.get(key, wanted) == wanted for key, wanted in only.items())
+                and (not roles or each.get("role", roles[0]) in roles)
+            )
         ]
     if place == "personal.addresses":
         nodes = [by.get(only["channel"]) for node in nodes if node for by in json.loads(node).values()]
@@ -169,6 +182,7 @@ def places_of(sample: Sample, path: Path, said: Any, row: Field, events: list[Ev
     length = len(re.findall(r"\[\]|[^.\[\]]+", row.vendor))
     # A key holds the field itself, or what the field is a part of.
     tails = [INSIDE[named]] if named in INSIDE else [path[max(0, length - up) :] for up in range(3)]
+    only, roles = ONLY.get(named, {}), ROLES.get(named, ())
     found = []
     for place in row.ledger:
         kind, _, rest = place.partition(".")
@@ -176,7 +190,7 @@ def places_of(sample: Sample, path: Path, said: Any, row: Field, events: list[Ev
         values: list[Any] = []
         for event in about:
             if event.kind == kind:
-                values += held_under(event, where, key, tails) if key else held(event, where, ONLY.get(named, {}))
+                values += held_under(event, where, key, tails) if key else held(event, where, only, roles)
         if any(same(said, value) for value in values):
             found.append(place)
     if named in DERIVED and about and same(said, DERIVED[named](about)):

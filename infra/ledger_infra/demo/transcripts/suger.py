@@ -14,6 +14,9 @@ SOURCE: Final = "suger"
 MAIL: Final = "EMAIL"
 """The channel of an address, and of the openings in `trackEvents`, whose only action is OPEN_EMAIL."""
 
+BOTH_LISTS: Final = "to_cc"
+"""The role of a contact in both contactIds and ccContactIds: an audience names a recipient once."""
+
 OUTCOMES: Final[Mapping[str, tuple[Kind, Mapping[str, Any]]]] = {
     "DONE": (Kind.DELIVERED, {}),
     "FAILED": (Kind.FAILED, {"permanent": True}),
@@ -77,16 +80,13 @@ def _conclude(transcript: Transcript, row: Mapping[str, Any]) -> None:
 
 
 def _members(transcript: Transcript, row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the role of each member of the audience, by recipient id; a contact that is named twice has the first."""
-    roles: dict[str, str] = {}
-    for role, recipients in (
-        ("to", row["contactIds"]),
-        ("cc", row["ccContactIds"]),
-        ("to_address", [recipient_id for recipient_id, _ in _addressed(transcript, row)]),
-    ):
-        for recipient_id in recipients:
-            roles.setdefault(recipient_id, role)
-    return roles
+    """Return the role of each member of the audience, by recipient id; a member stands in it once."""
+    copied = set(row["ccContactIds"])
+    return {
+        **{recipient_id: BOTH_LISTS if recipient_id in copied else "to" for recipient_id in row["contactIds"]},
+        **{recipient_id: "cc" for recipient_id in row["ccContactIds"] if recipient_id not in row["contactIds"]},
+        **{recipient_id: "to_address" for recipient_id, _ in _addressed(transcript, row)},
+    }
 
 
 def _addressed(transcript: Transcript, row: Mapping[str, Any]) -> list[tuple[str, str]]:
