@@ -73,6 +73,7 @@ FURTHER: Final = [
             ),
             job(4, digest={"type": "backoff", "backoff": True, "events": [{"n": 2}]}),
         ],
+        channels=["email", "digest", "in_app", "delay", "sms"],
     ),
     further(
         "suger",
@@ -252,8 +253,25 @@ def test_an_address_is_a_member_whose_id_says_nothing() -> None:
     ]
 
 
+def test_the_order_of_a_workflow_is_kept() -> None:
+    """Novu's channels come back in their order, steps that deliver nothing among them; an empty list does too."""
+    for channels in (["email", "digest", "in_app", "delay", "sms"], ["digest"], []):
+        first = created(transcribe(further("novu", 0, "A workflow", channels=channels)))
+        assert channels == json.loads(first.attributes or "{}")["channels"]
+
+
+def test_what_a_provider_answered_is_kept_whole() -> None:
+    """Novu's raw, up to the limit that the mapping names."""
+    (note,) = (row.note for row in mapping("novu").field if row.vendor == "jobs[].executionDetails[].raw")
+    assert f"{limits.DETAIL_CHARS_MAX:,} characters" in note
+    detail = {**job(1)["executionDetails"][0], "raw": "x" * limits.DETAIL_CHARS_MAX}
+    tried = transcribe(further("novu", 0, "A long answer", jobs=[job(1, executionDetails=[detail])]))
+    (said,) = (event.personal.detail for event in tried if event.kind == Kind.ATTEMPTED and event.personal)
+    assert detail["raw"] == said
+
+
 def test_a_contact_of_both_lists_is_shown_in_both() -> None:
-    """It is one member, of a role of its own, with one delivery over a channel; both lists come back from the events."""
+    """It is one member, of a role of its own, delivered once over a channel; both lists come back from the events."""
     (sample,) = (sample for sample in FURTHER if sample.vendor == "suger" and sample.row["eventStatus"] == "DONE")
     events = transcribe(sample)
     audience = created(events).audience

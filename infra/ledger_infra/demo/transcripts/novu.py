@@ -47,7 +47,6 @@ def _create(transcript: Transcript, row: Mapping[str, Any]) -> None:
     subscriber, template = dict(row["subscriber"]), row["template"]
     recipient_id = subscriber["subscriberId"]
     addresses = said(email=subscriber.pop("email", None), sms=subscriber.pop("phone", None))
-    steps = [name for name in row["channels"] if name not in CHANNELS]
     transcript.state(
         Kind.CREATED,
         read_time(row["createdAt"]),
@@ -62,7 +61,7 @@ def _create(transcript: Transcript, row: Mapping[str, Any]) -> None:
         tags=row.get("tags"),
         contexts=row.get("contextKeys"),
         attributes=said(
-            steps=steps or None,
+            channels=row["channels"],
             template=said(origin=template.get("origin"), triggers=template["triggers"]),
             critical=row.get("critical"),
         ),
