@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+import structlog
 
 from ledger_schemas.connection import Secret
 from ledger_schemas.errors import ExtraMissing, LedgerError, RegistryRefused, RegistryUnavailable, SettingInvalid
@@ -28,6 +30,8 @@ SCHEMA_NOT_FOUND: Final = 40_403
 Answer = TypeVar("Answer")
 
 _MAY_PASS: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+_log = structlog.get_logger("ledger_schemas.registry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class SchemaRegistry:
         self._client = _client(connection)
         self._ids: dict[bytes, int] = {}
         self._texts: dict[int, str] = {}
+        self._refused: set[int] = set()
 
     async def __aenter__(self) -> Self:
         """Return the registry itself."""
@@ -84,17 +89,21 @@ class SchemaRegistry:
         return known
 
     async def find(self, schema_id: int) -> str | None:
-        """Return the JSON text of the Avro schema with this id; None when the registry has none.
+        """Return the JSON text of the Avro schema with this id; None when the registry has none, or refuses this id.
 
-        Raises RegistryUnavailable, and RegistryRefused when the registry does not let us.
+        Anybody can write a record that names any id, so a refusal is no more than "not here"; it is logged as an
+        error, once per id. Raises RegistryUnavailable, and RegistryRefused when the credentials are wrong.
         """
         if schema_id > REGISTRY_ID_SERVED_MAX:
             return None
         if schema_id not in self._texts:
-            text = await self._ask(lambda: _text(self._client, schema_id))
-            if text is None:
+            answer = await self._ask(lambda: _text(self._client, self._url, schema_id))
+            if isinstance(answer, RegistryRefused) and schema_id not in self._refused:
+                self._refused.add(schema_id)
+                _log.error("registry.id_refused", registry_id=schema_id, cause=str(answer))
+            if not isinstance(answer, str):
                 return None
-            self._texts[schema_id] = text
+            self._texts[schema_id] = answer
         return self._texts[schema_id]
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
@@ -103,7 +112,7 @@ class SchemaRegistry:
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - the client passes on what its HTTP library and its own checks raise
-            _explain(self._url, error)
+            raise _explained(self._url, error) from None
 
 
 def _client(connection: RegistryConnection) -> SchemaRegistryClient:
@@ -136,7 +145,7 @@ def _client(connection: RegistryConnection) -> SchemaRegistryClient:
         ) from None
 
 
-def _text(client: SchemaRegistryClient, schema_id: int) -> str | None:
+def _text(client: SchemaRegistryClient, url: str, schema_id: int) -> str | RegistryRefused | None:
     from confluent_kafka.schema_registry import SchemaRegistryError  # noqa: PLC0415 - an extra
 
     try:
@@ -144,6 +153,9 @@ def _text(client: SchemaRegistryClient, schema_id: int) -> str | None:
     except SchemaRegistryError as error:
         if error.http_status_code == HTTPStatus.NOT_FOUND and error.error_code == SCHEMA_NOT_FOUND:
             return None
+        refusal = _explained(url, error)
+        if isinstance(refusal, RegistryRefused) and error.http_status_code != HTTPStatus.UNAUTHORIZED:
+            return refusal
         raise
     # An id of a JSON or Protobuf schema is no writer schema of ours; one with references is not whole by itself.
     if schema.schema_type not in {None, "AVRO"} or schema.references:
@@ -151,15 +163,15 @@ def _text(client: SchemaRegistryClient, schema_id: int) -> str | None:
     return schema.schema_str
 
 
-def _explain(url: str, error: Exception) -> NoReturn:
-    """Raise what happened as an error of the tree; what the registry wrote is not repeated."""
+def _explained(url: str, error: Exception) -> RegistryUnavailable | RegistryRefused:
+    """Return what happened as an error of the tree; what the registry wrote is not repeated."""
     status = getattr(error, "http_status_code", None)
     if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _MAY_PASS:
         what = type(error).__name__ if status is None else f"HTTP {status}"
-        raise RegistryUnavailable(
+        return RegistryUnavailable(
             f"The schema registry at {url} gives no answer ({what}).",
             hint="Check it and NOTIFICATION_LEDGER_SCHEMA_REGISTRY_URL, then try again.",
-        ) from None
+        )
     hint = {
         HTTPStatus.UNAUTHORIZED: "Check NOTIFICATION_LEDGER_SCHEMA_REGISTRY_USERNAME and _PASSWORD.",
         HTTPStatus.FORBIDDEN: "Give the user the right to read schemas, and an emitter's user to register them.",
@@ -168,7 +180,7 @@ def _explain(url: str, error: Exception) -> NoReturn:
         "its compatibility level in the registry.",
         HTTPStatus.UNPROCESSABLE_ENTITY: "The registry does not take the schema: look at its rules for the subject.",
     }.get(status, "Look at the registry's log.")
-    raise RegistryRefused(
+    return RegistryRefused(
         f"The schema registry at {url} refused (HTTP {status}, error code {getattr(error, 'error_code', None)}).",
         hint=hint,
-    ) from None
+    )

@@ -163,8 +163,31 @@ def test_an_id_that_the_registry_does_not_know_goes_to_quarantine(
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_an_id_that_the_registry_refuses_goes_to_quarantine(
+    kafka: Kafka, topic_name: str, tmp_path: Path, server: Registry, status: int
+) -> None:
+    """Anybody can forge a header: a refusal about one id stops nobody, and says loudly that it was one."""
+    server.refuse_with = status
+
+    async def work() -> None:
+        topic, schemas = await with_topics(kafka, topic_name)
+        await append_raw(kafka.connection, topic.name, confluent("x"), raw(created("known")), confluent("y"))
+        with open_model(tmp_path, topic.name) as model:
+            connection = RegistryConnection(server.url)
+            async with asking(kafka, model, schemas, connection, WAIT_SECONDS) as (projector, _):
+                await projector.wait_for(at(topic, 3), REACH_SECONDS)
+            assert rows(model, APPLIED) == [(1, "known")]
+            assert rows(model, QUARANTINED) == [(0, "schema_unknown"), (2, "schema_unknown")]
+
+    with capture_logs() as logs:
+        asyncio.run(work())
+    (refused,) = named(logs, "registry.id_refused")
+    assert (refused["log_level"], refused["registry_id"]) == ("error", NUMBER)
+
+
 @pytest.mark.parametrize("status", [503, 401])
-def test_a_registry_that_is_away_or_refuses_pauses_the_projector(
+def test_a_registry_that_is_away_or_knows_us_not_pauses_the_projector(
     kafka: Kafka,
     topic_name: str,
     tmp_path: Path,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ledger_infra.broker.ports import free_ports
 from ledger_schemas.connection import Secret
@@ -133,10 +134,28 @@ def test_a_refusal_says_what_to_do(server: Registry, status: int, hint: str) -> 
     assert (error.retryable, f"HTTP {status}" in error.message, hint in error.hint) == (False, True, True)
 
 
-def test_another_server_at_the_address_is_told_from_a_missing_id(server: Registry) -> None:
-    """A 404 that is not the registry's own says that the address is wrong, not that the schema is missing."""
-    error = raised(RegistryRefused, f"{server.url}/elsewhere", find(1))
-    assert "no registry answers at that path" in error.hint
+@pytest.mark.parametrize(
+    ("status", "hint"), [(403, "right"), (404, "no registry answers at that path"), (422, "rules")]
+)
+def test_a_refusal_about_one_id_is_none_and_is_logged_once(server: Registry, status: int, hint: str) -> None:
+    """Whoever writes a record names an id: that this one is refused says nothing about the others.
+
+    A 404 that is not the registry's own says so too, with what to check: nobody else would tell that the address is
+    another server's.
+    """
+    server.refuse_with = status
+    with capture_logs() as logs:
+        assert ask(server.url, find(1), find(1)) == [None, None]
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["registry_id"]) == ("registry.id_refused", "error", 1)
+    assert f"HTTP {status}" in line["cause"]
+    assert hint in line["cause"]
+
+
+def test_wrong_credentials_are_no_answer_about_an_id(server: Registry) -> None:
+    """Nobody learns from them whether the registry has the schema."""
+    server.refuse_with = 401
+    assert "_USERNAME and _PASSWORD" in raised(RegistryRefused, server.url, find(1)).hint
 
 
 def test_credentials_are_sent_and_never_shown(server: Registry, capsys: pytest.CaptureFixture[str]) -> None:
