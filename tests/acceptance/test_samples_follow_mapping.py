@@ -14,9 +14,10 @@ import pytest
 from ledger_infra.demo.samples import VENDORS, vendor_samples
 from ledger_infra.demo.transcripts import Sample, Vendor, transcribe
 from ledger_schemas import Event, Kind, limits
+from tests.schemas.published import document, fields, present
 
 from .mapping import ROOT, mapping
-from .tracing import Path, created, listed, trace, walk
+from .tracing import Path, created, field_of, listed, trace, walk
 
 GUIDE: Final = ROOT / "infra/guides/samples.md"
 TITLES: Final = {
@@ -316,6 +317,21 @@ def test_the_longest_ids_of_a_vendor_leave_room_for_an_address() -> None:
     audience = created(transcribe(sample)).audience
     assert len(addresses) == len(audience)
     assert audience[-1].recipient_id.endswith(f"/address-{len(addresses)}")
+
+
+def test_a_number_that_becomes_a_text_is_noted() -> None:
+    """Where a vendor's number lies in a field of texts, the note of its row says how it is written."""
+    schemas = {f"{kind}.{path}": field for kind in Kind for path, field in fields(document(kind))}
+    found = set()
+    for sample in DOCUMENTS:
+        by_name = {row.vendor: row for row in mapping(sample.vendor).field}
+        for path, value in walk(sample.row):
+            row = by_name.get(field_of(path, value))
+            types = {str(present(schemas[place]["type"])) for place in row.ledger if place in schemas} if row else set()
+            if row and type(value) is int and "string" in types:
+                assert "decimal text" in row.note, row.vendor
+                found.add(row.vendor)
+    assert found == {"companyId", "brochureId", "notificationScheduleId", "process"}
 
 
 def test_an_id_that_repeats_is_the_only_exception() -> None:
