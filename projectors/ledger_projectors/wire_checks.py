@@ -74,7 +74,9 @@ def _not_uuids_of_36(data: Bytes) -> Rows:
         wrong |= texts[:, place] != ord("-")
     # Bytes are numbers without sign: what lies below the first digit wraps around to above the last.
     hexadecimal = (texts - ord("0") < 10) | (texts - ord("a") < 6)  # noqa: PLR2004 - digits 0 to 9, letters a to f
-    if np.count_nonzero(hexadecimal) != _HEX_DIGITS * len(texts):
+    # One look at all of them tells only where every dash is one: a digit in its place would make up for a letter that
+    # is no digit.
+    if wrong.any() or np.count_nonzero(hexadecimal) != _HEX_DIGITS * len(texts):
         wrong |= np.count_nonzero(hexadecimal, axis=1) != _HEX_DIGITS
     return wrong
 

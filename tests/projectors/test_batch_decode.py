@@ -49,7 +49,7 @@ PARTITIONS: Final = 6
 
 
 @pytest.mark.parametrize("kind", Kind)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_batch_says_what_the_reference_says(kind: Kind, data: st.DataObject) -> None:
     """Any events of any kind, some of them cut short or followed by more: rows and rejections are the reference's."""

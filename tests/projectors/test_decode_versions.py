@@ -57,7 +57,7 @@ NEW_FIELDS: Final[dict[str, tuple[Any, st.SearchStrategy[Any]]]] = {
 
 
 @pytest.mark.parametrize("kind", Kind)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_batch_of_another_version_says_what_the_reference_says(kind: Kind, data: st.DataObject) -> None:
     """Fields added, missing and in another order, also inside records: new ones are dropped, missing ones default."""
