@@ -96,6 +96,17 @@ def test_a_data_key_is_documented_once_and_used(vendor: str) -> None:
         assert key.doc.endswith("."), key.ledger
 
 
+def test_an_amended_states_a_record_whole() -> None:
+    """Each row that names a part of a record of amended says that all parts of the record come with it."""
+    found = set()
+    for row, place in ((row, place) for vendor in VENDORS for row in mapping(vendor).field for place in row.ledger):
+        match place.split("."):
+            case [Kind.AMENDED, record, _]:
+                assert f"An amended states {record} whole" in row.note, row.vendor
+                found.add(row.vendor)
+    assert found == {"entityStatus", "title", "message"}
+
+
 @each_vendor
 def test_a_vendors_field_has_one_row(vendor: str) -> None:
     """One field, one place, or several in an order; never two answers."""
