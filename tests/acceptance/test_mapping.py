@@ -107,6 +107,13 @@ def test_an_amended_states_a_record_whole() -> None:
     assert found == {"entityStatus", "title", "message"}
 
 
+def test_the_handle_of_a_contact_is_an_id() -> None:
+    """Realtime Register's processIdentifier lies outside of personal, and its note says why it may."""
+    (row,) = (row for row in mapping("realtimeregister").field if row.vendor == "processIdentifier")
+    assert row.ledger == ["created.subject.id"]
+    assert "An id, not a name" in row.note
+
+
 @each_vendor
 def test_a_vendors_field_has_one_row(vendor: str) -> None:
     """One field, one place, or several in an order; never two answers."""
