@@ -51,24 +51,38 @@ class SchemaPublisher:
         self._registry = registry
         self._registered: dict[Kind, SchemaReference] = {}
         self._prepared: set[Kind] = set()
-        self._lock = asyncio.Lock()
+        self._under_way: dict[SchemaReference, asyncio.Task[None]] = {}
 
     async def publish(self, bindings: Sequence[SchemaBinding]) -> list[SchemaBinding]:
         """Append those bindings that the topic does not have, and return them when every in-sync replica has them.
 
         Raises what an append of events raises; RegistryRefused when the topic binds a registry's id to another schema;
-        BrokerUnavailable when it cannot be read again. Nothing that is not confirmed counts as being there.
+        BrokerUnavailable when it cannot be read again. Nothing that is not confirmed counts as being there. What
+        another task appends already is waited for, and its failure is that of all who wait.
         """
-        async with self._lock:
-            self._check(bindings)
-            missing = list({one.reference: one for one in bindings if one.reference not in self._bound}.values())
-            if missing:
-                records = [OutgoingRecord(one.key, one.value) for one in missing]
-                await self._appender.append(self._topic.name, records, what="writer schema(s)")
-                self._bound.update(await self._winners(missing))
-                self._check(missing)
-                _log.info("schema_publisher.published", schemas=[str(one.reference) for one in missing])
-            return missing
+        self._check(bindings)
+        missing = {one.reference: one for one in bindings if one.reference not in self._bound}
+        new = [one for reference, one in missing.items() if reference not in self._under_way]
+        if new:
+            appending = asyncio.create_task(self._append(new))
+            self._under_way.update((one.reference, appending) for one in new)
+            appending.add_done_callback(self._landed)
+        for appending in {self._under_way[reference] for reference in missing}:
+            # Others may wait for it too: who is cancelled does not take it from them.
+            await asyncio.shield(appending)
+        self._check(bindings)
+        return new
+
+    async def _append(self, bindings: Sequence[SchemaBinding]) -> None:
+        records = [OutgoingRecord(one.key, one.value) for one in bindings]
+        await self._appender.append(self._topic.name, records, what="writer schema(s)")
+        self._bound.update(await self._winners(bindings))
+        _log.info("schema_publisher.published", schemas=[str(one.reference) for one in bindings])
+
+    def _landed(self, appending: asyncio.Task[None]) -> None:
+        self._under_way = {reference: task for reference, task in self._under_way.items() if task is not appending}
+        if not appending.cancelled():
+            appending.exception()  # Those who wait have it; maybe nobody does any more.
 
     async def _winners(self, appended: Sequence[SchemaBinding]) -> dict[SchemaReference, str]:
         """Return what the topic binds the references to, now that records of ours are in it."""

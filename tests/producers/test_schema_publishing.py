@@ -143,6 +143,46 @@ def test_without_its_schema_no_event_is_written(
     assert (empty, len(schemas)) == ([], 1)
 
 
+def test_all_who_wait_for_a_schema_share_one_append(
+    kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the schema topic hangs, the k-th caller does not wait k times as long: one append fails for all of them.
+
+    A caller that gives up takes the append from nobody, and the next one begins anew.
+    """
+    callers = 5
+
+    async def scenario() -> tuple[list[object], int, list[Record]]:
+        topics = await with_topics(kafka, topic_name)
+        appends = 0
+        async with Emitter(
+            kafka.connection, source="shop", topic=topics[0], schemas_topic=topics[1], append_timeout_seconds=1.0
+        ) as shop:
+            producer = shop._appender._producer
+            assert producer is not None
+            send = producer.send
+
+            async def hangs_for_schemas(topic: str, **arguments: object) -> asyncio.Future[object]:
+                nonlocal appends
+                assert topic == topics[1].name
+                appends += 1
+                return asyncio.get_running_loop().create_future()
+
+            monkeypatch.setattr(producer, "send", hangs_for_schemas)
+            impatient = asyncio.create_task(shop.put(fired()))
+            waiting = [asyncio.create_task(shop.put(fired())) for _ in range(callers)]
+            await asyncio.sleep(0.1)
+            impatient.cancel()
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+            monkeypatch.setattr(producer, "send", send)
+            await shop.put(fired())
+        return [type(outcome) for outcome in outcomes], appends, await log_of(kafka, topics[1])
+
+    outcomes, appends, schemas = asyncio.run(scenario())
+    assert [OutcomeUnknown] * callers == outcomes
+    assert (appends, len(schemas)) == (1, 1)
+
+
 def test_a_bad_event_publishes_nothing(kafka: Kafka, topic_name: str) -> None:
     """Everything is checked before the first byte is sent, of the schema too."""
 
