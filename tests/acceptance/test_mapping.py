@@ -99,7 +99,8 @@ def test_a_data_key_is_documented_once_and_used(vendor: str) -> None:
 def test_an_amended_states_a_record_whole() -> None:
     """Each row that names a part of a record of amended says that all parts of the record come with it."""
     found = set()
-    for row, place in ((row, place) for vendor in VENDORS for row in mapping(vendor).field for place in row.ledger):
+    rows = [row for vendor in VENDORS for row in mapping(vendor).field]
+    for row, place in [(each, place) for each in rows for place in each.ledger]:
         match place.split("."):
             case [Kind.AMENDED, record, _]:
                 assert f"An amended states {record} whole" in row.note, row.vendor
