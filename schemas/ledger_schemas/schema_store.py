@@ -105,7 +105,7 @@ class SchemaStore:
 
     @property
     def learnt(self) -> int:
-        """How many references this store has learnt of: it only ever grows."""
+        """How many references this store has learnt of that it did not know before: it only ever grows."""
         return self._learnt
 
     def steady(self) -> AbstractAsyncContextManager[None]:
@@ -220,8 +220,7 @@ class SchemaStore:
             self._skip(offset, found)
         elif found.reference not in self._bound:
             self._bound[found.reference] = found.text
-            self._known.learn(found.reference, found.text)
-            self._learnt += 1
+            self._learnt += self._known.learn(found.reference, found.text)
         elif self._bound[found.reference] != found.text:
             self._skip(offset, Skip.BOUND_BEFORE)
 

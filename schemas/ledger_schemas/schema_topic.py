@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from ledger_schemas import limits
-from ledger_schemas.errors import LedgerError
+from ledger_schemas.errors import KindUnknown, LedgerError
 from ledger_schemas.framing import FrameFormat, SchemaReference
-from ledger_schemas.shipped import WriterSchema, fingerprint_of_text
+from ledger_schemas.shipped import WriterSchema, fingerprint_of_text, writer_schema
 
 REGISTRY_ID_PREFIX: Final = "registry-id:"
 REGISTRY_ID_MAX: Final = 2**32 - 1
@@ -28,6 +28,7 @@ class Skip(StrEnum):
     TOO_LARGE = "too_large"
     NOT_A_SCHEMA = "not_a_schema"
     FORGED_FINGERPRINT = "forged_fingerprint"
+    UNUSABLE = "unusable"
     BOUND_BEFORE = "bound_before"
     HEADERS_UNREADABLE = "headers_unreadable"
 
@@ -82,7 +83,8 @@ def read_binding(key: bytes | None, value: bytes | None) -> SchemaBinding | Skip
     """Return what a record of the topic states, or why it states nothing. Nothing that it holds makes this raise.
 
     A fingerprint is computed anew from the value (CRC-64-AVRO of the parsing canonical form, Avro 1.12 specification):
-    nobody can bind a text to another's. A registry's id is taken at its word.
+    nobody can bind a text to another's. A registry's id is taken at its word. A schema of one of our kinds must be one
+    that a decoder can be given.
     """
     try:
         reference = read_key((key or b"").decode("ascii"))
@@ -101,4 +103,15 @@ def read_binding(key: bytes | None, value: bytes | None) -> SchemaBinding | Skip
         return Skip.NOT_A_SCHEMA
     if reference.format is FrameFormat.SINGLE_OBJECT and reference.value != fingerprint:
         return Skip.FORGED_FINGERPRINT
-    return SchemaBinding(reference, text)
+    return SchemaBinding(reference, text) if _is_usable(text) else Skip.UNUSABLE
+
+
+def _is_usable(text: str) -> bool:
+    """Whether a decoder can be given the schema; one of a kind that this version does not know is for another's."""
+    try:
+        writer_schema(text)
+    except KindUnknown:
+        return True
+    except (LedgerError, RecursionError):
+        return False
+    return True

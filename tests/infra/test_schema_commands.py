@@ -14,7 +14,7 @@ from ledger_infra.settings import environment_without_settings
 from ledger_schemas import TopicSpec
 from ledger_schemas.kinds import Kind
 from ledger_schemas.schema_topic import binding_of
-from ledger_schemas.shipped import current_schema, shipped_schemas
+from ledger_schemas.shipped import current_schema, fingerprint_of_text, shipped_schemas
 from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.projectors.building import Raw, append_raw
@@ -94,6 +94,20 @@ def test_a_schema_of_ones_own_is_published_from_its_file(ready_shell: Shell, tmp
     last = json_of(ready_shell.run("schemas", "list", "--json"))["schemas"][-1]
     assert {"kind": "created", "version": None, "key": key, "in_topic": True} == last
     assert AHEAD.text == ready_shell.run("schemas", "show", key).stdout
+
+
+def test_no_record_makes_the_list_fail(kafka: Kafka, ready_shell: Shell) -> None:
+    """A kind of nobody's is listed as unknown; a schema that no decoder can be given is counted, by the reason."""
+    document = current_schema(Kind.FIRED).document
+    stranger = json.dumps(document | {"name": "NotificationTeleported"})
+    nothings = {"name": "nothings", "type": {"type": "array", "items": "null"}, "default": []}
+    unusable = json.dumps(document | {"fields": [*document["fields"], nothings]})
+    records = [Raw(text.encode(), fingerprint_of_text(text).hex().encode()) for text in (stranger, unusable)]
+    asyncio.run(append_raw(kafka.connection, ready_shell.schemas_topic, *records))
+    listed = json_of(ready_shell.run("schemas", "list", "--json"))
+    key = fingerprint_of_text(stranger).hex()
+    assert {"kind": None, "version": None, "key": key, "in_topic": True} == listed["schemas"][-1]
+    assert listed["skipped"] == {"unusable": 1}
 
 
 def test_show_of_what_we_ship_needs_no_broker() -> None:

@@ -145,6 +145,27 @@ def test_a_schema_of_no_kind_of_ours_is_known_as_such(kafka: Kafka, topic_name: 
     asyncio.run(work())
 
 
+def test_what_it_did_not_know_before_counts_as_learnt_and_nothing_else(kafka: Kafka, topic_name: str) -> None:
+    """Neither a shipped schema nor one that no decoder can be given: nothing would be released or looked for anew."""
+    document = CREATED.document
+    document["fields"].append({"name": "nothings", "type": {"type": "array", "items": "null"}, "default": []})
+    text = json.dumps(document)
+    unusable: Record = (fingerprint_of_text(text).hex().encode(), text.encode())
+
+    async def work() -> None:
+        spec = await with_topic(kafka, topic_name, (binding_of(CREATED).key, binding_of(CREATED).value), unusable)
+        async with SchemaStore(kafka.connection, spec) as store:
+            assert list(store.bound) == [binding_of(CREATED).reference]
+            assert (store.learnt, dict(store.skipped)) == (0, {Skip.UNUSABLE: 1})
+            await append(kafka, spec, [BOUND])
+            await store.refresh()
+            assert store.learnt == 1
+
+    with capture_logs() as logs:
+        asyncio.run(work())
+    assert [line["reason"] for line in logs if line["event"] == "schema_store.record_skipped"] == ["unusable"]
+
+
 def test_a_transaction_that_somebody_left_open_hides_nothing(kafka: Kafka, topic_name: str) -> None:
     """Records are read uncommitted: a binding proves itself, whoever wrote it."""
 

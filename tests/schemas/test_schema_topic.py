@@ -10,7 +10,7 @@ from ledger_schemas import limits
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.kinds import Kind
 from ledger_schemas.schema_topic import SchemaBinding, Skip, binding_of, read_binding, read_key
-from ledger_schemas.shipped import current_schema, shipped_schemas, writer_schema
+from ledger_schemas.shipped import current_schema, fingerprint_of_text, shipped_schemas, writer_schema
 from ledger_schemas.topic import SCHEMAS_TOPIC, schemas_topic_spec
 
 CREATED = current_schema(Kind.CREATED)
@@ -82,6 +82,15 @@ def test_a_schema_of_another_kind_is_bound_all_the_same() -> None:
     """Whether its kind is known is the reader's question, not the topic's."""
     text = json.dumps(CREATED.document | {"name": "NotificationTeleported"})
     assert read_binding(b"registry-id:7", text.encode()) == SchemaBinding(SchemaReference.to_registry_id(7), text)
+
+
+def test_a_schema_that_no_decoder_can_be_given_is_unusable() -> None:
+    """Ten bytes of such an array state 2^62 items: whoever published it, it binds nothing, and is counted as such."""
+    document = CREATED.document
+    document["fields"].append({"name": "nothings", "type": {"type": "array", "items": "null"}, "default": []})
+    text = json.dumps(document)
+    assert read_binding(fingerprint_of_text(text).hex().encode(), text.encode()) is Skip.UNUSABLE
+    assert read_binding(b"registry-id:7", text.encode()) is Skip.UNUSABLE
 
 
 def test_docs_and_defaults_do_not_change_the_key() -> None:

@@ -17,7 +17,7 @@ from ledger_infra.cli.write_commands import reachable_kafka
 from ledger_infra.logs import configure_logs
 from ledger_infra.settings import Settings, load_settings
 from ledger_producers.schema_publisher import schema_publisher
-from ledger_schemas.errors import KindUnknown, LimitExceeded, NotFound, SchemaUnusable, SettingInvalid
+from ledger_schemas.errors import KindUnknown, LimitExceeded, NotFound, SchemaUnusable, SettingInvalid, Undecodable
 from ledger_schemas.framing import SchemaReference
 from ledger_schemas.kinds import Kind
 from ledger_schemas.known_schemas import KnownSchemas
@@ -167,7 +167,8 @@ def _row(reference: SchemaReference, known: KnownSchemas, *, in_topic: bool) -> 
     key = key_text(reference)
     try:
         schema = known.find(reference)
-    except KindUnknown:
+    except Undecodable:
+        # Of a kind of nobody's; or whatever else the store could make nothing of: the list is to show it, not to fail.
         return _Row(None, None, key, in_topic)
     shipped = shipped_schemas().get(schema.fingerprint)
     return _Row(schema.kind.value, shipped.version if shipped else None, key, in_topic)
