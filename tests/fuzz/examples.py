@@ -61,11 +61,11 @@ def draw_value(rng: Random, node: Any) -> Any:  # noqa: ANN401 - a schema is any
 
 
 def _draw_list(rng: Random, items: Any) -> list[Any]:  # noqa: ANN401 - a schema is any JSON
-    if rng.random() < ODD_SHARE:
-        return [draw_value(rng, items) for _ in range(rng.choice((0, 1, 2, 3, 70)))]
+    # An audience names a recipient once, and numbers of six digits are hardly ever the same by chance.
     drawn = [draw_value(rng, items) for _ in range(rng.randrange(4))]
-    # An audience names a recipient once; numbers of six digits are not often the same anyway.
-    return [one for number, one in enumerate(drawn) if one not in drawn[:number]]
+    if rng.random() < ODD_SHARE:
+        drawn += rng.choice((drawn, drawn[:1], [draw_value(rng, items) for _ in range(70)]))
+    return drawn
 
 
 def _every_second(rng: Random) -> bool:
