@@ -22,9 +22,13 @@ from fastavro.schema import (
 from ledger_schemas import limits
 from ledger_schemas.errors import KindUnknown, LimitExceeded, SchemaUnusable
 from ledger_schemas.kinds import Kind
-from ledger_schemas.schema_bounds import check_bounded
+from ledger_schemas.schema_bounds import PRIMITIVES, check_bounded, check_parsable
 
 NAMESPACE: Final = "notifications.lifecycle"
+
+_NO_PART_OF_A_TYPE: Final = frozenset({"logicalType", "__fastavro_parsed", "__named_schemas"})
+"""What a decoder is not told: it keeps times as microseconds. With the other two a text would pass for one of
+fastavro's own parsed schemas, which it takes unread, types by name included."""
 
 _FILE_NAME: Final = re.compile(r"(?P<kind>[a-z_]+)\.v(?P<version>[1-9][0-9]*)\.avsc")
 _KIND_OF_RECORD: Final = {f"{NAMESPACE}.{kind.record_name}": kind for kind in Kind}
@@ -92,7 +96,7 @@ def writer_schema(text: str, version: int | None = None) -> WriterSchema:
     or one that a decoder cannot be given, KindUnknown when its record is none of our kinds.
     """
     fingerprint = fingerprint_of_text(text)
-    parsed: Any = parse_schema(_without_logical_types(json.loads(text)))
+    parsed: Any = parse_schema(_plain(json.loads(text)))
     kind = _KIND_OF_RECORD.get(parsed["name"]) if parsed["type"] == "record" else None
     if kind is None:
         raise KindUnknown(
@@ -106,23 +110,30 @@ def writer_schema(text: str, version: int | None = None) -> WriterSchema:
 def fingerprint_of_text(text: str) -> bytes:
     """Return the fingerprint of a schema as it stands in a frame: 8 bytes, little-endian.
 
-    Raises LimitExceeded when the text is longer than SCHEMA_BYTES_MAX, SchemaUnusable when it is no Avro schema of a
-    named type.
+    Raises LimitExceeded when the text, or its canonical form, is longer than SCHEMA_BYTES_MAX, SchemaUnusable when it
+    is no Avro schema of a named type, or one that a parser cannot be given.
     """
-    size = len(text.encode(errors="replace"))
-    if size > limits.SCHEMA_BYTES_MAX:
-        raise LimitExceeded(f"The schema is {size} bytes; SCHEMA_BYTES_MAX is {limits.SCHEMA_BYTES_MAX}.")
+    _check_size("schema", text)
     no_schema = (SchemaParseException, UnknownType, ValueError, TypeError, LookupError, AttributeError, RecursionError)
     try:
         document = json.loads(text)
-        canonical = to_parsing_canonical_form(parse_schema(document))
-        named: Any = parse_schema(_without_logical_types(document))
-        _ = named["name"], named["type"]
+        check_parsable(document)
+        parsed: Any = parse_schema(_plain(document))
+        _ = parsed["name"], parsed["type"]
+        canonical = to_parsing_canonical_form(parsed)
+        # Namespaces are written out in it, before every name.
+        _check_size("canonical form of the schema", canonical)
+        return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
     except no_schema as error:
         raise SchemaUnusable(
             f"The text is not an Avro schema: {type(error).__name__}.", hint="Publish the writer's .avsc as it is."
         ) from None
-    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
+
+
+def _check_size(what: str, text: str) -> None:
+    size = len(text.encode(errors="replace"))
+    if size > limits.SCHEMA_BYTES_MAX:
+        raise LimitExceeded(f"The {what} is {size} bytes; SCHEMA_BYTES_MAX is {limits.SCHEMA_BYTES_MAX}.")
 
 
 def _shipped_files() -> list[str]:
@@ -140,11 +151,29 @@ def _load(name: str) -> WriterSchema:
     return schema
 
 
-def _without_logical_types(node: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
-    if isinstance(node, dict):
-        if "logicalType" in node:
-            return node["type"]
-        return {key: _without_logical_types(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_without_logical_types(item) for item in node]
-    return node
+def _plain(node: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
+    """Return a type as a decoder is told it: the type beneath each logical one, defaults and docs as they are.
+
+    A logical type that a reader does not know, or that is not valid, is ignored (Avro 1.12 specification, "Logical
+    Types"). A primitive type is its bare name: no attribute of one changes its bytes.
+    """
+    match node:
+        case list():
+            return [_plain(branch) for branch in node]
+        case {"type": str(primitive)} if primitive in PRIMITIVES:
+            return primitive
+        case dict():
+            kept = {key: value for key, value in node.items() if key not in _NO_PART_OF_A_TYPE}
+        case _:
+            return node
+    match kept:
+        case {"type": "array", "items": inner}:
+            kept["items"] = _plain(inner)
+        case {"type": "map", "values": inner}:
+            kept["values"] = _plain(inner)
+        case {"type": "record" | "error", "fields": list(fields)}:
+            kept["fields"] = [
+                {**field, "type": _plain(field["type"])} if isinstance(field, dict) and "type" in field else field
+                for field in fields
+            ]
+    return kept
