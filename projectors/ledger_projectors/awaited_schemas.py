@@ -24,7 +24,7 @@ from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.schema_store import SCHEMA_WAIT_SECONDS, SchemaStore
 
 LOOK_AGAIN_SECONDS: Final = 0.25
-"""How often the store is asked meanwhile."""
+"""How often the schema topic is read meanwhile."""
 
 POLL_SECONDS: Final = 1.0
 """How often the store is asked for what nobody waits for any more, but lies in quarantine."""
@@ -81,9 +81,11 @@ class AwaitedSchemas:
         missing = self._missing(_references(records))
         delay = RETRY_SECONDS_FIRST
         deadline: float | None = None
+        # Whoever writes ids of a registry registers first: its answer is asked for once, the topic's again and again.
+        unasked = missing
         while missing and not stopping.is_set():
             try:
-                await self._store.find(missing)
+                await self._store.find(unasked)
             except (Unavailable, RegistryRefused) as error:
                 tell_retrying(True)  # noqa: FBT003 - what it is told is the name's own question
                 _log.warning("projector.schemas_unreachable", cause=str(error), retry_seconds=delay)
@@ -91,7 +93,7 @@ class AwaitedSchemas:
                 delay, deadline = min(delay * 2, RETRY_SECONDS_MAX), None
                 continue
             tell_retrying(False)  # noqa: FBT003 - as above
-            delay = RETRY_SECONDS_FIRST
+            delay, unasked = RETRY_SECONDS_FIRST, set()
             missing = self._missing(missing)
             now = time.monotonic()
             # Time counts from when the store was reachable: an outage uses none of it up.

@@ -19,7 +19,7 @@ from ledger_schemas.framing import FrameFormat, SchemaReference
 from ledger_schemas.kafka_consumer import stop_consumer
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.registry import SchemaRegistry
-from ledger_schemas.schema_topic import SchemaBinding, Skip, key_text, read_binding
+from ledger_schemas.schema_topic import SchemaBinding, Skip, is_ours, key_text, read_binding
 from ledger_schemas.shipped import fingerprint_of_text
 from ledger_schemas.topic import TopicSpec, check_topic, schemas_topic_spec
 
@@ -59,7 +59,7 @@ class SchemaStore:
         """Take where the topic is.
 
         With a registry, `find` asks it for ids that the topic does not bind, and hands what it learns to `publish`, so
-        that no later reader needs the registry.
+        that no later reader needs the registry. Records of other namespaces than ours are neither learnt nor published.
         """
         self._connection = connection
         self._topic = topic or schemas_topic_spec()
@@ -147,6 +147,10 @@ class SchemaStore:
         found = read_binding(key_text(reference).encode(), text.encode())
         if isinstance(found, Skip):
             _log.warning("schema_store.registry_answer_unusable", registry_id=reference.registry_id, reason=found.value)
+            return
+        if not is_ours(found):
+            # A forged frame names any id of a registry that others use too, and what the topic has it keeps for ever.
+            _log.warning("schema_store.registry_schema_of_others", registry_id=reference.registry_id)
             return
         own = SchemaReference.to_fingerprint(fingerprint_of_text(text))
         if self._publish is not None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+from fastavro.schema import parse_schema
 
 from ledger_schemas import limits
 from ledger_schemas.errors import KindUnknown, LedgerError
 from ledger_schemas.framing import FrameFormat, SchemaReference
-from ledger_schemas.shipped import WriterSchema, fingerprint_of_text, writer_schema
+from ledger_schemas.shipped import NAMESPACE, WriterSchema, fingerprint_of_text, writer_schema
 
 REGISTRY_ID_PREFIX: Final = "registry-id:"
 REGISTRY_ID_MAX: Final = 2**32 - 1
@@ -104,6 +107,13 @@ def read_binding(key: bytes | None, value: bytes | None) -> SchemaBinding | Skip
     if reference.format is FrameFormat.SINGLE_OBJECT and reference.value != fingerprint:
         return Skip.FORGED_FINGERPRINT
     return SchemaBinding(reference, text) if _is_usable(text) else Skip.UNUSABLE
+
+
+def is_ours(binding: SchemaBinding) -> bool:
+    """Return whether a schema is a record in the namespace of the ledger, be its kind one that we know or not."""
+    parsed: Any = parse_schema(json.loads(binding.text))
+    name = str(parsed.get("name"))
+    return parsed.get("type") == "record" and name.rpartition(".")[0] == NAMESPACE
 
 
 def _is_usable(text: str) -> bool:

@@ -221,20 +221,53 @@ def test_a_registry_that_is_away_or_knows_us_not_pauses_the_projector(
     assert PASSWORD not in str(logs)
 
 
-def test_a_registry_id_of_another_record_is_kind_unknown(
+def test_schemas_of_others_stay_in_the_registry(
     kafka: Kafka, topic_name: str, tmp_path: Path, server: Registry
 ) -> None:
-    """The registry serves other topics too: their schemas are known, and none of our kinds."""
-    document = current_schema(Kind.FIRED).document | {"name": "Invoice", "namespace": "billing"}
-    server.add({"schema": json.dumps(document)}, NUMBER)
+    """Anybody can forge a frame with any id: our topic keeps what it has for ever, so it takes our namespace alone.
+
+    A kind of ours that this version does not know is taken, and its records are kind_unknown.
+    """
+    fired = current_schema(Kind.FIRED).document
+    teleported = json.dumps(fired | {"name": "NotificationTeleported"})
+    server.add({"schema": json.dumps(fired | {"name": "Invoice", "namespace": "billing"})}, NUMBER)
+    server.add({"schema": json.dumps(fired | {"namespace": "notifications.lifecycle.billing"})}, NUMBER + 1)
+    server.add({"schema": json.dumps({"type": "fixed", "name": "notifications.lifecycle.F", "size": 4})}, NUMBER + 2)
+    server.add({"schema": teleported}, NUMBER + 3)
 
     async def work() -> None:
         topic, schemas = await with_topics(kafka, topic_name)
-        await append_raw(kafka.connection, topic.name, confluent("invoice"))
+        await append_raw(kafka.connection, topic.name, *(confluent("x", NUMBER + number) for number in range(4)))
         with open_model(tmp_path, topic.name) as model:
             connection = RegistryConnection(server.url)
-            async with asking(kafka, model, schemas, connection, LONG_SECONDS) as (projector, _):
-                await projector.wait_for(at(topic, 1), REACH_SECONDS)
-            assert rows(model, QUARANTINED) == [(0, "kind_unknown")]
+            async with asking(kafka, model, schemas, connection, WAIT_SECONDS) as (projector, _):
+                await projector.wait_for(at(topic, 4), REACH_SECONDS)
+            assert rows(model, QUARANTINED) == [
+                (0, "schema_unknown"),
+                (1, "schema_unknown"),
+                (2, "schema_unknown"),
+                (3, "kind_unknown"),
+            ]
+        async with SchemaStore(kafka.connection, schemas) as store:
+            assert set(store.bound.values()) == {teleported}
 
     asyncio.run(work())
+
+
+def test_the_registry_is_asked_once_for_what_is_waited_for(
+    kafka: Kafka, topic_name: str, tmp_path: Path, server: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes Confluent frames registers first: asking again within one wait would only burden the registry."""
+    monkeypatch.setattr(awaited_schemas, "LOOK_AGAIN_SECONDS", WAIT_SECONDS / 10)
+
+    async def work() -> None:
+        topic, schemas = await with_topics(kafka, topic_name)
+        await append_raw(kafka.connection, topic.name, confluent("x"), confluent("y"))
+        with open_model(tmp_path, topic.name) as model:
+            connection = RegistryConnection(server.url)
+            async with asking(kafka, model, schemas, connection, WAIT_SECONDS) as (projector, _):
+                await projector.wait_for(at(topic, 2), REACH_SECONDS)
+            assert rows(model, QUARANTINED) == [(0, "schema_unknown"), (1, "schema_unknown")]
+
+    asyncio.run(work())
+    assert server.requests == [f"GET /schemas/ids/{NUMBER}"]
