@@ -36,13 +36,26 @@ _log = structlog.get_logger("ledger_schemas.registry")
 
 @dataclass(frozen=True, slots=True)
 class RegistryConnection:
-    """Where the registry answers, and as whom it is asked. `ca_file`: PEM of the authorities that sign it."""
+    """Where the registry answers, and as whom it is asked. `ca_file`: PEM of the authorities that sign it.
+
+    Raises SettingInvalid when the URL holds an `@`, as one with credentials in it does: it is shown in errors.
+    """
 
     url: str
     username: str | None = None
     password: Secret | None = None
     ca_file: str | None = None
     timeout_seconds: float = REGISTRY_TIMEOUT_SECONDS
+
+    def __post_init__(self) -> None:
+        """Check that nobody is named in the URL."""
+        # Not parsed: what one parser takes for a path another may take for a user.
+        if "@" in self.url:
+            raise SettingInvalid(
+                "schema_registry_url: the URL must have no user and no password in it (no `@`).",
+                hint="Set NOTIFICATION_LEDGER_SCHEMA_REGISTRY_USERNAME and _PASSWORD instead.",
+                field="schema_registry_url",
+            )
 
 
 class SchemaRegistry:

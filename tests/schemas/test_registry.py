@@ -169,6 +169,27 @@ def test_credentials_are_sent_and_never_shown(server: Registry, capsys: pytest.C
     assert PASSWORD not in repr(RegistryConnection(server.url, USER, Secret(PASSWORD))) + shown.out + shown.err
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ann:hunter2@registry.example.com",
+        "https://ann:hunter2@registry.example.com:8081/path",
+        "http://hunter2@registry.example.com",
+        "http://one.example.com,http://ann:hunter2@two.example.com",
+        "http:ann:hunter2@registry.example.com",
+        "http://ann:hunter2@[registry.example.com",
+        "http://ann:hun/ter2@registry.example.com",
+    ],
+)
+def test_credentials_in_the_url_are_refused_and_not_shown(url: str) -> None:
+    """Errors and `repr` show the URL: whoever is named in it is refused before anything can."""
+    with pytest.raises(SettingInvalid) as refused:
+        RegistryConnection(url)
+    assert "ter2" not in f"{refused.value} {refused.value!r} {refused.value.__cause__!r}"
+    assert refused.value.field == "schema_registry_url"
+    assert "_USERNAME and _PASSWORD" in refused.value.hint
+
+
 def test_files_and_addresses_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     """A CA file that is none, and a URL that is none, are refused when the client is made."""
     (tmp_path / "ca.pem").write_text("nothing", encoding="ascii")
