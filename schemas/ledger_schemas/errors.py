@@ -142,7 +142,7 @@ class KindUnknown(Undecodable):
 
 
 class SchemaUnusable(Undecodable):
-    """A text that should be a writer schema is not an Avro schema."""
+    """A text that should be a writer schema is no Avro schema, or one that no decoder can safely be given."""
 
     code = "schema_unusable"
 
