@@ -6,9 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
-
-from fastavro.schema import parse_schema
+from typing import Final
 
 from ledger_schemas import limits
 from ledger_schemas.errors import KindUnknown, LedgerError
@@ -111,9 +109,11 @@ def read_binding(key: bytes | None, value: bytes | None) -> SchemaBinding | Skip
 
 def is_ours(binding: SchemaBinding) -> bool:
     """Return whether a schema is a record in the namespace of the ledger, be its kind one that we know or not."""
-    parsed: Any = parse_schema(json.loads(binding.text))
-    name = str(parsed.get("name"))
-    return parsed.get("type") == "record" and name.rpartition(".")[0] == NAMESPACE
+    # Not by a parser: one fails on what read_binding lets pass, such as a logical type that is not valid.
+    document = json.loads(binding.text)
+    name = str(document["name"])
+    namespace = name.rpartition(".")[0] if "." in name else document.get("namespace")
+    return bool(document["type"] == "record" and namespace == NAMESPACE)
 
 
 def _is_usable(text: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from ledger_schemas import limits
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.kinds import Kind
-from ledger_schemas.schema_topic import SchemaBinding, Skip, binding_of, read_binding, read_key
+from ledger_schemas.schema_topic import SchemaBinding, Skip, binding_of, is_ours, read_binding, read_key
 from ledger_schemas.shipped import current_schema, fingerprint_of_text, shipped_schemas, writer_schema
 from ledger_schemas.topic import SCHEMAS_TOPIC, schemas_topic_spec
 
@@ -91,6 +91,27 @@ def test_a_schema_that_no_decoder_can_be_given_is_unusable() -> None:
     text = json.dumps(document)
     assert read_binding(fingerprint_of_text(text).hex().encode(), text.encode()) is Skip.UNUSABLE
     assert read_binding(b"registry-id:7", text.encode()) is Skip.UNUSABLE
+
+
+@pytest.mark.parametrize(
+    ("changes", "ours"),
+    [
+        ({}, True),
+        ({"name": "NotificationTeleported"}, True),
+        ({"name": "notifications.lifecycle.NotificationTeleported", "namespace": "billing"}, True),
+        ({"name": "billing.NotificationCreated"}, False),
+        ({"namespace": "billing"}, False),
+        ({"namespace": "notifications.lifecycle.billing"}, False),
+        ({"type": "error"}, False),
+        ({"fields": [{"name": "sum", "type": {"type": "bytes", "logicalType": "decimal", "precision": -1}}]}, True),
+    ],
+)
+def test_ours_is_what_lies_in_our_namespace(changes: dict[str, object], ours: object) -> None:
+    """The namespace of a name with dots is in the name; nothing that can be bound makes the question fail."""
+    text = json.dumps(CREATED.document | changes)
+    binding = read_binding(b"registry-id:7", text.encode())
+    assert isinstance(binding, SchemaBinding)
+    assert is_ours(binding) == ours
 
 
 def test_docs_and_defaults_do_not_change_the_key() -> None:
