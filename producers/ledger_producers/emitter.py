@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -97,32 +97,24 @@ class Emitter(Statements):
         """
         schemas = self._running()
         now = self._clock()
-        kinds = {event.kind for event in events}
+        indexes = list(range(len(events))) if len(events) > 1 else [None] * len(events)
+        checked = [_checked(event, now, index) for event, index in zip(events, indexes, strict=True)]
+        kinds = {event.kind for event in checked}
         references = await schemas.references(kinds)
         records = [
-            self._record(event, now, references.get(event.kind), index if len(events) > 1 else None)
-            for index, event in enumerate(events)
+            self._record(event, references.get(event.kind), index)
+            for event, index in zip(checked, indexes, strict=True)
         ]
         await schemas.prepare(kinds)
         appended = await self._appender.append(self._topic.name, records)
         return [
             Receipt(event.event_id, event.notification_id, Position({(self._topic.name, partition): next_offset}))
-            for event, (partition, next_offset) in zip(events, appended, strict=True)
+            for event, (partition, next_offset) in zip(checked, appended, strict=True)
         ]
 
-    def _record(
-        self, event: Event, now: datetime, reference: SchemaReference | None, index: int | None
-    ) -> OutgoingRecord:
-        try:
-            event = recheck(event)
-            check_clock_skew(event, now)
+    def _record(self, event: Event, reference: SchemaReference | None, index: int | None) -> OutgoingRecord:
+        with _told_by_index(index):
             frame = encode_event(event, reference)
-        except LedgerError as error:
-            if index is not None:
-                told = error.message.removeprefix(f"{error.field}: ")
-                error.field = f"{index}.{error.field or 'event'}"
-                error.message = f"{error.field}: {told}"
-            raise
         return OutgoingRecord(str(event.notification_id).encode("ascii"), frame, self._headers(event))
 
     def _running(self) -> SchemaPublisher:
@@ -133,3 +125,23 @@ class Emitter(Statements):
 
 def _none(event: Event) -> Sequence[tuple[str, bytes]]:  # noqa: ARG001 - the same call as cloud_event_headers
     return ()
+
+
+def _checked(event: Event, now: datetime, index: int | None) -> Event:
+    with _told_by_index(index):
+        checked = recheck(event)
+        check_clock_skew(checked, now)
+    return checked
+
+
+@contextmanager
+def _told_by_index(index: int | None) -> Iterator[None]:
+    """Let the errors of one event among several begin with its index."""
+    try:
+        yield
+    except LedgerError as error:
+        if index is not None:
+            told = error.message.removeprefix(f"{error.field}: ")
+            error.field = f"{index}.{error.field or 'event'}"
+            error.message = f"{error.field}: {told}"
+        raise

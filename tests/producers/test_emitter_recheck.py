@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ledger_producers import Emitter
 from ledger_producers.recheck import recheck
-from ledger_schemas import AudienceMember, Personal, Subject, encode_event, limits, new_id
+from ledger_schemas import AudienceMember, Personal, Receipt, Subject, encode_event, limits, new_id
 from ledger_schemas.errors import ContractViolation
 from ledger_schemas.events import Event, NotificationCreated
 from ledger_schemas.kinds import Kind
@@ -106,3 +106,32 @@ def test_what_a_projector_would_quarantine_gets_no_receipt(kafka: Kafka, topic_n
     assert empty == []
     assert [record.event for record in log] == stated
     assert stated[1].personal == Personal(detail="250 OK")
+
+
+def test_a_receipt_has_the_ids_that_the_log_has(kafka: Kafka, topic_name: str) -> None:
+    """An id that a copy holds as text is an id in the receipt, in the one spelling of the contract."""
+    event_id = new_id()
+
+    async def scenario() -> tuple[Receipt, list[Record]]:
+        spec = await with_topic(kafka, topic_name, 1)
+        as_text: Event = fired().model_copy(update={"event_id": str(event_id).upper()})
+        async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
+            receipt = await emitter.put(as_text)
+        return receipt, await log_of(kafka, spec)
+
+    receipt, log = asyncio.run(scenario())
+    assert event_id == receipt.event_id
+    assert [event_id] == [record.event.event_id for record in log]
+
+
+def test_a_kind_that_is_none_is_refused_before_anything_is_asked(kafka: Kafka, topic_name: str) -> None:
+    """Also of a copied model: neither a registry nor the schema topic hears of it."""
+
+    async def scenario() -> None:
+        spec = await with_topic(kafka, topic_name, 1)
+        nonsense: Event = fired().model_copy(update={"kind": "teleported"})
+        async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
+            with pytest.raises(ContractViolation, match=r"^kind: must be one of created"):
+                await emitter.put(nonsense)
+
+    asyncio.run(scenario())
