@@ -169,7 +169,9 @@ def test_a_rehearsal_leaves_no_file(ledger: Ledger) -> None:
 @pytest.mark.parametrize("swap", [True, False])
 def test_a_difference_is_named_and_nothing_is_swapped(ledger: Ledger, *, swap: bool) -> None:
     """One row that was tampered with: the error names its table and the position, and both files stay to look at."""
-    ledger.change("UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = 0")
+    ledger.change(
+        "UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = (SELECT min(rowid) FROM inbox_entries)"
+    )
     with pytest.raises(ReadModelsDiffer, match=r"differ in: inbox_entries\.") as raised:
         ledger.rebuild(swap=swap)
     aside = NAME.replace(".duckdb", ".differs-1.duckdb")
@@ -182,7 +184,9 @@ def test_a_difference_is_named_and_nothing_is_swapped(ledger: Ledger, *, swap: b
 
 def test_after_a_difference_moving_the_old_file_away_makes_a_new_one(ledger: Ledger) -> None:
     """The next rebuild does not go on from what differed, and the way that the error names works."""
-    ledger.change("UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = 0")
+    ledger.change(
+        "UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = (SELECT min(rowid) FROM inbox_entries)"
+    )
     with pytest.raises(ReadModelsDiffer, match="move the old one away and rebuild"):
         ledger.rebuild()
     (ledger.folder / NAME).rename(ledger.folder / "away.duckdb")

@@ -40,7 +40,8 @@ DUCKDB_1_5: Final = Path(sys.executable).with_name("duckdb")
 """The command line of the package duckdb-cli, one storage version behind the library."""
 
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",)), personal={"title": 'It\'s "new"'})
-HISTORY: Final = [CREATED, CREATED, *(Recorded(event, NOON_MS) for event in demo_events(5))]
+ACTION: Final = said("action_completed", "10:01:00", recipient_id="ann", action_type="primary")
+HISTORY: Final = [CREATED, CREATED, ACTION, *(Recorded(event, NOON_MS) for event in demo_events(5))]
 VIEWS: Final = ("notification_status", "unread_by_recipient", "channel_outcomes", "history", "actions")
 
 
