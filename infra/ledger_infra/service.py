@@ -91,7 +91,13 @@ async def serve(
                 )
             )
             schemas = await stack.enter_async_context(schemas_of(settings, connection))
-            projector = Projector(model, source, schemas=schemas, quarantine_max=settings.quarantine_max)
+            projector = Projector(
+                model,
+                source,
+                schemas=schemas,
+                quarantine_max=settings.quarantine_max,
+                quarantine_window_records=settings.quarantine_window_records,
+            )
             jobs = [asyncio.create_task(projector.run(), name="projector")]
             if until_caught_up:
                 jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))

@@ -85,8 +85,12 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=1_000_000, description="Records of one projector batch when catching up.")
     ] = 50_000
     quarantine_max: Annotated[
-        int, Field(ge=0, description="Records that one projector run may quarantine before it stops.")
-    ] = 10_000
+        int,
+        Field(ge=0, description="Quarantined records in one window of a partition; more stop the projector."),
+    ] = 1_000
+    quarantine_window_records: Annotated[
+        int, Field(ge=1, description="How many consecutive records of a partition such a window is.")
+    ] = 100_000
 
     schema_wait_seconds: Annotated[
         float,

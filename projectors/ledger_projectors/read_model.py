@@ -15,9 +15,11 @@ from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, engine_sql, lifecycle
-from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.quarantine import RetryOutcome, Selection
+from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import GuardRefused
+from ledger_schemas.framing import SchemaReference
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
@@ -26,6 +28,9 @@ CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
 
 RELEASE_BYTES: Final = 64 * 1024 * 1024
 """Records, in bytes of their values, that one transaction takes out of quarantine."""
+
+RETRY_RECORDS_MAX: Final = 1_000
+"""Records that one transaction tries again: it says of each what became of it."""
 
 
 class ReadModel:
@@ -86,8 +91,41 @@ class ReadModel:
         then. Raises what `apply` raises.
         """
         records = quarantine.releasable(self._connection, known, RELEASE_BYTES)
+        return self._take_out(records, known, on_step) if records else None
+
+    def retry(
+        self, selection: Selection, known: KnownSchemas | None = None, on_step: StepObserver = unobserved
+    ) -> RetryOutcome:
+        """Try selected records of the quarantine again, as if they came now for the first time, whatever the reason.
+
+        Up to RETRY_RECORDS_MAX records and RELEASE_BYTES, the first in log order, in one transaction as `release`
+        does it; for the rest call again with the last place as `after`, until nothing is retried. What cannot be
+        applied still is refused again and stays, with the reason that it has now. Raises what `apply` raises.
+        """
+        records = self._selected(selection)
         if not records:
-            return None
+            return RetryOutcome()
+        outcome = self._take_out(records, known, on_step)
+        return quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records))
+
+    def references(self, selection: Selection) -> set[SchemaReference]:
+        """Return the schemas that those records name which one call of `retry` would try again."""
+        return quarantine.references(self._selected(selection))
+
+    def recently_kept(self, window_records: int) -> list[tuple[int, int, Reason]]:
+        """Return partition, offset and reason of the quarantined among the last records before the position.
+
+        `window_records` is how many offsets of each partition are looked at.
+        """
+        return quarantine.recently_kept(self._connection, window_records)
+
+    def _selected(self, selection: Selection) -> list[LogRecord]:
+        return quarantine.selected(self._connection, selection, records_max=RETRY_RECORDS_MAX, bytes_max=RELEASE_BYTES)
+
+    def _take_out(
+        self, records: Sequence[LogRecord], known: KnownSchemas | None, on_step: StepObserver
+    ) -> BatchOutcome:
+        """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
         table, rejections = decode_records(records, self.partitions, known)
         on_step(Step.DECODED)
         with self._transaction(on_step):
@@ -163,7 +201,7 @@ class ReadModel:
         reasons: dict[str, int] = {}
         for rejection in rejections:
             reasons[rejection.reason] = reasons.get(rejection.reason, 0) + 1
-        return BatchOutcome(applied, duplicates, len(rejections), reasons)
+        return BatchOutcome(applied, duplicates, len(rejections), reasons, tuple(rejections))
 
     @contextmanager
     def _transaction(self, on_step: StepObserver) -> Iterator[None]:
