@@ -74,13 +74,17 @@ def advance(
             after = max(after, record.offset + 1)
             applied = [record.offset, record.recorded_at_ms * 1_000, digest_of(record)]
         if after > next_offset:
-            moved.append([topic, partition, after, *applied])
+            moved.append([partition, after, *applied])
     if moved:
-        partitions = [partition for _, partition, *_ in moved]
+        partitions, *columns = map(list, zip(*moved, strict=True))
         connection.execute(
             "DELETE FROM positions WHERE log_topic = ? AND list_contains(?, log_partition)", [topic, partitions]
         )
-        connection.executemany("INSERT INTO positions VALUES (?, ?, ?, ?, make_timestamptz(?), ?)", moved)
+        connection.execute(
+            "INSERT INTO positions SELECT ?, unnest(?), unnest(?), unnest(?::BIGINT[]), "
+            "make_timestamptz(unnest(?::BIGINT[])), unnest(?::VARCHAR[])",
+            [topic, partitions, *columns],
+        )
 
 
 def digest_of(record: LogRecord) -> str:
