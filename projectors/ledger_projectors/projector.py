@@ -14,6 +14,8 @@ import duckdb
 import structlog
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas, pause
+from ledger_projectors.checkpoints import Alarm, Checkpoints
+from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QuarantineRate
 from ledger_projectors.read_model import ReadModel
@@ -37,8 +39,6 @@ QUARANTINE_WINDOW_RECORDS: Final = 100_000
 """How many of so many consecutive records of a partition may go to quarantine before the projector stops: more hide a
 fault of another kind."""
 
-_TRANSIENT: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
-
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
 
 _log = structlog.get_logger("ledger_projectors.projector")
@@ -49,7 +49,7 @@ class Progress:
     """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end.
 
     `retrying`: the batch in hand failed whole (a full disk), or its schemas are out of reach, and it is tried again;
-    nothing moves meanwhile.
+    nothing moves meanwhile. `alarms`: what will stop it if nobody looks at it.
     """
 
     position: Position
@@ -60,6 +60,7 @@ class Progress:
     duplicates: int
     quarantined: int
     retrying: bool
+    alarms: frozenset[Alarm] = frozenset()
 
 
 class Projector:
@@ -89,7 +90,7 @@ class Projector:
         self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records)
         self._window_records = quarantine_window_records
         self._retries = Retries(read_model, on_step)
-        self._checkpoint_wal_bytes = checkpoint_wal_bytes
+        self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step)
         self._stopping = asyncio.Event()
         self._moved = asyncio.Condition()
         self._position = read_model.position()
@@ -113,6 +114,7 @@ class Projector:
             duplicates=self._duplicates,
             quarantined=self._quarantined,
             retrying=self._retrying,
+            alarms=self._checkpoints.alarms,
         )
 
     def stop(self) -> None:
@@ -267,18 +269,18 @@ class Projector:
                 outcome = await asyncio.get_running_loop().run_in_executor(writer, work)
                 self._retrying = False
                 break
-            except _TRANSIENT as error:
+            except duckdb.Error as error:
+                if not may_pass(error):
+                    raise ProjectorFailed(
+                        f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
+                        hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
+                    ) from error
                 self._retrying = True
                 _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
-                await pause(self._stopping, delay)
-                if self._stopping.is_set():
-                    return None
-                delay = min(delay * 2, RETRY_SECONDS_MAX)
-            except duckdb.Error as error:
-                raise ProjectorFailed(
-                    f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
-                    hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
-                ) from error
+            await pause(self._stopping, delay)
+            if self._stopping.is_set():
+                return None
+            delay = min(delay * 2, RETRY_SECONDS_MAX)
         if outcome is not None:
             await self._checkpoint(writer)
             self._applied += outcome.applied
@@ -286,12 +288,8 @@ class Projector:
         return outcome
 
     async def _checkpoint(self, writer: ThreadPoolExecutor) -> None:
-        work = partial(self._read_model.checkpoint_if_due, self._checkpoint_wal_bytes, self._on_step)
         try:
-            await asyncio.get_running_loop().run_in_executor(writer, work)
-        except _TRANSIENT as error:
-            # The batch is safe in the write-ahead log, and applying it again would double it: tried after the next.
-            _log.warning("projector.checkpoint_failed", cause=type(error).__name__)
+            await asyncio.get_running_loop().run_in_executor(writer, self._checkpoints.after_batch)
         except duckdb.Error as error:
             raise ProjectorFailed(
                 f"DuckDB failed on {self._read_model.path} at a checkpoint: {type(error).__name__}.",
