@@ -7,11 +7,13 @@ import json
 import sys
 from typing import Final
 
-from tests.benchmarks import apply_profile, codec
+from ledger_infra.logs import configure_logs
+from tests.benchmarks import apply_profile, catching_up, codec
 from tests.benchmarks.measuring import machine
 
 COMMANDS: Final = {
     "codec": (codec, "events to bytes and back, for each kind"),
+    "projector": (catching_up, "a whole log to a closed file: the projector, two other loops, and its ceilings"),
     "profile": (apply_profile, "where the time of apply goes, statement by statement; needs no broker"),
 }
 
@@ -25,6 +27,7 @@ def main() -> int:
         module.add_arguments(of_command)
         of_command.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
+    configure_logs("json", "error")
     command = COMMANDS[options.command][0]
     found = {**command.run(options), "machine": machine()}
     if options.json:

@@ -46,7 +46,7 @@ Draw = np.random.Generator
 class Workload:
     """Records in the order in which they are appended: key, framed value, partition; copies share their bytes.
 
-    `recorded_at_ms` is what the log would say had it been written as the events happened.
+    `recorded_at_ms` is what the log would say had it been written as the events happened; no event lies behind it.
     """
 
     keys: list[bytes]
@@ -88,14 +88,25 @@ def make_workload(events: int, *, seed: int = SEED_DEFAULT, partitions: int = PA
     notifications = plan.notification[order].tolist()
     keys = [keys_of[number] for number in notifications]
     values = [values_of[row] for row in order.tolist()]
-    places = np.arange(events) * (planning.MICROSECONDS_PER_RECORD / 1_000)
     return Workload(
         keys=keys,
         values=values,
         partition=partition_of[plan.notification[order]],
-        recorded_at_ms=planning.BEGIN_MICROSECONDS // 1_000 + 1 + places.astype(np.int64),
+        recorded_at_ms=plan.recorded_at // 1_000 + 1,
         partitions=partitions,
         facts=_facts(plan, values),
+    )
+
+
+def first_records(workload: Workload, count: int) -> Workload:
+    """Return the first records of a workload as one of its own; nothing is counted."""
+    return Workload(
+        keys=workload.keys[:count],
+        values=workload.values[:count],
+        partition=workload.partition[:count],
+        recorded_at_ms=workload.recorded_at_ms[:count],
+        partitions=workload.partitions,
+        facts={},
     )
 
 

@@ -90,7 +90,10 @@ NOBODY: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Columns of the events, one row each; `order` are the rows in the order of the log, copies repeated.
+    """Columns of the events, one row each.
+
+    `order` are the rows in the order of the log, copies repeated, and `recorded_at` when it takes them: never before
+    they occurred.
 
     `recipient` and `channel` are NOBODY where the event speaks of a coarser grain; `retracted` is the row of the event
     that a retracted takes back. `members` begin at `first_member[notification]`: a recipient and its channels as bits.
@@ -108,6 +111,7 @@ class Plan:
     member: Numbers
     member_channels: Numbers
     order: Numbers
+    recorded_at: Numbers
     late: npt.NDArray[np.bool_]
 
 
@@ -161,7 +165,7 @@ def draw(events: int, seed: int) -> Plan:
     behind = np.where(soon, rng.uniform(1, DUPLICATE_RECORDS[0], len(copied)), 0)
     behind += np.where(soon, 0, 1 + rng.exponential(DUPLICATE_RECORDS[1], len(copied)))
     arrivals = np.concatenate([arrived, arrived[copied] + behind])
-    order = np.concatenate([rows, copied])[np.argsort(arrivals, kind="stable")[:events]]
+    first_come = np.argsort(arrivals, kind="stable")[:events]
     return Plan(
         kind=kind,
         notification=notification,
@@ -174,7 +178,8 @@ def draw(events: int, seed: int) -> Plan:
         first_member=first_member,
         member=member,
         member_channels=(1 << first_channel) | np.where(second == NOBODY, 0, 1 << np.maximum(second, 0)),
-        order=order,
+        order=np.concatenate([rows, copied])[first_come],
+        recorded_at=BEGIN_MICROSECONDS + (arrivals[first_come] * MICROSECONDS_PER_RECORD).astype(np.int64),
         late=late,
     )
 
