@@ -23,9 +23,11 @@ from ledger_infra.browser_guard import BrowserGuard
 from ledger_infra.clients import emitter_of, ensure_topics, schemas_of
 from ledger_infra.operator_routes import operator_router
 from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
+from ledger_infra.quarantine_routes import quarantine_router
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.ingest import ingest_router
+from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
@@ -104,7 +106,7 @@ async def serve(
             server = None
             if listener is not None:
                 emitter = await stack.enter_async_context(emitter_of(settings, connection, INGEST_SOURCE))
-                server = _Server(BrowserGuard(_app(settings, model, projector, emitter)))
+                server = _Server(BrowserGuard(_app(settings, model, projector, schemas, emitter)))
                 jobs.append(asyncio.create_task(server.run(listener), name="api"))
             addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)
             stack.enter_context(_run_file(settings, addresses))
@@ -200,7 +202,9 @@ async def _until_stopped(
     _log.info("service.stopped", position=str(projector.progress().position))
 
 
-def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Emitter) -> FastAPI:
+def _app(
+    settings: Settings, model: ReadModel, projector: Projector, schemas: AwaitedSchemas, emitter: Emitter
+) -> FastAPI:
     def readiness() -> Readiness:
         progress = projector.progress()
         ready = progress.caught_up and not progress.retrying
@@ -210,7 +214,11 @@ def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Em
         reader=model.reader,
         wait_for=projector.wait_for,
         readiness=readiness,
-        routers=[ingest_router(emitter), operator_router(model.reader, settings.data_dir)],
+        routers=[
+            ingest_router(emitter),
+            operator_router(model.reader, settings.data_dir),
+            quarantine_router(model.reader, lambda: schemas.known, projector.retry),
+        ],
     )
 
 
