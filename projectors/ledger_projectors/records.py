@@ -113,6 +113,10 @@ class LogRecords(Sequence[LogRecord]):
         """Yield each record."""
         return map(self.__getitem__, range(len(self)))
 
+    def size_bytes(self) -> int:
+        """Return the bytes of all keys and values."""
+        return sum(map(len, filter(None, self.keys))) + sum(map(len, filter(None, self.values)))
+
     def _part(self, part: slice, places: range) -> Self:
         return type(self)(
             self.topic,
