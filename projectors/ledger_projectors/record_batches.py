@@ -116,6 +116,9 @@ def check(batch: RecordBatch) -> DefaultRecordBatch:
 def unpack(batch: RecordBatch, topic: str, partition: int, from_offset: int) -> LogRecords:
     """Return the records of a batch from an offset on. Raises CorruptRecordException and what decompression raises."""
     packed = check(batch)
+    if not batch.count:
+        # Compaction leaves such. Nothing was compressed, and not every decompressor knows that.
+        return LogRecords.joined(topic, [])
     try:
         records = _columns(packed, batch, topic, partition)
     except UnicodeDecodeError:
