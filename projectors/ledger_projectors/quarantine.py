@@ -94,21 +94,25 @@ def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection])
 
 
 def releasable(connection: duckdb.DuckDBPyConnection, known: KnownSchemas, bytes_max: int) -> list[LogRecord]:
-    """Return the first records, in log order, that were kept for their schema or kind alone, and are readable now.
+    """Return the first records, in log order, that were kept for their schema or kind alone, and would not be now.
 
     At least one, if there is one; else up to `bytes_max` of values.
     """
     waiting = connection.execute(
-        "SELECT DISTINCT record_value[:$header] FROM quarantine "
+        "SELECT DISTINCT reason, record_value[:$header] FROM quarantine "
         "WHERE reason IN ('schema_unknown', 'kind_unknown') AND record_value IS NOT NULL",
         {"header": SINGLE_OBJECT_HEADER_BYTES},
     ).fetchall()
-    readable = [beginning for (beginning,) in waiting if _readable(beginning, known)]
-    if not readable:
+    unknown = [beginning for reason, beginning in waiting if reason == Reason.SCHEMA_UNKNOWN]
+    parameters = {
+        "readable": [beginning for _, beginning in waiting if _readable(beginning, known)],
+        # Of a kind that nobody knows: not readable, but what keeps them has changed, and a replay says so.
+        "told_of": [beginning for beginning in unknown if _told_of(beginning, known)],
+    }
+    if not any(parameters.values()):
         return []
-    rows = connection.execute(
-        engine_sql("releasable"), {"readable": readable, "header": SINGLE_OBJECT_HEADER_BYTES, "bytes_max": bytes_max}
-    ).fetchall()
+    limits = {"header": SINGLE_OBJECT_HEADER_BYTES, "bytes_max": bytes_max}
+    rows = connection.execute(engine_sql("releasable"), parameters | limits).fetchall()
     return _records(rows)
 
 
@@ -188,6 +192,10 @@ def _places(records: Sequence[LogRecord]) -> list[Place]:
 
 def _columns(places: Sequence[Place]) -> dict[str, list[int]]:
     return {"partitions": [partition for partition, _ in places], "offsets": [offset for _, offset in places]}
+
+
+def _told_of(beginning: bytes, known: KnownSchemas) -> bool:
+    return split_frame(beginning)[0] in known
 
 
 def _readable(beginning: bytes, known: KnownSchemas) -> bool:

@@ -48,7 +48,8 @@ class ReadModel:
         self._projection: Projection = lifecycle()
         self._connection = open_file(path, self._projection, topic, partitions)
         self._epoch = take_epoch(self._connection)
-        self._remember()
+        self._position = read_position(self._connection)
+        self._last_records: LastRecords = read_last_records(self._connection)
 
     @classmethod
     def create_or_open(cls, path: Path, *, topic: str, partitions: int) -> Self:
@@ -211,17 +212,15 @@ class ReadModel:
             self._check_epoch()
             on_step(Step.BEGUN)
             yield
+            # Before the COMMIT: behind it nothing may fail any more, or who tries again would apply the batch twice.
+            stands_at = read_position(self._connection), read_last_records(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             _roll_back(self._connection)
             raise
-        self._remember()
+        # Kept at hand, so that asking for it never waits for DuckDB.
+        self._position, self._last_records = stands_at
         on_step(Step.COMMITTED)
-
-    def _remember(self) -> None:
-        """Keep what was committed at hand, so that asking for it never waits for DuckDB."""
-        self._position = read_position(self._connection)
-        self._last_records = read_last_records(self._connection)
 
     def _check_epoch(self) -> None:
         epoch = read_epoch(self._connection)
