@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from ledger_infra.broker import NativeKafka, Progress
 from ledger_infra.browser_guard import BrowserGuard
-from ledger_infra.clients import emitter_of, ensure_topics, schemas_of
+from ledger_infra.clients import dead_letters_of, emitter_of, ensure_topics, schemas_of
 from ledger_infra.operator_routes import operator_router
 from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
 from ledger_infra.quarantine_routes import quarantine_router
@@ -28,6 +28,7 @@ from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.ingest import ingest_router
 from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
@@ -93,10 +94,12 @@ async def serve(
                 )
             )
             schemas = await stack.enter_async_context(schemas_of(settings, connection))
+            produce = await stack.enter_async_context(dead_letters_of(settings, connection))
             projector = Projector(
                 model,
                 source,
                 schemas=schemas,
+                dead_letters=DeadLetters(model, produce) if produce is not None else None,
                 quarantine_max=settings.quarantine_max,
                 quarantine_window_records=settings.quarantine_window_records,
             )

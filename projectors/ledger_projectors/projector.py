@@ -15,6 +15,7 @@ import structlog
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas, pause
 from ledger_projectors.checkpoints import Alarm, Checkpoints
+from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QuarantineRate
@@ -77,6 +78,7 @@ class Projector:
         quarantine_max: int = QUARANTINE_MAX,
         quarantine_window_records: int = QUARANTINE_WINDOW_RECORDS,
         checkpoint_wal_bytes: int | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         """Take an open read model and an entered source; `until` ends the run when that position is reached.
 
@@ -89,6 +91,7 @@ class Projector:
         self._on_step = on_step
         self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records)
         self._window_records = quarantine_window_records
+        self._dead_letters = dead_letters
         self._retries = Retries(read_model, on_step)
         self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step)
         self._stopping = asyncio.Event()
@@ -172,6 +175,8 @@ class Projector:
             watches = [asyncio.create_task(self._watch_end())]
             if self._schemas is not None:
                 watches.append(asyncio.create_task(self._schemas.watch()))
+            if self._dead_letters is not None:
+                watches.append(asyncio.create_task(self._dead_letters.run(writer)))
             fetch = asyncio.create_task(self._source.fetch())
             try:
                 work = partial(self._read_model.recently_kept, self._window_records)
@@ -193,6 +198,8 @@ class Projector:
                     task.cancel()
                 # What these failed with is known, or of no more interest: the ending must be told whatever it was.
                 await asyncio.gather(fetch, *watches, return_exceptions=True)
+                if self._dead_letters is not None:
+                    await self._dead_letters.finish(writer)
                 await self._announce(finished=True)
                 self._retries.refuse(self._stopped("before a retry"))
 
@@ -283,6 +290,8 @@ class Projector:
             delay = min(delay * 2, RETRY_SECONDS_MAX)
         if outcome is not None:
             await self._checkpoint(writer)
+            if outcome.rejections and self._dead_letters is not None:
+                self._dead_letters.notice()
             self._applied += outcome.applied
             self._duplicates += outcome.duplicates
         return outcome

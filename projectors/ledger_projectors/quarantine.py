@@ -179,6 +179,48 @@ def recently_kept(connection: duckdb.DuckDBPyConnection, window_records: int) ->
     return [(partition, offset, Reason(reason)) for partition, offset, reason in rows]
 
 
+def prepare_dead_letters(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table that says which records the dead-letter topic has, in a file that does not have it."""
+    if _has_dead_letters(connection):
+        return
+    connection.execute(engine_sql("dead_letters_table"))
+    try:
+        connection.execute("CHECKPOINT")
+    except duckdb.TransactionException:
+        # A reader is in the way; the table is safe in the write-ahead log until a checkpoint between two batches.
+        return
+
+
+def dead_letters_due(connection: duckdb.DuckDBPyConnection, *, records_max: int, bytes_max: int) -> list[Rejection]:
+    """Return the first records that the dead-letter topic does not have with their present reason, in log order.
+
+    At least one, if there is one; else up to `records_max`, and up to `bytes_max` of values.
+    """
+    rows = connection.execute(
+        engine_sql("dead_letters_due"), {"records_max": records_max, "bytes_max": bytes_max}
+    ).fetchall()
+    return [
+        Rejection(record, Reason(reason), detail)
+        for record, (*_, reason, detail) in zip(_records([row[:-2] for row in rows]), rows, strict=True)
+    ]
+
+
+def mark_dead_letters(connection: duckdb.DuckDBPyConnection, produced: Sequence[tuple[int, int, Reason]]) -> None:
+    """Write down that the dead-letter topic has these: partition, offset, and the reason that it was told."""
+    columns = _columns([(partition, offset) for partition, offset, _ in produced])
+    connection.execute(
+        engine_sql("dead_letters_produced"), {**columns, "reasons": [reason.value for *_, reason in produced]}
+    )
+
+
+def marked_dead_letters(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, Reason]]:
+    """Return what the dead-letter topic is known to have; nothing when it was never asked for."""
+    if not _has_dead_letters(connection):
+        return []
+    rows = connection.execute("SELECT log_partition, log_offset, reason FROM dead_letters").fetchall()
+    return [(partition, offset, Reason(reason)) for partition, offset, reason in rows]
+
+
 def _records(rows: Sequence[tuple[Any, ...]]) -> list[LogRecord]:
     return [
         LogRecord(topic, partition, offset, at, key, value, tuple((one["name"], one["value"]) for one in headers))
@@ -192,6 +234,10 @@ def _places(records: Sequence[LogRecord]) -> list[Place]:
 
 def _columns(places: Sequence[Place]) -> dict[str, list[int]]:
     return {"partitions": [partition for partition, _ in places], "offsets": [offset for _, offset in places]}
+
+
+def _has_dead_letters(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute("FROM duckdb_tables() WHERE table_name = 'dead_letters'").fetchall())
 
 
 def _told_of(beginning: bytes, known: KnownSchemas) -> bool:

@@ -29,6 +29,10 @@ CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
 RELEASE_BYTES: Final = 64 * 1024 * 1024
 """Records, in bytes of their values, that one transaction takes out of quarantine."""
 
+DEAD_LETTERS_MAX: Final = 1_000
+DEAD_LETTERS_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Records, and bytes of their values, that are put on the dead-letter topic at a time."""
+
 RETRY_RECORDS_MAX: Final = 1_000
 """Records that one transaction tries again: it says of each what became of it."""
 
@@ -106,8 +110,7 @@ class ReadModel:
         records = self._selected(selection)
         if not records:
             return RetryOutcome()
-        outcome = self._take_out(records, known, on_step)
-        return quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records))
+        return self._take_out(records, known, on_step)
 
     def references(self, selection: Selection) -> set[SchemaReference]:
         """Return the schemas that those records name which one call of `retry` would try again."""
@@ -120,12 +123,25 @@ class ReadModel:
         """
         return quarantine.recently_kept(self._connection, window_records)
 
+    def dead_letters_due(self) -> list[Rejection]:
+        """Return the next quarantined records that the dead-letter topic is to have, in log order; none: it has all."""
+        quarantine.prepare_dead_letters(self._connection)
+        return quarantine.dead_letters_due(
+            self._connection, records_max=DEAD_LETTERS_MAX, bytes_max=DEAD_LETTERS_BYTES_MAX
+        )
+
+    def mark_dead_letters(self, produced: Sequence[tuple[int, int, Reason]]) -> None:
+        """Remember that the dead-letter topic has these: partition, offset, reason. Raises what `apply` raises."""
+        quarantine.prepare_dead_letters(self._connection)
+        with self._transaction(unobserved):
+            quarantine.mark_dead_letters(self._connection, produced)
+
     def _selected(self, selection: Selection) -> list[LogRecord]:
         return quarantine.selected(self._connection, selection, records_max=RETRY_RECORDS_MAX, bytes_max=RELEASE_BYTES)
 
     def _take_out(
         self, records: Sequence[LogRecord], known: KnownSchemas | None, on_step: StepObserver
-    ) -> BatchOutcome:
+    ) -> RetryOutcome:
         """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
         table, rejections = decode_records(records, self.partitions, known)
         on_step(Step.DECODED)
@@ -133,7 +149,8 @@ class ReadModel:
             quarantine.remove(self._connection, records)
             outcome = self._write(table, rejections, records, on_step, earlier=True)
             self._connection.execute("DELETE FROM displaced")
-        return outcome
+            duplicates = quarantine.duplicates_among(self._connection, records)
+        return quarantine.told(outcome, records, duplicates)
 
     def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
         """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""
