@@ -8,18 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import Step
-from ledger_schemas import LIFECYCLE_TOPIC, Kind, decode_event
-from tests.benchmarks import apply_profile, catching_up
+from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
+from tests.benchmarks import apply_profile, catching_up, growth, latency
+from tests.benchmarks.latency import Commits
 from tests.benchmarks.outcome import Judge
 from tests.benchmarks.workload import make_workload
 from tests.conftest import Kafka
 
-SOME: Final = ("obvious", "careful", "ours", "consume_decode", "apply")
-"""Contenders: all but one that does what another of these begins with."""
+SOME: Final = ("obvious", "careful", "ours", "apply")
+"""Contenders: all but those that only do what another of these begins with."""
 
 
 def test_the_profile_accounts_for_every_step() -> None:
@@ -50,7 +52,7 @@ def test_contenders_are_measured_once_they_are_right(kafka: Kafka) -> None:
         assert (one["contender"] == "obvious") == (one["events"] == 60)
         assert one["wall_s"] > 0
         assert one["rss_bytes"] > 0
-        assert (one["file_bytes"] > 0) == (one["contender"] != "consume_decode")
+        assert one["file_bytes"] > 0
         assert one["events_a_second"] == pytest.approx(one["events"] / one["wall_s"])
     assert {"batch", *SOME} <= {line.split()[0] for line in catching_up.text(told).splitlines() if line}
     assert {f"ours / {name} at 150" for name in SOME if name != "ours"} == {*told["ratios"]}
@@ -67,6 +69,55 @@ def test_a_contender_that_is_wrong_has_no_figure(tmp_path: Path) -> None:
         end = model.position()
     with pytest.raises(AssertionError, match=r"read_count: expected 1, is 0"):
         Judge(workload, end).check(path, LIFECYCLE_TOPIC, "the incomplete one")
+
+
+def test_latency_is_counted_for_every_record_but_the_first(kafka: Kafka) -> None:
+    """Percentiles of the whole rise, the shares of its parts are all of it; the file held notifications before."""
+    told = _run(
+        *("latency", "--bootstrap-servers", kafka.bootstrap_servers, "--rate", "300", "--seconds", "1"),
+        *("--notifications", "20"),
+    )
+    assert told["counted"] == 270
+    whole = told["emit_to_visible"]
+    assert 0 < whole["p50"] <= whole["p95"] <= whole["p99"] <= whole["p100"]
+    assert sum(part["share"] for part in told["parts"].values()) == pytest.approx(1)
+    assert all(part["p50"] >= 0 for part in told["parts"].values())
+    assert told["prefilled_events"] == 40
+    assert "emit to visible" in latency.text(told)
+
+
+def test_a_record_is_visible_with_the_first_commit_behind_its_offset(tmp_path: Path) -> None:
+    """From before its append to that commit: append, then fetch and wait, then decode, apply and commit."""
+    millisecond = 1_000_000
+    with ReadModel.create_or_open(tmp_path / "read_model.duckdb", topic="t", partitions=2) as model:
+        commits = Commits(model)
+    commits.rows = [
+        (30 * millisecond, 40 * millisecond, Position({("t", 0): 1})),
+        (50 * millisecond, 70 * millisecond, Position({("t", 0): 2, ("t", 1): 1})),
+    ]
+    receipts = np.array([[0, 0, 10, 20], [0, 1, 10, 20], [1, 0, 10, 20]]) * [1, 1, millisecond, millisecond]
+    told = latency.figures(receipts, commits, "t")
+    assert told["emit_to_visible"] == {"p50": 60.0, "p95": 60.0, "p99": 60.0, "p100": 60.0}
+    parts = {name: (part["p50"], part["share"]) for name, part in told["parts"].items()}
+    assert parts == {
+        "append": (10.0, 30 / 150),
+        "fetch, and wait for the batch before": (30.0, 70 / 150),
+        "decode, apply and commit": (20.0, 50 / 150),
+    }
+
+
+def test_growth_is_measured_at_every_size_and_after_late_touches() -> None:
+    """Cost, ratio to the smallest, and the file: for each size, and for the largest once more."""
+    told = _run("growth", "--notifications", "0.0001", "--events", "200", "--batch", "200", "--live-batches", "1")
+    assert [(one["millions"], one["touched"]) for one in told["sizes"]] == [(0.0001, 0.0), (0.0001, 0.2)]
+    first, touched = told["sizes"]
+    assert touched["file_bytes"] >= first["file_bytes"]
+    for way in ("catching_up", "live"):
+        assert first[f"{way}_ratio"] == 1.0
+        assert touched[f"{way}_ratio"] == pytest.approx(touched[way]["wall_ns"] / first[way]["wall_ns"])
+        assert touched[way]["batches"] == 1
+    assert touched["catching_up"]["events"] == 200
+    assert "0.0001, 20% touched late" in growth.text(told)
 
 
 def _run(*arguments: str) -> dict[str, Any]:

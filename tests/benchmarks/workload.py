@@ -18,24 +18,30 @@ import numpy.typing as npt
 
 from ledger_projectors.partitioning import partitions_of
 from ledger_projectors.records import LogRecord
-from ledger_schemas import LIFECYCLE_TOPIC, Kind, derive_notification_id
+from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, derive_notification_id
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.shipped import current_schema
 from ledger_schemas.topic import PARTITIONS_DEFAULT
 from tests.benchmarks import workload_content as content
 from tests.benchmarks import workload_plan as planning
+from tests.benchmarks.workload_bytes import (
+    ABSENT,
+    EPOCH_BYTES,
+    ID_CHARS,
+    ID_LENGTH,
+    cut,
+    long_bytes,
+    present,
+    short_text,
+    time_ordered_ids,
+    uuid_texts,
+)
 from tests.benchmarks.workload_plan import KINDS, NOBODY, Numbers, Plan
 
 SEED_DEFAULT: Final = 2026
-ID_CHARS: Final = 36
-EPOCH_BYTES: Final = 8
-"""A time between 1988 and 2540, in microseconds, as an Avro long."""
+SHOP: Final = "shop"
+"""The source of all that no provider states."""
 
-_ID_LENGTH: Final = bytes([2 * ID_CHARS])
-_ABSENT: Final = b"\0"
-_HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
-_DASHES: Final = (8, 13, 18, 23)
-_DIGITS: Final = np.array([place for place in range(ID_CHARS) if place not in _DASHES])
 _ADDED_USERS_FROM: Final = planning.USERS
 """Recipients of an audience_added: none that another event names."""
 
@@ -60,9 +66,10 @@ class Workload:
         """Return how many records it has."""
         return len(self.keys)
 
-    def records(self, topic: str = LIFECYCLE_TOPIC) -> list[LogRecord]:
-        """Return it as the records of a log that was empty before."""
-        ends = [0] * self.partitions
+    def records(self, topic: str = LIFECYCLE_TOPIC, begin: Position | None = None) -> list[LogRecord]:
+        """Return it as the records of a log that ended at `begin`, by default an empty one."""
+        begin = begin or Position()
+        ends = [begin.get((topic, partition), 0) for partition in range(self.partitions)]
         made = []
         columns = zip(self.partition.tolist(), self.recorded_at_ms.tolist(), self.keys, self.values, strict=True)
         for partition, at, key, value in columns:
@@ -115,12 +122,12 @@ def _notification_ids(plan: Plan, rng: Draw) -> tuple[list[bytes], npt.NDArray[n
     created = plan.kind == KINDS.index(Kind.CREATED)
     at = np.zeros(len(plan.tenant), np.int64)
     at[plan.notification[created]] = plan.occurred_at[created]
-    texts = _uuid_texts(at, np.full(len(at), 7), rng)
+    texts = uuid_texts(time_ordered_ids(at, np.full(len(at), 7), rng))
     for number in np.flatnonzero(plan.derived).tolist():
-        derived = derive_notification_id(_tenant(int(plan.tenant[number])), _SHOP, _external_id(number))
+        derived = derive_notification_id(_tenant(int(plan.tenant[number])), SHOP, _external_id(number))
         texts[number] = np.frombuffer(str(derived).encode(), np.uint8)
     flat = texts.reshape(-1)
-    return _cut(flat.tobytes(), ID_CHARS), flat
+    return cut(flat.tobytes(), ID_CHARS), flat
 
 
 def _encode(plan: Plan, keys_of: list[bytes], rng: Draw) -> dict[int, bytes]:
@@ -128,18 +135,19 @@ def _encode(plan: Plan, keys_of: list[bytes], rng: Draw) -> dict[int, bytes]:
     rows = np.unique(np.concatenate([plan.order, np.maximum(plan.retracted[plan.order], 0)]))
     kind = plan.kind[rows]
     of_provider = plan.channel[rows] != NOBODY
-    event_ids = _cut(_uuid_texts(plan.occurred_at[rows], np.where(of_provider, 8, 7), rng).tobytes(), ID_CHARS)
-    times = _cut(_long_bytes(plan.occurred_at[rows]), EPOCH_BYTES)
+    raw_ids = time_ordered_ids(plan.occurred_at[rows], np.where(of_provider, 8, 7), rng)
+    event_ids = cut(uuid_texts(raw_ids).tobytes(), ID_CHARS)
+    times = cut(long_bytes(plan.occurred_at[rows]), EPOCH_BYTES)
     id_of = dict(zip(rows.tolist(), event_ids, strict=True))
     saying = _Saying(plan, id_of)
-    heads = [header_of(SchemaReference.to_fingerprint(current_schema(one).fingerprint)) + _ID_LENGTH for one in KINDS]
+    heads = [header_of(SchemaReference.to_fingerprint(current_schema(one).fingerprint)) + ID_LENGTH for one in KINDS]
     tails = [content.lean_tails(one) if one not in saying.whole else None for one in KINDS]
-    tenants = [_text(_tenant(number)) for number in range(len(planning.TENANT_SHARES))]
-    users = [_present(_user(number)) for number in range(planning.USERS)]
-    channels = [_present(name) for name in planning.CHANNELS]
-    devices = [_present(f"device-{number}") for number in range(3)]
+    tenants = [short_text(_tenant(number)) for number in range(len(planning.TENANT_SHARES))]
+    users = [present(_user(number)) for number in range(planning.USERS)]
+    channels = [present(name) for name in planning.CHANNELS]
+    devices = [present(f"device-{number}") for number in range(3)]
     push = [*planning.CHANNELS].index("push")
-    by_service, by_adapter = _text(_SHOP), _text("provider-webhooks")
+    by_service, by_adapter = short_text(SHOP), short_text("provider-webhooks")
     tenant_of = plan.tenant.tolist()
     encoded: dict[int, bytes] = {}
     columns = zip(
@@ -152,24 +160,24 @@ def _encode(plan: Plan, keys_of: list[bytes], rng: Draw) -> dict[int, bytes]:
     for row, which, notification, recipient, channel, event_id, at in columns:
         variants = tails[which]
         attempt = channel != NOBODY
-        user = users[recipient] if recipient != NOBODY else _ABSENT
+        user = users[recipient] if recipient != NOBODY else ABSENT
         encoded[row] = b"".join(
             (
                 heads[which],
                 event_id,
                 tenants[tenant_of[notification]],
-                _ID_LENGTH,
+                ID_LENGTH,
                 keys_of[notification],
                 at,
                 user,
-                channels[channel] if attempt else _ABSENT,
-                devices[recipient % 3] if channel == push else _ABSENT,
-                _present(f"attempt-{notification}-{recipient}") if attempt else _ABSENT,
+                channels[channel] if attempt else ABSENT,
+                devices[recipient % 3] if channel == push else ABSENT,
+                present(f"attempt-{notification}-{recipient}") if attempt else ABSENT,
                 by_adapter if attempt else by_service,
                 # A person's own doing names the person; a service's or a provider's names nobody.
-                _ABSENT if attempt else user,
-                _present(f"order-{notification}"),
-                _ABSENT,
+                ABSENT if attempt else user,
+                present(f"order-{notification}"),
+                ABSENT,
                 variants[row % content.VARIANTS] if variants else saying.tail(KINDS[which], row, notification),
             )
         )
@@ -212,9 +220,6 @@ class _Saying:
         return content.audience_added(members)
 
 
-_SHOP: Final = "shop"
-
-
 def _tenant(number: int) -> str:
     return f"tenant-{number:02d}"
 
@@ -225,44 +230,6 @@ def _user(number: int) -> str:
 
 def _external_id(notification: int) -> str:
     return f"order-{notification}-shipped"
-
-
-def _text(text: str) -> bytes:
-    """Return a short text as Avro has it: its length, zigzag, then its bytes."""
-    encoded = text.encode()
-    assert len(encoded) < 64
-    return bytes([2 * len(encoded)]) + encoded
-
-
-def _present(text: str) -> bytes:
-    """Return a short text as the second branch of a union."""
-    return b"\x02" + _text(text)
-
-
-def _cut(flat: bytes, size: int) -> list[bytes]:
-    return [flat[start : start + size] for start in range(0, len(flat), size)]
-
-
-def _long_bytes(numbers: Numbers) -> bytes:
-    """Return Avro longs of EPOCH_BYTES each, one behind the other."""
-    zigzag = (numbers << 1).astype(np.uint64)
-    assert zigzag.min(initial=2**50) >= 2**49
-    assert zigzag.max(initial=0) < 2**56
-    shifts = np.arange(EPOCH_BYTES, dtype=np.uint64) * np.uint64(7)
-    parts = ((zigzag[:, None] >> shifts) & np.uint64(0x7F)).astype(np.uint8)
-    parts[:, :-1] |= 0x80
-    return parts.tobytes()
-
-
-def _uuid_texts(at_microseconds: Numbers, version: Numbers, rng: Draw) -> npt.NDArray[np.uint8]:
-    """Return a time-ordered UUID for each time (rows x 36 characters): 48 bits of milliseconds, the rest drawn."""
-    raw = np.frombuffer(rng.bytes(16 * len(at_microseconds)), np.uint8).reshape(-1, 16).copy()
-    raw[:, :6] = (at_microseconds // 1_000).astype(">u8").view(np.uint8).reshape(-1, 8)[:, 2:]
-    raw[:, 6] = raw[:, 6] & 0x0F | (version << 4).astype(np.uint8)
-    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    texts = np.full((len(raw), ID_CHARS), ord("-"), np.uint8)
-    texts[:, _DIGITS] = _HEX[np.stack([raw >> 4, raw & 0x0F], axis=2).reshape(-1, 32)]
-    return texts
 
 
 def _facts(plan: Plan, values: list[bytes]) -> dict[str, object]:
