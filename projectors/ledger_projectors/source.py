@@ -131,10 +131,10 @@ class KafkaSource:
                     self._spare.appendleft(rest)
             elif (left := closes_at - time.monotonic()) > 0:
                 hung = await self._read_on(link, left, batch.room)
-                if self._spare and not link.reader.goes_on:
-                    closes_at = min(closes_at, self._live_until())
             else:
                 break
+            if batch.parts and not link.reader.goes_on:
+                closes_at = min(closes_at, self._live_until())
         if hung or self._stalls.found(time.monotonic() - began, before, self._read):
             await self._reconnect(link)
         return Fetched(LogRecords.joined(self._topic, batch.parts), dict(self._handed))
