@@ -103,12 +103,12 @@ class TimedConnection:
     def __init__(self, connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
         self._connection = connection
         self._ledger = ledger
-        self._statements: dict[str, Sequence[str]] = {}
+        self._statements: dict[str, Sequence[tuple[str, str]]] = {}
 
     def execute(self, query: str, parameters: object = None) -> TimedConnection:
         """Execute one text of one or more statements; only a single one takes parameters."""
-        for statement in self._split(query):
-            with self._ledger.timed(_label(statement)):
+        for statement, label in self._split(query):
+            with self._ledger.timed(label):
                 self._connection.execute(statement, parameters)
         return self
 
@@ -130,10 +130,11 @@ class TimedConnection:
 
         return timed
 
-    def _split(self, query: str) -> Sequence[str]:
+    def _split(self, query: str) -> Sequence[tuple[str, str]]:
         if query not in self._statements:
             with self._ledger.left_out():
-                self._statements[query] = [one.query for one in self._connection.extract_statements(query)]
+                found = [one.query for one in self._connection.extract_statements(query)]
+                self._statements[query] = [(statement, _label(statement)) for statement in found]
         return self._statements[query]
 
 
