@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final
 
+import aiokafka
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ledger_projectors import log_link, wire_fetch
 from ledger_projectors import source as source_module
+from ledger_projectors.consumer_fetch import ConsumerReader
 from ledger_projectors.records import LogRecord
 from ledger_projectors.source import KafkaSource
+from ledger_projectors.wire_request import AIOKAFKA_TESTED
 from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused
 from tests.projectors.pretended_log import TOPIC, PretendedLog, batches_of, source_on
@@ -94,6 +98,40 @@ def test_any_cutting_of_the_log_into_fetches_gives_the_same_records(
     for partition, end in ends.items():
         offsets = [offset for batch in log.batches[partition] for offset in batch.offsets if offset < end]
         assert [b"%d" % offset for offset in offsets] == values(found, partition)
+
+
+def test_the_installed_client_is_one_that_the_wire_calls_are_tested_with() -> None:
+    """Else these tests would show nothing of what runs, and the projector would be three times slower."""
+    assert aiokafka.__version__ in AIOKAFKA_TESTED
+
+
+class PublicConsumer:
+    """A consumer that is told what to read."""
+
+    def __init__(self) -> None:
+        """Have been told nothing."""
+        self.told: list[object] = []
+
+    def assign(self, places: list[aiokafka.TopicPartition]) -> None:
+        """Keep what is assigned."""
+        self.told += places
+
+    def seek(self, place: aiokafka.TopicPartition, offset: int) -> None:
+        """Keep where it is to begin."""
+        self.told.append((place.partition, offset))
+
+
+def test_another_version_is_read_with_by_its_public_calls_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release whose inner calls nobody has looked at: one log line names it and those that are tested."""
+    monkeypatch.setattr(aiokafka, "__version__", "0.14.99")
+    consumer = PublicConsumer()
+    with capture_logs() as logs:
+        reader = log_link._reader(consumer, TOPIC, {0: 7})
+    assert isinstance(reader, ConsumerReader)
+    assert consumer.told == [aiokafka.TopicPartition(TOPIC, 0), (0, 7)]
+    assert [(line["event"], line["aiokafka"], line["tested"]) for line in logs] == [
+        ("source.public_consumer", "0.14.99", sorted(AIOKAFKA_TESTED))
+    ]
 
 
 def test_a_leader_that_moves_costs_nothing() -> None:
