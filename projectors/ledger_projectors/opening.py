@@ -10,13 +10,13 @@ import duckdb
 from ledger_projectors.projection import Projection, engine_sql
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelUnusable
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
 
 OWN_CHECKPOINT_THRESHOLD: Final = "1TB"
 """Keeps DuckDB from checkpointing inside a commit: when it happens is the projector's decision."""
 
-THREADS: Final = 2
+THREADS: Final = 1
 REBUILD_HINT: Final = "Make it again from the log: `notification-ledger rebuild` keeps the old file."
 
 
@@ -74,7 +74,7 @@ def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, topic
     connection.execute(engine_sql("engine_tables"))
     connection.execute(projection.create_tables)
     connection.execute(projection.create_views)
-    connection.execute("INSERT INTO read_model VALUES (?, 0)", [FORMAT_VERSION])
+    connection.execute("INSERT INTO read_model VALUES (?, 0, 0, 0)", [FORMAT_VERSION])
     connection.execute(
         "INSERT INTO projections VALUES (?, ?, ?, ?)",
         [projection.name, projection.version, projection.digest, projection.views_digest],

@@ -14,7 +14,8 @@ from ledger_projectors import quarantine
 from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
-from ledger_projectors.projection import Projection, engine_sql, lifecycle
+from ledger_projectors.projection import Projection, engine_sql, engine_statements, lifecycle
+from ledger_projectors.staging import stage
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import GuardRefused
@@ -141,19 +142,26 @@ class ReadModel:
     ) -> BatchOutcome:
         """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies."""
         connection = self._connection
-        connection.register("batch", table)
-        connection.execute(engine_sql("stage"))
-        # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
-        connection.unregister("batch")
+        staged = stage(table)
+        connection.register("batch_events", staged.events)
+        connection.register("batch_details", staged.details)
+        self._run("stage")
         on_step(Step.STAGED)
-        connection.execute(engine_sql("deduplicate"))
+        self._run("recall")
+        self._run("deduplicate")
+        self._run("compare_details")
         if earlier:
-            connection.execute(engine_sql("displace"))
+            self._run("displace")
+        self._run("set_aside")
         on_step(Step.DEDUPLICATED)
-        connection.execute(engine_sql("history"))
+        self._run("history")
+        self._run("details")
         on_step(Step.HISTORY_WRITTEN)
         for step in self._projection.fold:
-            connection.execute(step)
+            step.run(connection)
+        # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
+        connection.unregister("batch_events")
+        connection.unregister("batch_details")
         on_step(Step.FOLDED)
         rejections = [*rejections, *quarantine.conflicts(connection, records)]
         quarantine.keep(connection, rejections)
@@ -171,6 +179,7 @@ class ReadModel:
         self._connection.execute("BEGIN")
         try:
             self._check_epoch()
+            self._count_batch()
             on_step(Step.BEGUN)
             yield
             self._connection.execute("COMMIT")
@@ -184,6 +193,17 @@ class ReadModel:
         """Keep what was committed at hand, so that asking for it never waits for DuckDB."""
         self._position = read_position(self._connection)
         self._last_records = read_last_records(self._connection)
+
+    def _run(self, name: str) -> None:
+        engine_statements(name).run(self._connection)
+
+    def _count_batch(self) -> None:
+        """Number the batch and what it may make, and keep the numbers where statements find them."""
+        connection = self._connection
+        connection.execute("UPDATE read_model SET batches = batches + 1")
+        ((batch, notifications),) = connection.execute("SELECT batches, notifications FROM read_model").fetchall()
+        connection.execute(f"SET VARIABLE batch = {batch}::INTEGER")
+        connection.execute(f"SET VARIABLE notifications = {notifications}::BIGINT")
 
     def _check_epoch(self) -> None:
         epoch = read_epoch(self._connection)
