@@ -15,7 +15,7 @@ from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 
 DEFAULT_IMAGE = "apache/kafka:4.3.1"
 ROUNDS_DEFAULT = 22
-"""Every step of a batch twice."""
+"""Every step of a batch once, and as many instants."""
 
 
 class Kafka(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
+from ledger_producers.appender import Appender, OutgoingRecord
 from ledger_producers.schema_publisher import schema_publisher
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.registry import SchemaRegistry
@@ -17,6 +18,7 @@ from ledger_schemas.topic import check_topic, ensure_topic
 
 if TYPE_CHECKING:
     from ledger_projectors.awaited_schemas import AwaitedSchemas
+    from ledger_projectors.dead_letters import DeadLetter, Produce
 
 
 async def ensure_topics(settings: Settings, connection: KafkaConnection) -> dict[str, bool]:
@@ -24,13 +26,12 @@ async def ensure_topics(settings: Settings, connection: KafkaConnection) -> dict
 
     Raises BrokerUnavailable and TopicMisconfigured.
     """
-    specs = (settings.topic_spec(), settings.schemas_topic_spec())
-    return {spec.name: await ensure_topic(connection, spec) for spec in specs}
+    return {spec.name: await ensure_topic(connection, spec) for spec in settings.topic_specs()}
 
 
 async def check_topics(settings: Settings, connection: KafkaConnection) -> None:
     """Check the topics without making them. Raises BrokerUnavailable and TopicMisconfigured."""
-    for spec in (settings.topic_spec(), settings.schemas_topic_spec()):
+    for spec in settings.topic_specs():
         await check_topic(connection, spec)
 
 
@@ -60,6 +61,22 @@ async def emitter_of(settings: Settings, connection: KafkaConnection, source: st
         ) as emitter,
     ):
         yield emitter
+
+
+@asynccontextmanager
+async def dead_letters_of(settings: Settings, connection: KafkaConnection) -> AsyncIterator[Produce | None]:
+    """Give what puts letters on the dead-letter topic; None when there is none. Raises BrokerUnavailable."""
+    topic = settings.dead_letter_topic
+    if topic is None:
+        yield None
+        return
+    async with Appender(connection) as appender:
+
+        async def produce(letters: Sequence[DeadLetter]) -> None:
+            records = [OutgoingRecord(letter.key, letter.value, letter.headers) for letter in letters]
+            await appender.append(topic, records, what="dead letter(s)")
+
+        yield produce
 
 
 @asynccontextmanager

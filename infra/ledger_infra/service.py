@@ -20,12 +20,15 @@ from fastapi import FastAPI
 
 from ledger_infra.broker import NativeKafka, Progress
 from ledger_infra.browser_guard import BrowserGuard
-from ledger_infra.clients import emitter_of, ensure_topics, schemas_of
+from ledger_infra.clients import dead_letters_of, emitter_of, ensure_topics, schemas_of
 from ledger_infra.operator_routes import operator_router
 from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
+from ledger_infra.quarantine_routes import quarantine_router
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.ingest import ingest_router
+from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
@@ -91,14 +94,22 @@ async def serve(
                 )
             )
             schemas = await stack.enter_async_context(schemas_of(settings, connection))
-            projector = Projector(model, source, schemas=schemas, quarantine_max=settings.quarantine_max)
+            produce = await stack.enter_async_context(dead_letters_of(settings, connection))
+            projector = Projector(
+                model,
+                source,
+                schemas=schemas,
+                dead_letters=DeadLetters(model, produce) if produce is not None else None,
+                quarantine_max=settings.quarantine_max,
+                quarantine_window_records=settings.quarantine_window_records,
+            )
             jobs = [asyncio.create_task(projector.run(), name="projector")]
             if until_caught_up:
                 jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))
             server = None
             if listener is not None:
                 emitter = await stack.enter_async_context(emitter_of(settings, connection, INGEST_SOURCE))
-                server = _Server(BrowserGuard(_app(settings, model, projector, emitter)))
+                server = _Server(BrowserGuard(_app(settings, model, projector, schemas, emitter)))
                 jobs.append(asyncio.create_task(server.run(listener), name="api"))
             addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)
             stack.enter_context(_run_file(settings, addresses))
@@ -194,7 +205,9 @@ async def _until_stopped(
     _log.info("service.stopped", position=str(projector.progress().position))
 
 
-def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Emitter) -> FastAPI:
+def _app(
+    settings: Settings, model: ReadModel, projector: Projector, schemas: AwaitedSchemas, emitter: Emitter
+) -> FastAPI:
     def readiness() -> Readiness:
         progress = projector.progress()
         ready = progress.caught_up and not progress.retrying
@@ -204,7 +217,11 @@ def _app(settings: Settings, model: ReadModel, projector: Projector, emitter: Em
         reader=model.reader,
         wait_for=projector.wait_for,
         readiness=readiness,
-        routers=[ingest_router(emitter), operator_router(model.reader, settings.data_dir)],
+        routers=[
+            ingest_router(emitter),
+            operator_router(model.reader, settings.data_dir),
+            quarantine_router(model.reader, lambda: schemas.known, projector.retry),
+        ],
     )
 
 

@@ -22,6 +22,9 @@ ENVIRONMENT_PREFIX = "NOTIFICATION_LEDGER_"
 
 PORT_MAX = 65_535
 
+DEAD_LETTER_PARTITIONS = 1
+"""One order for all who read it; there are few."""
+
 Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
 
 _REGISTRY_URL = re.compile(r"https?://[^/?#@\s,]+(/[^?#@\s,]*)?")
@@ -85,8 +88,20 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=1_000_000, description="Records of one projector batch when catching up.")
     ] = 50_000
     quarantine_max: Annotated[
-        int, Field(ge=0, description="Records that one projector run may quarantine before it stops.")
-    ] = 10_000
+        int,
+        Field(ge=0, description="Quarantined records in one window of a partition; more stop the projector."),
+    ] = 1_000
+    quarantine_window_records: Annotated[
+        int, Field(ge=1, description="How many consecutive records of a partition such a window is.")
+    ] = 100_000
+
+    dead_letter_topic: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]{0,249}$",
+            description="Topic that quarantined records are put on too; none: they are in the table alone.",
+        ),
+    ] = None
 
     schema_wait_seconds: Annotated[
         float,
@@ -112,6 +127,11 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="The least level that is logged.")
     ] = "info"
+
+    @field_validator("dead_letter_topic")
+    @classmethod
+    def _none_if_empty(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -151,6 +171,9 @@ class Settings(BaseSettings):
         if self.schemas_topic == self.topic:
             message = "schemas_topic must be another topic than the lifecycle topic"
             raise ValueError(message)
+        if self.dead_letter_topic in {self.topic, self.schemas_topic}:
+            message = "dead_letter_topic must be another topic than the lifecycle topic and the schema topic"
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")
@@ -186,6 +209,14 @@ class Settings(BaseSettings):
     def schemas_topic_spec(self) -> TopicSpec:
         """Return what the schema topic must look like."""
         return schemas_topic_spec(self.schemas_topic, self.replication_factor, self.min_insync_replicas)
+
+    def topic_specs(self) -> list[TopicSpec]:
+        """Return what each topic of the ledger must look like; the dead-letter topic is one when it is asked for."""
+        specs = [self.topic_spec(), self.schemas_topic_spec()]
+        if self.dead_letter_topic is not None:
+            replicas = (self.replication_factor, self.min_insync_replicas)
+            specs.append(TopicSpec(self.dead_letter_topic, DEAD_LETTER_PARTITIONS, *replicas))
+        return specs
 
     def registry_connection(self) -> RegistryConnection | None:
         """Return how to reach the schema registry; None when none is configured."""

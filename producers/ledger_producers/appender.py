@@ -45,9 +45,9 @@ _log = structlog.get_logger("ledger_producers.emitter")
 class OutgoingRecord:
     """One record to append; its partition is that of its key (Kafka's Java default partitioner)."""
 
-    key: bytes
-    value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Appender:

@@ -17,7 +17,7 @@ from ledger_projectors.batch_decode import CHUNK_RECORDS_MAX, Plan, decode_group
 from ledger_projectors.event_columns import EVENT_SCHEMA, TIME
 from ledger_projectors.judge import judge
 from ledger_projectors.partitioning import partitions_of
-from ledger_projectors.records import LogRecord, Rejection
+from ledger_projectors.records import LogRecord, LogRecords, Rejection
 from ledger_projectors.wire_checks import doubtful_rows
 from ledger_schemas.codec import WireEvent
 from ledger_schemas.errors import Undecodable
@@ -38,6 +38,7 @@ def decode_records(
     is what `judge` says of the record alone. Nothing that a record holds makes this raise.
     """
     known = known or KnownSchemas()
+    records = LogRecords.of(records)
     log = _Log.of(records)
     left = np.ones(len(records), np.bool_)
     batches: list[pa.RecordBatch] = []
@@ -71,17 +72,13 @@ class _Log:
     offsets: pa.Array
 
     @classmethod
-    def of(cls, records: Sequence[LogRecord]) -> Self:
-        # One pass for each field: a tuple for each record would set off the garbage collector, which costs ten times
-        # as much.
-        count = len(records)
-        recorded_at_ms = np.fromiter([record.recorded_at_ms for record in records], np.int64, count)
+    def of(cls, records: LogRecords) -> Self:
         return cls(
-            [record.value for record in records],
-            pa.array([record.key for record in records], pa.binary()),
-            pa.array(recorded_at_ms * 1_000).view(TIME),
-            np.fromiter([record.partition for record in records], np.int32, count),
-            pa.array(np.fromiter([record.offset for record in records], np.int64, count)),
+            records.values,
+            pa.array(records.keys, pa.binary()),
+            pa.array(records.recorded_at_ms * 1_000).view(TIME),
+            records.partitions,
+            pa.array(records.offsets),
         )
 
     def columns(self, places: Places) -> dict[str, pa.Array]:

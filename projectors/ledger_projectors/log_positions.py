@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 
-from ledger_projectors.records import LogRecord
+from ledger_projectors.records import LogRecord, LogRecords
 from ledger_schemas.errors import GuardRefused
 from ledger_schemas.positions import Position
 
@@ -35,12 +37,14 @@ def check_not_applied(position: Position, records: Sequence[LogRecord]) -> None:
 
     Raises GuardRefused.
     """
-    for record in records:
-        stands_at = position.get((record.topic, record.partition), 0)
-        if record.offset < stands_at:
+    log = LogRecords.of(records)
+    for partition, places in _by_partition(log):
+        stands_at = position.get((log.topic, partition), 0)
+        offset = int(log.offsets[places].min())
+        if offset < stands_at:
             raise GuardRefused(
-                f"Offset {record.offset} of {record.topic} partition {record.partition} was applied before; the read "
-                f"model is at {stands_at}.",
+                f"Offset {offset} of {log.topic} partition {partition} was applied before; the read model is at "
+                f"{stands_at}.",
                 hint="Read the log from the position that the read model states.",
             )
 
@@ -51,22 +55,44 @@ def advance(
     records: Sequence[LogRecord],
     next_offsets: Mapping[int, int],
 ) -> None:
-    """Move the stored position behind the records, and behind holes up to `next_offsets`; never back."""
-    last = {record.partition: record for record in records}
-    for partition, record in last.items():
-        after = max(next_offsets.get(partition, 0), record.offset + 1)
+    """Move the stored position behind the records, and behind holes up to `next_offsets`; never back.
+
+    DELETE and INSERT, because an UPDATE of a row that an open reader may still ask for keeps DuckDB 2.0 from every
+    CHECKPOINT until that reader is done.
+    """
+    log = LogRecords.of(records)
+    last = {partition: log[int(places[-1])] for partition, places in _by_partition(log)}
+    stood = connection.execute(
+        "SELECT log_partition, next_offset, last_offset, epoch_us(last_recorded_at), last_digest FROM positions "
+        "WHERE log_topic = ?",
+        [topic],
+    ).fetchall()
+    moved = []
+    for partition, next_offset, *last_record in stood:
+        after, applied = max(next_offset, next_offsets.get(partition, 0)), last_record
+        if (record := last.get(partition)) is not None:
+            after = max(after, record.offset + 1)
+            applied = [record.offset, record.recorded_at_ms * 1_000, digest_of(record)]
+        if after > next_offset:
+            moved.append([partition, after, *applied])
+    if moved:
+        partitions, *columns = map(list, zip(*moved, strict=True))
         connection.execute(
-            "UPDATE positions SET next_offset = ?, last_offset = ?, last_recorded_at = make_timestamptz(?), "
-            "last_digest = ? WHERE log_topic = ? AND log_partition = ?",
-            [after, record.offset, record.recorded_at_ms * 1_000, digest_of(record), topic, partition],
+            "DELETE FROM positions WHERE log_topic = ? AND list_contains(?, log_partition)", [topic, partitions]
         )
-    for partition in next_offsets.keys() - last.keys():
         connection.execute(
-            "UPDATE positions SET next_offset = greatest(next_offset, ?) WHERE log_topic = ? AND log_partition = ?",
-            [next_offsets[partition], topic, partition],
+            "INSERT INTO positions SELECT ?, unnest(?), unnest(?), unnest(?::BIGINT[]), "
+            "make_timestamptz(unnest(?::BIGINT[])), unnest(?::VARCHAR[])",
+            [topic, partitions, *columns],
         )
 
 
 def digest_of(record: LogRecord) -> str:
     """Return what tells this record from another at the same offset: SHA-256 over key and value, hexadecimal."""
     return hashlib.sha256((record.key or b"") + b"\0" + (record.value or b"")).hexdigest()
+
+
+def _by_partition(records: LogRecords) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    """Yield each partition that has records, with their places in order."""
+    for partition in np.unique(records.partitions).tolist():
+        yield partition, np.flatnonzero(records.partitions == partition)

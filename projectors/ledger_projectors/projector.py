@@ -8,17 +8,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 import structlog
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas, pause
+from ledger_projectors.checkpoints import Alarm, Checkpoints
+from ledger_projectors.dead_letters import DeadLetters
+from ledger_projectors.duckdb_errors import may_pass
+from ledger_projectors.quarantine import RetryOutcome, Selection
+from ledger_projectors.quarantine_rate import QuarantineRate
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome
+from ledger_projectors.retries import Retries
 from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import Step, StepObserver, unobserved
-from ledger_schemas.errors import BrokerUnavailable, ProjectorFailed, ReadModelBehind, TooManyQuarantined
+from ledger_schemas.errors import BrokerUnavailable, LedgerError, ProjectorFailed, ReadModelBehind
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
@@ -29,10 +35,12 @@ RETRY_SECONDS_FIRST: Final = 0.5
 RETRY_SECONDS_MAX: Final = 30.0
 """Back-off after a batch that failed whole for a reason that may pass (a full disk)."""
 
-QUARANTINE_MAX: Final = 10_000
-"""Records that one run may put into quarantine before it stops: so many hide a fault of another kind."""
+QUARANTINE_MAX: Final = 1_000
+QUARANTINE_WINDOW_RECORDS: Final = 100_000
+"""How many of so many consecutive records of a partition may go to quarantine before the projector stops: more hide a
+fault of another kind."""
 
-_TRANSIENT: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
+_Outcome = TypeVar("_Outcome", bound=BatchOutcome)
 
 _log = structlog.get_logger("ledger_projectors.projector")
 
@@ -42,7 +50,7 @@ class Progress:
     """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end.
 
     `retrying`: the batch in hand failed whole (a full disk), or its schemas are out of reach, and it is tried again;
-    nothing moves meanwhile.
+    nothing moves meanwhile. `alarms`: what will stop it if nobody looks at it.
     """
 
     position: Position
@@ -53,6 +61,7 @@ class Progress:
     duplicates: int
     quarantined: int
     retrying: bool
+    alarms: frozenset[Alarm] = frozenset()
 
 
 class Projector:
@@ -67,7 +76,9 @@ class Projector:
         until: Position | None = None,
         on_step: StepObserver = unobserved,
         quarantine_max: int = QUARANTINE_MAX,
+        quarantine_window_records: int = QUARANTINE_WINDOW_RECORDS,
         checkpoint_wal_bytes: int | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         """Take an open read model and an entered source; `until` ends the run when that position is reached.
 
@@ -78,8 +89,11 @@ class Projector:
         self._schemas = schemas
         self._until = until
         self._on_step = on_step
-        self._quarantine_max = quarantine_max
-        self._checkpoint_wal_bytes = checkpoint_wal_bytes
+        self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records)
+        self._window_records = quarantine_window_records
+        self._dead_letters = dead_letters
+        self._retries = Retries(read_model, on_step)
+        self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step)
         self._stopping = asyncio.Event()
         self._moved = asyncio.Condition()
         self._position = read_model.position()
@@ -103,6 +117,7 @@ class Projector:
             duplicates=self._duplicates,
             quarantined=self._quarantined,
             retrying=self._retrying,
+            alarms=self._checkpoints.alarms,
         )
 
     def stop(self) -> None:
@@ -123,14 +138,27 @@ class Projector:
                 f"The read model is at {self._position}, not yet at {position}.",
                 hint="Ask again, or with a longer wait.",
             ) from None
+        if self._error is not None or not self._position.reached(position):
+            raise self._stopped(f"before {position}") from self._error
+
+    async def retry(self, selection: Selection) -> RetryOutcome:
+        """Try selected records of the quarantine again, between two batches: see `ReadModel.retry`.
+
+        Schemas that nobody knew are looked for once more, in the registry too. Raises ProjectorFailed and
+        ReadModelBehind when the projector has stopped: nothing was tried then.
+        """
+        if self._finished:
+            raise self._stopped("before a retry") from self._error
+        return await self._retries.ask(selection)
+
+    def _stopped(self, before: str) -> LedgerError:
         if self._error is not None:
-            raise ProjectorFailed(
+            return ProjectorFailed(
                 f"The projector stopped: {self._error}", hint="See its log; restart it when the cause is mended."
-            ) from self._error
-        if not self._position.reached(position):
-            raise ReadModelBehind(
-                f"The projector was stopped at {self._position}, before {position}.", hint="Start it and ask again."
             )
+        return ReadModelBehind(
+            f"The projector was stopped at {self._position}, {before}.", hint="Start it and ask again."
+        )
 
     async def wait_caught_up(self) -> None:
         """Return when the read model has reached what was the end of the log at start, or the run is over."""
@@ -147,8 +175,12 @@ class Projector:
             watches = [asyncio.create_task(self._watch_end())]
             if self._schemas is not None:
                 watches.append(asyncio.create_task(self._schemas.watch()))
+            if self._dead_letters is not None:
+                watches.append(asyncio.create_task(self._dead_letters.run(writer)))
             fetch = asyncio.create_task(self._source.fetch())
             try:
+                work = partial(self._read_model.recently_kept, self._window_records)
+                self._rate.resume(await asyncio.get_running_loop().run_in_executor(writer, work))
                 await self._advance(None, writer)
                 while not self._done():
                     fetched = await self._next(fetch)
@@ -166,7 +198,10 @@ class Projector:
                     task.cancel()
                 # What these failed with is known, or of no more interest: the ending must be told whatever it was.
                 await asyncio.gather(fetch, *watches, return_exceptions=True)
+                if self._dead_letters is not None:
+                    await self._dead_letters.finish(writer)
                 await self._announce(finished=True)
+                self._retries.refuse(self._stopped("before a retry"))
 
     def _done(self) -> bool:
         return self._stopping.is_set() or (self._until is not None and self._position.reached(self._until))
@@ -180,18 +215,24 @@ class Projector:
         return fetch.result() if fetch.done() and not self._stopping.is_set() else None
 
     async def _advance(self, fetched: Fetched | None, writer: ThreadPoolExecutor) -> None:
-        """Release what waits in quarantine for what is known by now, then apply what was fetched, if anything was."""
+        """Release what waits in quarantine for what is known by now, then apply what was fetched, if anything was.
+
+        Between the two, do what was asked of the quarantine.
+        """
         if self._schemas is None:
-            if fetched is not None:
+            await self._retries.do(partial(self._commit, writer=writer), None)
+            if fetched is not None and not self._stopping.is_set():
                 await self._apply(fetched, None, writer)
             return
         if fetched is not None:
             await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
             if self._stopping.is_set():
                 return
+        await self._retries.look_again(self._schemas, writer)
         # Nothing is learnt between a release and the batch after it: of two copies the earlier offset comes first.
         async with self._schemas.steady():
             await self._release(self._schemas, writer)
+            await self._retries.do(partial(self._commit, writer=writer), self._schemas.known)
             if fetched is not None and not self._stopping.is_set():
                 await self._apply(fetched, self._schemas.known, writer)
 
@@ -214,7 +255,7 @@ class Projector:
         if outcome.quarantined:
             _log.error("projector.records_quarantined", count=outcome.quarantined, reasons=outcome.reasons)
         await self._announce()
-        self._check_quarantine()
+        self._rate.add(outcome.rejections)
 
     async def _release(self, schemas: AwaitedSchemas, writer: ThreadPoolExecutor) -> None:
         if self._released_at == schemas.learnt:
@@ -224,7 +265,7 @@ class Projector:
             _log.info("projector.records_released", applied=outcome.applied, refused=outcome.reasons)
         self._released_at = schemas.learnt
 
-    async def _commit(self, work: Callable[[], BatchOutcome | None], writer: ThreadPoolExecutor) -> BatchOutcome | None:
+    async def _commit(self, work: Callable[[], _Outcome | None], writer: ThreadPoolExecutor) -> _Outcome | None:
         """Do it on the writer's thread, again and again while it fails for a reason that may pass.
 
         None: there was nothing to do, or a stop was asked for meanwhile.
@@ -235,31 +276,29 @@ class Projector:
                 outcome = await asyncio.get_running_loop().run_in_executor(writer, work)
                 self._retrying = False
                 break
-            except _TRANSIENT as error:
+            except duckdb.Error as error:
+                if not may_pass(error):
+                    raise ProjectorFailed(
+                        f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
+                        hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
+                    ) from error
                 self._retrying = True
                 _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
-                await pause(self._stopping, delay)
-                if self._stopping.is_set():
-                    return None
-                delay = min(delay * 2, RETRY_SECONDS_MAX)
-            except duckdb.Error as error:
-                raise ProjectorFailed(
-                    f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
-                    hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
-                ) from error
+            await pause(self._stopping, delay)
+            if self._stopping.is_set():
+                return None
+            delay = min(delay * 2, RETRY_SECONDS_MAX)
         if outcome is not None:
             await self._checkpoint(writer)
+            if outcome.rejections and self._dead_letters is not None:
+                self._dead_letters.notice()
             self._applied += outcome.applied
             self._duplicates += outcome.duplicates
         return outcome
 
     async def _checkpoint(self, writer: ThreadPoolExecutor) -> None:
-        work = partial(self._read_model.checkpoint_if_due, self._checkpoint_wal_bytes, self._on_step)
         try:
-            await asyncio.get_running_loop().run_in_executor(writer, work)
-        except _TRANSIENT as error:
-            # The batch is safe in the write-ahead log, and applying it again would double it: tried after the next.
-            _log.warning("projector.checkpoint_failed", cause=type(error).__name__)
+            await asyncio.get_running_loop().run_in_executor(writer, self._checkpoints.after_batch)
         except duckdb.Error as error:
             raise ProjectorFailed(
                 f"DuckDB failed on {self._read_model.path} at a checkpoint: {type(error).__name__}.",
@@ -273,14 +312,6 @@ class Projector:
 
     def _tell_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - the one thing it is told
         self._retrying = retrying
-
-    def _check_quarantine(self) -> None:
-        if self._quarantined > self._quarantine_max:
-            raise TooManyQuarantined(
-                f"{self._quarantined} records went to quarantine since the start; the limit is {self._quarantine_max}.",
-                hint="They are kept whole in the table `quarantine`. Find what writes them; then start the projector "
-                "again (NOTIFICATION_LEDGER_QUARANTINE_MAX raises the limit).",
-            )
 
     async def _watch_end(self) -> None:
         while True:

@@ -11,14 +11,16 @@ from typing import Final, Self
 import duckdb
 
 from ledger_projectors import quarantine
+from ledger_projectors.batch_writer import BatchWriter
 from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
-from ledger_projectors.projection import Projection, engine_sql, engine_statements, lifecycle
-from ledger_projectors.staging import stage
-from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.projection import Projection, lifecycle
+from ledger_projectors.quarantine import RetryOutcome, Selection
+from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import GuardRefused
+from ledger_schemas.framing import SchemaReference
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
@@ -27,6 +29,13 @@ CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
 
 RELEASE_BYTES: Final = 64 * 1024 * 1024
 """Records, in bytes of their values, that one transaction takes out of quarantine."""
+
+DEAD_LETTERS_MAX: Final = 1_000
+DEAD_LETTERS_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Records, and bytes of their values, that are put on the dead-letter topic at a time."""
+
+RETRY_RECORDS_MAX: Final = 1_000
+"""Records that one transaction tries again: it says of each what became of it."""
 
 
 class ReadModel:
@@ -43,8 +52,10 @@ class ReadModel:
         self.partitions = partitions
         self._projection: Projection = lifecycle()
         self._connection = open_file(path, self._projection, topic, partitions)
+        self._writer = BatchWriter(self._connection, self._projection)
         self._epoch = take_epoch(self._connection)
-        self._remember()
+        self._position = read_position(self._connection)
+        self._last_records: LastRecords = read_last_records(self._connection)
 
     @classmethod
     def create_or_open(cls, path: Path, *, topic: str, partitions: int) -> Self:
@@ -73,7 +84,7 @@ class ReadModel:
         table, rejections = decode_records(records, self.partitions, known)
         on_step(Step.DECODED)
         with self._transaction(on_step):
-            outcome = self._write(table, rejections, records, on_step)
+            outcome = self._writer.write(table, rejections, records, on_step)
             advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
         return outcome
@@ -87,15 +98,69 @@ class ReadModel:
         then. Raises what `apply` raises.
         """
         records = quarantine.releasable(self._connection, known, RELEASE_BYTES)
+        return self._take_out(records, known, on_step) if records else None
+
+    def retry(
+        self, selection: Selection, known: KnownSchemas | None = None, on_step: StepObserver = unobserved
+    ) -> RetryOutcome:
+        """Try selected records of the quarantine again, as if they came now for the first time, whatever the reason.
+
+        Up to RETRY_RECORDS_MAX records and RELEASE_BYTES, the first in log order, in one transaction as `release`
+        does it; for the rest call again with the last place as `after`, until nothing is retried. What cannot be
+        applied still is refused again and stays, with the reason that it has now. Raises what `apply` raises.
+        """
+        records = self._selected(selection)
         if not records:
-            return None
+            return RetryOutcome()
+        return self._take_out(records, known, on_step)
+
+    def refold(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Recompute the rows of notifications, by (tenant_id, notification_id), from history alone, in one transaction.
+
+        For those in doubt: it changes no row of a read model that is right. A notification that no event names is
+        left out. Raises what `apply` raises.
+        """
+        with self._transaction(unobserved):
+            self._writer.refold(keys)
+
+    def references(self, selection: Selection) -> set[SchemaReference]:
+        """Return the schemas that those records name which one call of `retry` would try again."""
+        return quarantine.references(self._selected(selection))
+
+    def recently_kept(self, window_records: int) -> list[tuple[int, int, Reason]]:
+        """Return partition, offset and reason of the quarantined among the last records before the position.
+
+        `window_records` is how many offsets of each partition are looked at.
+        """
+        return quarantine.recently_kept(self._connection, window_records)
+
+    def dead_letters_due(self) -> list[Rejection]:
+        """Return the next quarantined records that the dead-letter topic is to have, in log order; none: it has all."""
+        quarantine.prepare_dead_letters(self._connection)
+        return quarantine.dead_letters_due(
+            self._connection, records_max=DEAD_LETTERS_MAX, bytes_max=DEAD_LETTERS_BYTES_MAX
+        )
+
+    def mark_dead_letters(self, produced: Sequence[tuple[int, int, Reason]]) -> None:
+        """Remember that the dead-letter topic has these: partition, offset, reason. Raises what `apply` raises."""
+        quarantine.prepare_dead_letters(self._connection)
+        with self._transaction(unobserved):
+            quarantine.mark_dead_letters(self._connection, produced)
+
+    def _selected(self, selection: Selection) -> list[LogRecord]:
+        return quarantine.selected(self._connection, selection, records_max=RETRY_RECORDS_MAX, bytes_max=RELEASE_BYTES)
+
+    def _take_out(
+        self, records: Sequence[LogRecord], known: KnownSchemas | None, on_step: StepObserver
+    ) -> RetryOutcome:
+        """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
         table, rejections = decode_records(records, self.partitions, known)
         on_step(Step.DECODED)
         with self._transaction(on_step):
             quarantine.remove(self._connection, records)
-            outcome = self._write(table, rejections, records, on_step, earlier=True)
-            self._connection.execute("DELETE FROM displaced")
-        return outcome
+            outcome = self._writer.write(table, rejections, records, on_step, earlier=True)
+            duplicates = quarantine.duplicates_among(self._connection, records)
+        return quarantine.told(outcome, records, duplicates)
 
     def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
         """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""
@@ -131,79 +196,23 @@ class ReadModel:
         """Close the file."""
         self.close()
 
-    def _write(
-        self,
-        table: object,
-        rejections: list[Rejection],
-        records: Sequence[LogRecord],
-        on_step: StepObserver,
-        *,
-        earlier: bool = False,
-    ) -> BatchOutcome:
-        """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies."""
-        connection = self._connection
-        staged = stage(table)
-        connection.register("batch_events", staged.events)
-        connection.register("batch_details", staged.details)
-        self._run("stage")
-        on_step(Step.STAGED)
-        self._run("recall")
-        self._run("deduplicate")
-        self._run("compare_details")
-        if earlier:
-            self._run("displace")
-        self._run("set_aside")
-        on_step(Step.DEDUPLICATED)
-        self._run("history")
-        self._run("details")
-        on_step(Step.HISTORY_WRITTEN)
-        for step in self._projection.fold:
-            step.run(connection)
-        # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
-        connection.unregister("batch_events")
-        connection.unregister("batch_details")
-        on_step(Step.FOLDED)
-        rejections = [*rejections, *quarantine.conflicts(connection, records)]
-        quarantine.keep(connection, rejections)
-        on_step(Step.QUARANTINED)
-        applied = _one_int(connection, "SELECT count(*) FROM fresh")
-        duplicates = _one_int(connection, "SELECT count(*) FROM copies WHERE NOT conflicts")
-        reasons: dict[str, int] = {}
-        for rejection in rejections:
-            reasons[rejection.reason] = reasons.get(rejection.reason, 0) + 1
-        return BatchOutcome(applied, duplicates, len(rejections), reasons)
-
     @contextmanager
     def _transaction(self, on_step: StepObserver) -> Iterator[None]:
         """Commit what the block did, or nothing of it."""
         self._connection.execute("BEGIN")
         try:
             self._check_epoch()
-            self._count_batch()
             on_step(Step.BEGUN)
             yield
+            # Before the COMMIT: behind it nothing may fail any more, or who tries again would apply the batch twice.
+            stands_at = read_position(self._connection), read_last_records(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             _roll_back(self._connection)
             raise
-        self._remember()
+        # Kept at hand, so that asking for it never waits for DuckDB.
+        self._position, self._last_records = stands_at
         on_step(Step.COMMITTED)
-
-    def _remember(self) -> None:
-        """Keep what was committed at hand, so that asking for it never waits for DuckDB."""
-        self._position = read_position(self._connection)
-        self._last_records = read_last_records(self._connection)
-
-    def _run(self, name: str) -> None:
-        engine_statements(name).run(self._connection)
-
-    def _count_batch(self) -> None:
-        """Number the batch and what it may make, and keep the numbers where statements find them."""
-        connection = self._connection
-        connection.execute("UPDATE read_model SET batches = batches + 1")
-        ((batch, notifications),) = connection.execute("SELECT batches, notifications FROM read_model").fetchall()
-        connection.execute(f"SET VARIABLE batch = {batch}::INTEGER")
-        connection.execute(f"SET VARIABLE notifications = {notifications}::BIGINT")
 
     def _check_epoch(self) -> None:
         epoch = read_epoch(self._connection)
@@ -220,9 +229,3 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     except duckdb.Error:
         # The transaction is gone already, or the instance is: the first error says so.
         return
-
-
-def _one_int(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    # Fetched to the end: a connection with an unfinished result refuses other work.
-    ((value,),) = connection.execute(sql).fetchall()
-    return int(value)

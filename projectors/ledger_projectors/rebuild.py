@@ -13,6 +13,7 @@ from typing import Final
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.projector import Progress, Projector
+from ledger_projectors.quarantine import marked_dead_letters
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_schemas.connection import KafkaConnection
@@ -73,6 +74,8 @@ async def rebuild(
                 hint="Nothing was swapped. Compare the two and report it: this must not happen. To go on with a new "
                 "file, move the old one away and rebuild.",
             )
+        if held is not None and swap:
+            await asyncio.to_thread(_carry_over, held, unfinished)
     finally:
         # Only now: nobody else can have opened it during the replay.
         if held is not None:
@@ -100,6 +103,15 @@ async def _replay_once_more(
     # What was left is of another version or log, or too far: nobody would remove it.
     await asyncio.to_thread(_discard, unfinished, unfinished)
     return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
+
+
+def _carry_over(held: ReadModel, unfinished: Path) -> None:
+    """Take over what the log does not say: which records the dead-letter topic has, or all would go there again."""
+    with held.reader() as connection:
+        produced = marked_dead_letters(connection)
+    if produced:
+        with ReadModel.create_or_open(unfinished, topic=held.topic, partitions=held.partitions) as model:
+            model.mark_dead_letters(produced)
 
 
 def _swap(unfinished: Path, path: Path) -> Path | None:

@@ -1,9 +1,17 @@
-"""One record of the log as the projector takes it, and the ways in which a record cannot be applied."""
+"""Records of the log as the projector takes them, one or a batch in columns, and why one cannot be applied."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Names and values in their order. Of a name that is not UTF-8, the odd bytes stand as escapes (`\\xff`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,109 @@ class LogRecord:
     recorded_at_ms: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogRecords(Sequence[LogRecord]):
+    """Records of one topic in columns, one place for each: what a batch is while nobody asks for a single record.
+
+    `headers` holds those of the places that have any. The columns are read, never changed.
+    """
+
+    topic: str
+    partitions: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    recorded_at_ms: npt.NDArray[np.int64]
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    headers: Mapping[int, Headers] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[LogRecord]) -> Self:
+        """Return the records in columns; those that are already are returned as they are.
+
+        Raises ValueError when they are not all of one topic.
+        """
+        if isinstance(records, cls):
+            return records
+        topics = {record.topic for record in records} or {""}
+        if len(topics) > 1:
+            raise ValueError(f"Records of one topic are wanted, not of {sorted(topics)}.")
+        # One pass for each field: a tuple for each record would set off the garbage collector, which costs ten times
+        # as much.
+        count = len(records)
+        return cls(
+            topics.pop(),
+            np.fromiter([record.partition for record in records], np.int32, count),
+            np.fromiter([record.offset for record in records], np.int64, count),
+            np.fromiter([record.recorded_at_ms for record in records], np.int64, count),
+            [record.key for record in records],
+            [record.value for record in records],
+            {place: record.headers for place, record in enumerate(records) if record.headers},
+        )
+
+    @classmethod
+    def joined(cls, topic: str, parts: Sequence[LogRecords]) -> Self:
+        """Return the records of all parts, one part behind the other."""
+        keys: list[bytes | None] = []
+        values: list[bytes | None] = []
+        headers: dict[int, Headers] = {}
+        for part in parts:
+            headers.update({len(keys) + place: found for place, found in part.headers.items()})
+            keys += part.keys
+            values += part.values
+        return cls(
+            topic,
+            np.concatenate([np.empty(0, np.int32), *(part.partitions for part in parts)]),
+            np.concatenate([np.empty(0, np.int64), *(part.offsets for part in parts)]),
+            np.concatenate([np.empty(0, np.int64), *(part.recorded_at_ms for part in parts)]),
+            keys,
+            values,
+            headers,
+        )
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> LogRecord: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: int | slice) -> LogRecord | Self:
+        """Return the record at a place, or those of a slice; their numbers are plain Python's."""
+        places = range(len(self))[place]
+        if isinstance(places, range):
+            return self._part(place if isinstance(place, slice) else slice(place), places)
+        return LogRecord(
+            self.topic,
+            int(self.partitions[places]),
+            int(self.offsets[places]),
+            int(self.recorded_at_ms[places]),
+            self.keys[places],
+            self.values[places],
+            self.headers.get(places, ()),
+        )
+
+    def __iter__(self) -> Iterator[LogRecord]:
+        """Yield each record."""
+        return map(self.__getitem__, range(len(self)))
+
+    def size_bytes(self) -> int:
+        """Return the bytes of all keys and values."""
+        return sum(map(len, filter(None, self.keys))) + sum(map(len, filter(None, self.values)))
+
+    def _part(self, part: slice, places: range) -> Self:
+        return type(self)(
+            self.topic,
+            self.partitions[part],
+            self.offsets[part],
+            self.recorded_at_ms[part],
+            self.keys[part],
+            self.values[part],
+            {places.index(place): found for place, found in self.headers.items() if place in places},
+        )
 
 
 class Reason(StrEnum):
@@ -42,9 +152,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What one committed batch did, in records."""
+    """What one committed batch did, in records; `rejections` are the quarantined ones themselves."""
 
     applied: int = 0
     duplicates: int = 0
     quarantined: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    rejections: tuple[Rejection, ...] = field(default=(), compare=False, repr=False)

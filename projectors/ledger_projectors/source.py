@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
+from ledger_projectors.log_link import LogLink
 from ledger_projectors.log_positions import LastRecords, digest_of
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log_reading import Part
+from ledger_projectors.records import LogRecords
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed, TopicMisconfigured
-from ledger_schemas.kafka_consumer import stop_consumer
+from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
 
 BATCH_RECORDS_MAX: Final = 50_000
 """Records of one batch when catching up: large batches are what throughput comes from."""
 
+BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of keys and values at which a batch closes, whatever its count; its last record batch may go beyond it."""
+
 BATCH_LINGER_SECONDS: Final = 0.02
-"""How long a batch that has something waits for more when live: bounds what batching adds to freshness."""
+"""How long a batch that has all there is waits for more while records keep coming: what batching adds to freshness."""
+
+FLOW_SECONDS: Final = 0.1
+"""Records that come within so long of others keep coming; one that comes alone is handed over at once."""
 
 POLL_SECONDS: Final = 0.5
-"""How long one fetch waits for a first record before it says that there is none."""
+"""How long one fetch waits for a first record before it says that there is none, and fills a batch when behind."""
 
-FETCH_PARTITION_BYTES: Final = 4 * 1024 * 1024
-CONNECT_TIMEOUT_SECONDS: Final = 30.0
-GUARD_TIMEOUT_SECONDS: Final = 20.0
-"""How long the last applied record may take to be read again."""
+READ_RECORDS_MAX: Final = 10_000
+"""Records unpacked before others on the event loop have their turn."""
 
-OTHER_LOG_HINT: Final = (
-    "The topic was truncated, recreated or restored, or this is another cluster. Restore the log; or, if this log is "
-    "the right one, move the read model file away and make a new one: `notification-ledger rebuild`."
-)
+GUARD_SECONDS: Final = 10.0
+"""How often the guards look at the log while it is read. A look asks for metadata and both ends of the log, and reads
+one record batch of each partition again."""
+
+STALL_SECONDS: Final = 30.0
+"""How long nothing may come of a partition whose end lies ahead, before the connection is made anew."""
+
+_log = structlog.get_logger("ledger_projectors.source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +58,12 @@ class Fetched:
     `next_offsets` may lie beyond the last record: offsets have legal holes.
     """
 
-    records: list[LogRecord] = field(default_factory=list)
+    records: LogRecords = field(default_factory=lambda: LogRecords.of([]))
     next_offsets: Mapping[int, int] = field(default_factory=dict)
 
 
 class KafkaSource:
-    """Reads one topic with assign and seek; no consumer group, no stored offsets but the read model's.
+    """Reads one topic from a position; no consumer group, no stored offsets but the read model's.
 
     Use it as an async context manager. Entering raises BrokerUnavailable, and GuardRefused when the log is not the
     one that the read model was made from.
@@ -73,181 +84,171 @@ class KafkaSource:
         self._connection = connection
         self._topic = topic
         self._places = [TopicPartition(topic, partition) for partition in range(partitions)]
-        self._start = position
-        self._last_records = dict(last_records or {})
-        self._until = until
+        limits = {} if until is None else {one.partition: until.get((topic, one.partition), 0) for one in self._places}
+        self._limits: Mapping[int, int] = limits
         self._batch_records_max = batch_records_max
-        self._consumer: AIOKafkaConsumer | None = None
+        self._link: LogLink | None = None
+        # What was handed over, and what was read: between the two lies what did not fit into a batch.
+        self._handed = {place.partition: position.get((topic, place.partition), 0) for place in self._places}
+        self._read = dict(self._handed)
+        self._last = dict(last_records or {})
+        self._spare: deque[Part] = deque()
+        self._found_at = self._guarded_at = 0.0
+        self._stalls = _StallWatch()
 
     async def __aenter__(self) -> Self:
-        """Connect, check that log and position belong together, and seek."""
-        consumer = AIOKafkaConsumer(
-            **self._connection.client_options(),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            check_crcs=True,
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=FETCH_PARTITION_BYTES,
-        )
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                await consumer.start()
-            self._consumer = consumer
-            await self._check_partition_count(consumer)
-            consumer.assign(self._places)
-            await self._guard(consumer)
-        except (KafkaError, TimeoutError, OSError) as error:
-            await stop_consumer(consumer)
-            raise unavailable(self._connection, error) from error
-        except BaseException:
-            await stop_consumer(consumer)
-            raise
+        """Connect, and check that log and position belong together."""
+        self._link = await self._open()
+        self._guarded_at = time.monotonic()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         """Disconnect."""
-        if self._consumer is not None:
-            await stop_consumer(self._consumer)
+        if self._link is not None:
+            await self._link.close()
 
     async def fetch(self) -> Fetched:
-        """Return what comes next: up to the batch limit, or nothing when POLL_SECONDS bring nothing.
+        """Return what comes next: up to the batch's limits, or nothing when POLL_SECONDS bring nothing.
 
-        A broker that is away is waited for: nothing comes, and nothing is lost. Raises GuardRefused when the log no
-        longer holds what comes next, ProjectorFailed when a record cannot be taken from the broker at all.
+        A broker that is away is waited for: nothing comes, and nothing is lost. A connection that brings nothing for
+        STALL_SECONDS while there is more is made anew. Raises GuardRefused when the log no longer holds what comes
+        next or is another one, ProjectorFailed when a record cannot be taken from the broker at all.
         """
-        consumer = self._running()
-        records: list[LogRecord] = []
-        deadline = time.monotonic() + POLL_SECONDS
-        lingering = False
-        while len(records) < self._batch_records_max and (left := deadline - time.monotonic()) > 0:
-            found = await self._getmany(consumer, left, self._batch_records_max - len(records))
-            if found and not lingering:
-                deadline = time.monotonic() + BATCH_LINGER_SECONDS
-                lingering = True
-            for place, batch in found.items():
-                records.extend(_log_record(record) for record in batch if record.offset < self._limit(place))
-        next_offsets = {}
-        for place in self._places:
-            offset = await consumer.position(place)
-            next_offsets[place.partition] = min(offset, self._limit(place))
-            if offset >= self._limit(place):
-                consumer.pause(place)
-        return Fetched(records, next_offsets)
-
-    async def _getmany(
-        self, consumer: AIOKafkaConsumer, seconds: float, records_max: int
-    ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        try:
-            found: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
-                timeout_ms=max(1, int(seconds * 1_000)), max_records=records_max
-            )
-        except OffsetOutOfRangeError as error:
-            raise GuardRefused(
-                f"The log of {self._topic} no longer holds what comes next: {error}.", hint=OTHER_LOG_HINT
-            ) from error
-        except (KafkaError, UnicodeDecodeError) as error:
-            # UnicodeDecodeError: aiokafka 0.14 reads no record with a header name that is not UTF-8.
-            at = Position({(place.topic, place.partition): await consumer.position(place) for place in self._places})
-            raise ProjectorFailed(
-                f"A record behind {at} cannot be taken from the broker: {type(error).__name__}.",
-                hint="Look at the records from there on (kcat); nothing before them was lost.",
-            ) from error
-        return found
+        link = self._running()
+        began, before = time.monotonic(), dict(self._read)
+        if began - self._guarded_at >= GUARD_SECONDS and await link.look(self._read):
+            self._guarded_at = began
+        batch = _Batch(self._batch_records_max)
+        closes_at = began + POLL_SECONDS
+        hung = False
+        while not batch.full and not hung:
+            if self._spare:
+                part, rest = batch.take(self._spare.popleft())
+                self._handed[part.partition] = part.next_offset
+                if rest is not None:
+                    self._spare.appendleft(rest)
+            elif (left := closes_at - time.monotonic()) > 0:
+                hung = await self._read_on(link, left, batch.room)
+            else:
+                break
+            if batch.parts and not link.reader.goes_on:
+                closes_at = min(closes_at, self._live_until())
+        if hung or self._stalls.found(time.monotonic() - began, before, self._read):
+            await self._reconnect(link)
+        return Fetched(LogRecords.joined(self._topic, batch.parts), dict(self._handed))
 
     async def end(self) -> Position:
         """Return where the log ends now. Raises BrokerUnavailable."""
         try:
-            ends = await self._running().end_offsets(self._places)
+            ends = await self._running().consumer.end_offsets(self._places)
         except (KafkaError, TimeoutError, OSError) as error:
             raise unavailable(self._connection, error) from error
+        self._stalls.ends_at(
+            {place.partition: min(ends[place], self._limits.get(place.partition, ends[place])) for place in ends}
+        )
         return Position({(place.topic, place.partition): offset for place, offset in ends.items()})
 
-    def _running(self) -> AIOKafkaConsumer:
-        if self._consumer is None:
+    async def _open(self) -> LogLink:
+        link = await LogLink.connect(self._connection, self._topic, self._handed, self._last, self._limits)
+        for partition, limit in self._limits.items():
+            if self._handed[partition] >= limit:
+                link.reader.pause(partition)
+        return link
+
+    async def _read_on(self, link: LogLink, seconds: float, room: int) -> bool:
+        """Take in what comes next; say whether the reader hangs. One that was cut off must not be asked again."""
+        try:
+            async with asyncio.timeout(seconds + STALL_SECONDS):
+                parts = await link.read(self._read, self._last, seconds, min(room, READ_RECORDS_MAX), BATCH_BYTES_MAX)
+        except TimeoutError:
+            return True
+        for part in parts:
+            limit = self._limits.get(part.partition)
+            if limit is not None and part.next_offset >= limit:
+                link.reader.pause(part.partition)
+                part = part.until(limit)  # noqa: PLW2901 - what lies behind it is not for this source
+            self._read[part.partition] = part.next_offset
+            if part.records:
+                last = part.records[-1]
+                self._last[part.partition] = (last.offset, last.recorded_at_ms, digest_of(last))
+            self._spare.append(part)
+        # Unpacking takes the processor: others have their turn.
+        await asyncio.sleep(0)
+        return False
+
+    def _live_until(self) -> float:
+        """Return how long to wait for more, having all there is: not at all for a record that comes alone."""
+        now = time.monotonic()
+        alone, self._found_at = now - self._found_at > FLOW_SECONDS, now
+        return now if alone else now + BATCH_LINGER_SECONDS
+
+    async def _reconnect(self, link: LogLink) -> None:
+        """Read on from what was handed over, on a new connection; when there is none to be had, on the old one."""
+        _log.warning("source.stalled", topic=self._topic, position=str(self._position()), seconds=STALL_SECONDS)
+        try:
+            fresh = await self._open()
+        except (BrokerUnavailable, TopicMisconfigured) as error:
+            _log.warning("source.not_reconnected", cause=str(error))
+            return
+        self._link = fresh
+        self._spare.clear()
+        self._read = dict(self._handed)
+        await link.close()
+
+    def _position(self) -> Position:
+        return Position({(self._topic, partition): offset for partition, offset in self._handed.items()})
+
+    def _running(self) -> LogLink:
+        if self._link is None:
             raise RuntimeError("Use the source inside `async with`.")
-        return self._consumer
-
-    def _limit(self, place: TopicPartition) -> int:
-        return self._until.get((place.topic, place.partition), 0) if self._until is not None else 2**62
-
-    async def _check_partition_count(self, consumer: AIOKafkaConsumer) -> None:
-        found = consumer.partitions_for_topic(self._topic)
-        if found is None:
-            await consumer._client.force_metadata_update()  # noqa: SLF001 - no public way to ask for one topic's metadata
-            consumer._client.add_topic(self._topic)  # noqa: SLF001 - as above
-            await consumer._client.force_metadata_update()  # noqa: SLF001 - as above
-            found = consumer.partitions_for_topic(self._topic)
-        if found is None:
-            raise TopicMisconfigured(
-                f"The topic {self._topic} does not exist.", hint="Make it with `notification-ledger topic --create`."
-            )
-        if len(found) != len(self._places):
-            raise GuardRefused(
-                f"The topic {self._topic} has {len(found)} partitions; this read model was made for "
-                f"{len(self._places)}.",
-                hint="Partitions of a ledger's topic are fixed for its life: restore it, or rebuild into a new one.",
-            )
-
-    async def _guard(self, consumer: AIOKafkaConsumer) -> None:
-        starts = await consumer.beginning_offsets(self._places)
-        ends = await consumer.end_offsets(self._places)
-        for place in self._places:
-            ours = self._start.get((place.topic, place.partition), 0)
-            if not starts[place] <= ours <= ends[place]:
-                what = "begins after" if ours < starts[place] else "ends before"
-                raise GuardRefused(
-                    f"The log {what} the read model's position: {place.topic} partition {place.partition} has offsets "
-                    f"{starts[place]} to {ends[place]}, the read model is at {ours}.",
-                    hint=OTHER_LOG_HINT,
-                )
-            if self._until is not None and ends[place] < self._limit(place):
-                raise GuardRefused(
-                    f"The log ends at {ends[place]} in {place.topic} partition {place.partition}, before the position "
-                    f"{self._limit(place)} that is to be reached.",
-                    hint=OTHER_LOG_HINT,
-                )
-            last = self._last_records.get(place.partition)
-            if last is not None and last[0] >= starts[place]:
-                await self._check_last_record(consumer, place, last)
-            consumer.seek(place, ours)
-
-    async def _check_last_record(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, last: tuple[int, int, str]
-    ) -> None:
-        offset, recorded_at_ms, digest = last
-        consumer.seek(place, offset)
-        deadline = time.monotonic() + GUARD_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            found = await consumer.getmany(place, timeout_ms=500, max_records=1)
-            for record in found.get(place, []):
-                if (record.offset, record.timestamp, digest_of(_log_record(record))) == (
-                    offset,
-                    recorded_at_ms,
-                    digest,
-                ):
-                    return
-                raise GuardRefused(
-                    f"The log is not the one that this read model was made from: {place.topic} partition "
-                    f"{place.partition} offset {offset} holds another record than the one that was applied.",
-                    hint=OTHER_LOG_HINT,
-                )
-        raise BrokerUnavailable(
-            f"{place.topic} partition {place.partition} offset {offset} could not be read again within "
-            f"{GUARD_TIMEOUT_SECONDS:g} s.",
-            hint="Check the broker; nothing was changed.",
-        )
+        return self._link
 
 
-def _log_record(record: ConsumerRecord) -> LogRecord:
-    return LogRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(record.headers),
-    )
+class _Batch:
+    """What one fetch hands over, until it is full."""
+
+    def __init__(self, records_max: int) -> None:
+        self.parts: list[LogRecords] = []
+        self.room = records_max
+        self._bytes_left = BATCH_BYTES_MAX
+
+    @property
+    def full(self) -> bool:
+        return self.room <= 0 or self._bytes_left <= 0
+
+    def take(self, part: Part) -> tuple[Part, Part | None]:
+        """Take as much of a part as there is room for, and return that and the rest."""
+        taken, rest = part.cut(self.room)
+        self.parts.append(taken.records)
+        self.room -= len(taken.records)
+        self._bytes_left -= taken.unpacked_bytes
+        return taken, rest
+
+
+class _StallWatch:
+    """Adds up, for each partition, how long nothing was found of it in fetches although the log goes on."""
+
+    def __init__(self) -> None:
+        self._ends: dict[int, int] = {}
+        self._told_at = 0.0
+        self._idle: dict[int, float] = {}
+
+    def ends_at(self, ends: dict[int, int]) -> None:
+        """Hear where the log ends now."""
+        self._ends, self._told_at = ends, time.monotonic()
+
+    def found(self, seconds: float, before: Mapping[int, int], read: Mapping[int, int]) -> bool:
+        """Say whether a fetch of so many seconds was one too many: a partition stands still that should not."""
+        # A broker that is away does not tell the end: it is waited for.
+        told = time.monotonic() - self._told_at < STALL_SECONDS
+        self._idle = {
+            partition: self._idle.get(partition, 0.0) + seconds
+            for partition, offset in read.items()
+            if told and offset == before[partition] and offset < self._ends.get(partition, 0)
+        }
+        stalled = max(self._idle.values(), default=0.0) >= STALL_SECONDS
+        if stalled:
+            self._idle = {}
+        return stalled

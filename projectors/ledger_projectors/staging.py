@@ -102,6 +102,10 @@ _EVENTS: Final = pa.schema([_field(name) for name in FOLDED_COLUMNS])
 _DETAILS: Final = pa.schema([_field(name) for name in (*PLACE_COLUMNS, *DETAIL_COLUMNS)])
 
 
+NO_EVENTS: Final = EVENT_SCHEMA.empty_table()
+"""A batch without an event, of EVENT_SCHEMA."""
+
+
 def _uuids(texts: pa.StringArray) -> pa.Array:
     """Return ids as 16 bytes each, all at once: DuckDB takes 110 ns to read one from its text."""
     count = len(texts)

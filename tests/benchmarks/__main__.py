@@ -7,36 +7,36 @@ import json
 import sys
 from typing import Final
 
-from ledger_schemas import Kind
-from tests.benchmarks import codec
+from ledger_infra.logs import configure_logs
+from tests.benchmarks import apply_profile, catching_up, codec, growth, latency
 from tests.benchmarks.measuring import machine
 
-EVENTS_DEFAULT: Final = 20_000
-ROUNDS_DEFAULT: Final = 3
+COMMANDS: Final = {
+    "codec": (codec, "events to bytes and back, for each kind"),
+    "projector": (catching_up, "a whole log to a closed file: the projector, two other loops, and its ceilings"),
+    "latency": (latency, "from before an append to the commit that shows it, while the log is written"),
+    "growth": (growth, "what an event costs as a file grows, and after many of its notifications were touched late"),
+    "profile": (apply_profile, "where the time of apply goes, statement by statement; needs no broker"),
+}
 
 
 def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    of_codec = commands.add_parser("codec", help="events to bytes and back, for each kind")
-    of_codec.add_argument("--events", type=int, default=EVENTS_DEFAULT, help="of each kind (default: %(default)s)")
-    of_codec.add_argument(
-        "--rounds", type=int, default=ROUNDS_DEFAULT, help="whose median counts (default: %(default)s)"
-    )
-    of_codec.add_argument("--kinds", nargs="*", type=Kind, default=[*Kind], help="which kinds (default: all)")
-    of_codec.add_argument("--json", action="store_true", help="print one JSON document")
+    for name, (module, about) in COMMANDS.items():
+        of_command = commands.add_parser(name, help=about)
+        module.add_arguments(of_command)
+        of_command.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
-    measured = codec.measure(options.kinds, options.events, options.rounds)
-    about = {"events": options.events, "rounds": options.rounds, "machine": machine(), "unit": "events a second"}
+    configure_logs("json", "error")
+    command = COMMANDS[options.command][0]
+    found = {**command.run(options), "machine": machine()}
     if options.json:
-        sys.stdout.write(json.dumps({**about, "ways": codec.WAYS, "kinds": measured}, indent=2) + "\n")
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return 0
     sys.stdout.write(" · ".join(f"{name} {value}" for name, value in machine().items()) + "\n")
-    sys.stdout.write(
-        f"thousands of events a second, medians of {options.rounds} rounds of {options.events:,} events\n\n"
-    )
-    sys.stdout.write(codec.table(measured) + "\n")
+    sys.stdout.write(command.text(found) + "\n")
     return 0
 
 

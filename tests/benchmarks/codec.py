@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 from collections.abc import Sequence
 from typing import Any, Final
@@ -21,6 +22,8 @@ from tests.benchmarks.usual_events import usual_event
 from tests.projectors.decoding import log_of
 
 PARTITIONS: Final = 6
+EVENTS_DEFAULT: Final = 20_000
+ROUNDS_DEFAULT: Final = 3
 
 WAYS: Final = {
     "encode": "encode_event: a model to framed bytes",
@@ -40,6 +43,26 @@ RATIOS: Final = {
     "batch_decoder": ("batch_decoder", "decode_fastavro"),
 }
 """Ours over fastavro alone: above 1 it is faster."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--events", type=int, default=EVENTS_DEFAULT, help="of each kind (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS_DEFAULT, help="whose median counts (default: %(default)s)")
+    parser.add_argument("--kinds", nargs="*", type=Kind, default=[*Kind], help="which kinds (default: all)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure; return events a second, and what they are figures of."""
+    measured = measure(options.kinds, options.events, options.rounds)
+    about = {"events": options.events, "rounds": options.rounds, "unit": "events a second"}
+    return {**about, "ways": WAYS, "kinds": measured}
+
+
+def text(found: dict[str, Any]) -> str:
+    """Return what `run` found as a table, with what it means."""
+    head = f"thousands of events a second, medians of {found['rounds']} rounds of {found['events']:,} events"
+    return f"{head}\n\n{table(found['kinds'])}"
 
 
 def measure(kinds: Sequence[Kind], events: int, rounds: int) -> dict[str, dict[str, float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-LIBRARIES: Final = ("fastavro", "pyruhvro", "pyarrow", "numpy", "pydantic")
+LIBRARIES: Final = ("fastavro", "pyruhvro", "pyarrow", "numpy", "pydantic", "duckdb", "aiokafka")
 
 
 def events_a_second(ways: Mapping[str, Callable[[], object]], events: int, rounds: int) -> dict[str, float]:
@@ -33,6 +34,12 @@ def events_a_second(ways: Mapping[str, Callable[[], object]], events: int, round
     finally:
         gc.unfreeze()
     return {name: events / median(measured) for name, measured in seconds.items()}
+
+
+def progress(line: str) -> None:
+    """Tell whoever waits what is being done: on standard error, away from the figures."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def machine() -> dict[str, str]:

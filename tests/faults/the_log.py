@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
@@ -37,6 +37,10 @@ def append(connection: KafkaConnection, topic: TopicSpec, events: Sequence[Event
     asyncio.run(work())
 
 
+Place = tuple[int, int]
+"""Where a record lies in a topic: (partition, offset)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """One record as it is appended; poison is one that is no event."""
@@ -60,13 +64,10 @@ def with_trouble(events: Sequence[Event], rng: Random) -> list[Raw]:
     return records
 
 
-def append_raw(connection: KafkaConnection, topic: TopicSpec, records: Sequence[Raw]) -> dict[tuple[int, int], Raw]:
-    """Make the topic if need be and append the records, each in the partition of its key; return them by place.
+def append_raw(connection: KafkaConnection, topic: TopicSpec, records: Sequence[Raw]) -> dict[Place, Raw]:
+    """Make the topic if need be and append the records, each in the partition of its key; return them by place."""
 
-    A place is (partition, offset).
-    """
-
-    async def work() -> dict[tuple[int, int], Raw]:
+    async def work() -> dict[Place, Raw]:
         await ensure_topic(connection, topic)
         partitioner, numbers = DefaultPartitioner(), list(range(topic.partitions))
         async with AIOKafkaProducer(**connection.client_options()) as producer:
@@ -82,7 +83,7 @@ def append_raw(connection: KafkaConnection, topic: TopicSpec, records: Sequence[
     return asyncio.run(work())
 
 
-def read_log(connection: KafkaConnection, topic: TopicSpec, poison: Container[tuple[int, int]] = ()) -> list[Placed]:
+def read_log(connection: KafkaConnection, topic: TopicSpec, poison: Container[Place] = ()) -> list[Placed]:
     """Return every record of the topic, decoded, in its place; without those of the places `poison`."""
     return [
         Placed(Recorded(decode_event(record.value or b""), record.recorded_at_ms), record.partition, record.offset)
@@ -91,8 +92,14 @@ def read_log(connection: KafkaConnection, topic: TopicSpec, poison: Container[tu
     ]
 
 
-def read_records(connection: KafkaConnection, topic: TopicSpec) -> list[LogRecord]:
-    """Return every record of the topic, as a plain consumer reads it; in order within each partition."""
+def read_records(
+    connection: KafkaConnection, topic: TopicSpec, since: Mapping[int, int] | None = None
+) -> list[LogRecord]:
+    """Return every record of the topic, as a plain consumer reads it; in order within each partition.
+
+    With `since`, those from these offsets on, by partition.
+    """
+    begin = {TopicPartition(topic.name, partition): offset for partition, offset in (since or {}).items()}
 
     async def work() -> list[LogRecord]:
         places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
@@ -100,10 +107,12 @@ def read_records(connection: KafkaConnection, topic: TopicSpec) -> list[LogRecor
         await consumer.start()
         try:
             consumer.assign(places)
-            await consumer.seek_to_beginning(*places)
+            for place in places:
+                consumer.seek(place, begin.get(place, 0))
             ends = await consumer.end_offsets(places)
+            wanted = sum(ends.values()) - sum(begin.values())
             found: list[LogRecord] = []
-            while len(found) < sum(ends.values()):
+            while len(found) < wanted:
                 for batch in (await consumer.getmany(timeout_ms=1_000)).values():
                     found += [
                         LogRecord(one.topic, one.partition, one.offset, one.timestamp, one.key, one.value)

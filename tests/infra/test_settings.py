@@ -160,3 +160,14 @@ def test_the_two_topics_are_two() -> None:
     settings = load_settings(schemas_topic="schemas", replication_factor=3, min_insync_replicas=2)
     spec = settings.schemas_topic_spec()
     assert (spec.name, spec.partitions, spec.replication_factor, spec.min_insync_replicas) == ("schemas", 1, 3, 2)
+
+
+def test_a_dead_letter_topic_is_made_like_the_others_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None by default, and an empty variable is none; it is a third topic, of one partition."""
+    monkeypatch.setenv("NOTIFICATION_LEDGER_DEAD_LETTER_TOPIC", "")
+    assert [spec.name for spec in load_settings(topic="one", schemas_topic="two").topic_specs()] == ["one", "two"]
+    with pytest.raises(SettingInvalid, match="dead_letter_topic must be another topic"):
+        load_settings(topic="one", dead_letter_topic="one")
+    monkeypatch.setenv("NOTIFICATION_LEDGER_DEAD_LETTER_TOPIC", "dead")
+    *_, dead = load_settings(replication_factor=3, min_insync_replicas=2).topic_specs()
+    assert (dead.name, dead.partitions, dead.replication_factor, dead.min_insync_replicas) == ("dead", 1, 3, 2)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Final, NoReturn
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError, TopicAuthorizationFailedError
+from cramjam import DecompressionError
 
+from ledger_projectors.log_link import LogLink
 from ledger_projectors.projector import Projector
 from ledger_projectors.source import KafkaSource
 from ledger_schemas import LIFECYCLE_TOPIC, KafkaConnection, Position
@@ -17,30 +20,49 @@ from ledger_schemas.errors import GuardRefused, LedgerError, ProjectorFailed
 from tests.projectors.building import open_model
 
 PLACE: Final = TopicPartition(LIFECYCLE_TOPIC, 0)
-NOT_UTF_8: Final = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 FAILURES: Final = [
     (OffsetOutOfRangeError({PLACE: 7}), GuardRefused),
     (CorruptRecordException("crc"), ProjectorFailed),
     (TopicAuthorizationFailedError(LIFECYCLE_TOPIC), ProjectorFailed),
-    (NOT_UTF_8, ProjectorFailed),
+    (DecompressionError("no frame"), ProjectorFailed),
 ]
 
 
-class FailingConsumer:
-    """A consumer whose next fetch fails."""
+class FailingReader:
+    """A reader whose next read fails."""
+
+    goes_on = False
 
     def __init__(self, failure: Exception) -> None:
         """Fail with this."""
         self._failure = failure
 
-    async def getmany(self, **_: object) -> NoReturn:
+    async def read(self, *_: object) -> NoReturn:
         """Fail."""
         await asyncio.sleep(0)
         raise self._failure
 
-    async def position(self, _: TopicPartition) -> int:
-        """Say where it stands."""
-        return 7
+    async def record_at(self, *_: object) -> NoReturn:
+        """Fail, too: nobody asks."""
+        raise AssertionError
+
+    def take_interrupted(self) -> set[int]:
+        """Say that it was not interrupted."""
+        return set()
+
+    def pause(self, _: int) -> None:
+        """Read no more of anything."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class StillConsumer:
+    """A consumer that knows where the log begins and ends."""
+
+    async def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Say that nothing was deleted."""
+        return dict.fromkeys(places, 0)
 
     async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Say that there is more."""
@@ -53,7 +75,9 @@ def test_a_failed_fetch_ends_the_run_and_is_told_to_whoever_waits(
 ) -> None:
     """The run raises an error of the tree; a wait for a position gets ProjectorFailed at once, and no wait hangs."""
     source = KafkaSource(KafkaConnection("127.0.0.1:1"), topic=LIFECYCLE_TOPIC, partitions=1, position=Position())
-    source._consumer = FailingConsumer(failure)
+    source._link = LogLink(StillConsumer(), LIFECYCLE_TOPIC, 1)
+    source._link.reader = FailingReader(failure)
+    source._guarded_at = math.inf
 
     async def run_and_wait() -> None:
         projector = Projector(model, source)

@@ -10,6 +10,7 @@ from rich.console import Console
 from ledger_infra.cli import (
     broker_commands,
     contract_commands,
+    quarantine_commands,
     read_commands,
     run_commands,
     schema_commands,
@@ -33,6 +34,7 @@ def build_app() -> typer.Typer:
     run_commands.register(app)
     write_commands.register(app)
     read_commands.register(app)
+    quarantine_commands.register(app)
     broker_commands.register(app)
     schema_commands.register(app)
     contract_commands.register(app)

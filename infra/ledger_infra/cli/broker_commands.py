@@ -57,7 +57,8 @@ def topic(
 ) -> None:
     """Check that the ledger's topics are what it needs: partitions, append time, unlimited retention.
 
-    They are the lifecycle topic, which holds the events, and the schema topic, in which their writer schemas travel.
+    They are the lifecycle topic, which holds the events, the schema topic, in which their writer schemas travel, and
+    the dead-letter topic, when NOTIFICATION_LEDGER_DEAD_LETTER_TOPIC names one.
     """
     configured = load_settings(bootstrap_servers=bootstrap_servers)
     if configured.bootstrap_servers is None:
@@ -67,7 +68,7 @@ def topic(
             field="bootstrap_servers",
         )
     configure_logs(configured.log_format, "critical")  # What fails is said once, as an error of ours.
-    specs = (configured.topic_spec(), configured.schemas_topic_spec())
+    specs = configured.topic_specs()
     made = dict.fromkeys((spec.name for spec in specs), False)
     if create:
         made = asyncio.run(ensure_topics(configured, configured.connection()))

@@ -71,21 +71,33 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(data_dir: Path, url: str | None) -> Iterator[Source]:
+def open_source(data_dir: Path, url: str | None) -> Iterator[ApiSource | FileSource]:
     """Open the API at `url`; without one, the API that runs over the data directory; else the file itself.
 
     Raises ApiUnavailable when nothing answers at `url`, DataDirectoryInUse when another process has the file,
     SettingInvalid when the URL is none or the data directory holds no read model.
     """
-    running = running_ledger(data_dir)
-    found = url or (running.api_url if running is not None else None)
-    if found is not None:
-        with _client(found) as client:
-            if url is not None or _lives(client):
-                yield ApiSource(client)
-                return
+    with open_api(data_dir, url) as client:
+        if client is not None:
+            yield ApiSource(client)
+            return
     with open_read_only(read_model_path(data_dir), instead=_INSTEAD) as connection:
         yield FileSource(connection)
+
+
+@contextmanager
+def open_api(data_dir: Path, url: str | None) -> Iterator[httpx2.Client | None]:
+    """Give a client of the API at `url`; without one, of the API that runs over the data directory; None: none does.
+
+    Raises SettingInvalid when the URL is none.
+    """
+    running = running_ledger(data_dir)
+    found = url or (running.api_url if running is not None else None)
+    if found is None:
+        yield None
+        return
+    with _client(found) as client:
+        yield client if url is not None or _lives(client) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +121,7 @@ class ApiSource:
         return self._ask(f"/v1/notifications/{notification_id}", NotificationDetail, {"tenant": tenant, **_wire(fresh)})
 
     def _ask(self, path: str, model: type[_Answer], parameters: Mapping[str, Any]) -> _Answer:
-        given = {name: value for name, value in parameters.items() if value is not None}
-        try:
-            response = self.client.get(path, params=given)
-        except httpx2.TransportError as error:
-            raise ApiUnavailable(
-                f"No API answers at {self.client.base_url} ({type(error).__name__}).",
-                hint="Start one with `notification-ledger up`, or correct --url.",
-            ) from error
-        if not response.is_success:
-            raise _error(response)
-        try:
-            return model.model_validate_json(response.content)
-        except ValidationError:
-            raise _stranger(response) from None
+        return ask(self.client, path, model, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +151,36 @@ class FileSource:
         with open_reading(self.connection.cursor) as reading:
             require(reading.position, wanted)
             yield reading
+
+
+def ask(
+    client: httpx2.Client,
+    path: str,
+    model: type[_Answer],
+    parameters: Mapping[str, Any] | None = None,
+    body: BaseModel | None = None,
+) -> _Answer:
+    """Return what an API answers to a GET with the parameters that are not None, or to a POST of `body`.
+
+    Raises ApiUnavailable, and the error that the API answered with.
+    """
+    given = {name: value for name, value in (parameters or {}).items() if value is not None}
+    try:
+        if body is None:
+            response = client.get(path, params=given)
+        else:
+            response = client.post(path, json=body.model_dump(mode="json"))
+    except httpx2.TransportError as error:
+        raise ApiUnavailable(
+            f"No API answers at {client.base_url} ({type(error).__name__}).",
+            hint="Start one with `notification-ledger up`, or correct --url.",
+        ) from error
+    if not response.is_success:
+        raise _error(response)
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError:
+        raise _stranger(response) from None
 
 
 def _client(url: str) -> httpx2.Client:

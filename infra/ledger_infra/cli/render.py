@@ -50,23 +50,23 @@ def print_page(page: AnyPage) -> None:
         columns = _ENTRY_COLUMNS
     else:
         columns = _DELIVERY_COLUMNS
-    table = _table(columns, (_cells(row) for row in page.rows))
+    table = table_of(columns, (_cells(row) for row in page.rows))
     footer = [f"{len(page.rows)} rows"]
     if page.next is not None:
         footer.append(f"more: --cursor {page.next}")
-    _print(table, page.position, *footer)
+    print_table(table, page.position, *footer)
 
 
 def print_count(answer: CountAnswer) -> None:
     """Write a count: its groups as a table, the total below."""
     footer = [f"{answer.total} rows of grain {answer.grain}"]
     if answer.groups is None:
-        _print(None, answer.position, *footer)
+        print_table(None, answer.position, *footer)
         return
     if not answer.groups_complete:
         footer.append(f"only the {len(answer.groups)} largest groups")
-    table = _table([str(answer.group_by), "count"], ([group.name, str(group.count)] for group in answer.groups))
-    _print(table, answer.position, *footer)
+    table = table_of([str(answer.group_by), "count"], ([group.name, str(group.count)] for group in answer.groups))
+    print_table(table, answer.position, *footer)
 
 
 def print_detail(detail: NotificationDetail) -> None:
@@ -82,14 +82,14 @@ def print_detail(detail: NotificationDetail) -> None:
         said = content.model_dump(mode="json", exclude={"audience"}, exclude_none=True)
         head += [[name, str(value)] for name, value in said.items()]
     console = _console()
-    console.print(_table(["notification", ""], head))
+    console.print(table_of(["notification", ""], head))
     for title, columns, rows, complete in (
         ("inbox entries", _ENTRY_COLUMNS, map(_cells, detail.inbox_entries), detail.inbox_entries_complete),
         ("deliveries", _DELIVERY_COLUMNS, map(_cells, detail.deliveries), detail.deliveries_complete),
         ("timeline", _TIMELINE_COLUMNS, map(_event_cells, detail.timeline), detail.timeline_complete),
     ):
-        console.print(_table(columns, rows, title=title if complete else f"{title} (cut)"))
-    _print(None, detail.position, f"{len(detail.timeline)} events", f"{detail.duplicates} duplicates")
+        console.print(table_of(columns, rows, title=title if complete else f"{title} (cut)"))
+    print_table(None, detail.position, f"{len(detail.timeline)} events", f"{detail.duplicates} duplicates")
 
 
 _NOTIFICATION_COLUMNS: Final = (
@@ -164,7 +164,8 @@ def _reached(row: FactColumns) -> str:
     return ", ".join(fact for fact in _FACTS if getattr(row, f"{fact}_count"))
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
+    """Return a table of foreign texts; times and notification ids are not folded."""
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column.endswith(("_at", "notification_id")))
@@ -178,11 +179,13 @@ def _shown(text: str) -> Text:
     return Text("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text))
 
 
-def _print(table: Table | None, position: str, *footer: str) -> None:
+def print_table(table: Table | None, position: str | None = None, *footer: str) -> None:
+    """Write a table, if there is one, the lines of the footer, and the position that all of it reflects, if any."""
     console = _console()
     if table is not None:
         console.print(table)
-    for line in (*footer, f"position: {position or 'the beginning of the log'}"):
+    stands = [] if position is None else [f"position: {position or 'the beginning of the log'}"]
+    for line in (*footer, *stands):
         console.print(_shown(line), soft_wrap=True)
 
 

@@ -129,11 +129,15 @@ COMMENT ON TABLE positions IS 'Where in the log this file stands; written in the
 
 CREATE TABLE read_model (
     format_version INTEGER NOT NULL,
-    epoch BIGINT NOT NULL,
+    epoch BIGINT NOT NULL
+);
+COMMENT ON TABLE read_model IS 'One row: the format of this file, and how many writers have opened it';
+
+CREATE TABLE numbering (
     batches INTEGER NOT NULL,
     notifications BIGINT NOT NULL
 );
-COMMENT ON TABLE read_model IS 'One row: the format of this file, and how many writers have opened it; how many batches it took, and how many notifications it knows.';
+COMMENT ON TABLE numbering IS 'One row: the number of the last batch, and of the last notification that got one.';
 
 CREATE TABLE projections (
     projection VARCHAR NOT NULL,
@@ -142,3 +146,5 @@ CREATE TABLE projections (
     views_digest VARCHAR NOT NULL
 );
 COMMENT ON TABLE projections IS 'Which read models this file holds, by name, version and SHA-256 of their SQL; views are replaced when theirs differs.';
+
+INSERT INTO numbering VALUES (0, 0);

@@ -1,0 +1,56 @@
+"""Retries quarantined records of a stopped ledger: opens its file as its writer, with the schemas that Kafka has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import duckdb
+
+from ledger_infra.broker import Progress
+from ledger_infra.clients import check_topics, schemas_of
+from ledger_infra.paths import read_model_path
+from ledger_infra.quarantine_routes import Retry
+from ledger_infra.service import kafka_of
+from ledger_infra.settings import Settings
+from ledger_projectors.quarantine import RetryOutcome, Selection
+from ledger_projectors.read_model import ReadModel
+from ledger_schemas.errors import ProjectorFailed, SettingInvalid
+
+
+@asynccontextmanager
+async def retrying_stopped(settings: Settings, download: Progress | None = None) -> AsyncIterator[Retry]:
+    """Give what does a retry on the file itself; the native broker runs meanwhile, unless another is configured.
+
+    Raises SettingInvalid when there is no file, DataDirectoryInUse when a projector has it, BrokerUnavailable and
+    TopicMisconfigured: without the schema topic, what waits for a schema would be refused for no reason. A retry raises
+    ProjectorFailed when DuckDB does.
+    """
+    path = read_model_path(settings.data_dir)
+    if not path.is_file():
+        raise SettingInvalid(
+            f"data_dir: there is no read model at {path}.",
+            hint="Name the ledger's data directory with --data-dir.",
+            field="data_dir",
+        )
+    async with AsyncExitStack() as stack:
+        model = await asyncio.to_thread(
+            ReadModel.create_or_open, path, topic=settings.topic, partitions=settings.partitions
+        )
+        stack.push_async_callback(asyncio.to_thread, model.close)
+        connection = await stack.enter_async_context(kafka_of(settings, download))
+        await check_topics(settings, connection)
+        schemas = await stack.enter_async_context(schemas_of(settings, connection))
+
+        async def retry(selection: Selection) -> RetryOutcome:
+            await schemas.look_again(await asyncio.to_thread(model.references, selection))
+            return await asyncio.to_thread(model.retry, selection, schemas.known)
+
+        try:
+            yield retry
+        except duckdb.Error as error:
+            raise ProjectorFailed(
+                f"DuckDB failed on {path}: {type(error).__name__}.",
+                hint="What was told as retried is; nothing of the rest was changed. Mend it and retry.",
+            ) from error

@@ -1,0 +1,81 @@
+"""Guards of the log: what shows that it is not, or is no more, the one that a read model was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from ledger_projectors.log_positions import digest_of
+from ledger_projectors.records import LogRecord
+from ledger_schemas.errors import GuardRefused, TopicMisconfigured
+
+OTHER_LOG_HINT: Final = (
+    "The topic was truncated, recreated or restored, or this is another cluster. Restore the log; or, if this log is "
+    "the right one, move the read model file away and make a new one: `notification-ledger rebuild`."
+)
+
+Ranges = Mapping[int, tuple[int, int]]
+"""Per partition, the first offset of the log and the one after its last."""
+
+
+async def read_ranges(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> Ranges:
+    """Return where the log begins and ends. Raises aiokafka's KafkaError."""
+    places = [TopicPartition(topic, partition) for partition in range(partitions)]
+    starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    return {place.partition: (starts[place], ends[place]) for place in places}
+
+
+async def count_partitions(consumer: AIOKafkaConsumer, topic: str) -> int | None:
+    """Return how many partitions the topic has now, None when there is no such topic."""
+    client = consumer._client  # noqa: SLF001 - no public way to ask for one topic's metadata
+    await client.set_topics([topic])
+    await client.force_metadata_update()
+    found = consumer.partitions_for_topic(topic)
+    return None if found is None else len(found)
+
+
+def check_partitions(topic: str, found: int | None, ours: int) -> None:
+    """Check that the topic is there, with as many partitions as ever. Raises TopicMisconfigured, GuardRefused."""
+    if found is None:
+        raise TopicMisconfigured(
+            f"The topic {topic} does not exist.", hint="Make it with `notification-ledger topic --create`."
+        )
+    if found != ours:
+        raise GuardRefused(
+            f"The topic {topic} has {found} partitions; this read model was made for {ours}.",
+            hint="Partitions of a ledger's topic are fixed for its life: restore it, or rebuild into a new one.",
+        )
+
+
+def check_range(place: TopicPartition, log: tuple[int, int], ours: int) -> None:
+    """Check that the log holds what comes next, from the offset `ours` on. Raises GuardRefused."""
+    start, end = log
+    if not start <= ours <= end:
+        what = "begins after" if ours < start else "ends before"
+        raise GuardRefused(
+            f"The log {what} the read model's position: {place.topic} partition {place.partition} has offsets {start} "
+            f"to {end}, the read model is at {ours}.",
+            hint=OTHER_LOG_HINT,
+        )
+
+
+def check_reachable(place: TopicPartition, end: int, until: int) -> None:
+    """Check that the log goes as far as is asked for: who waits for more waits for ever. Raises GuardRefused."""
+    if end < until:
+        raise GuardRefused(
+            f"The log ends at {end} in {place.topic} partition {place.partition}, before the position {until} that is "
+            "to be reached.",
+            hint=OTHER_LOG_HINT,
+        )
+
+
+def check_record(place: TopicPartition, last: tuple[int, int, str], found: LogRecord) -> None:
+    """Check that a record is the one that was read: offset, append time in ms, digest. Raises GuardRefused."""
+    if last != (found.offset, found.recorded_at_ms, digest_of(found)):
+        raise GuardRefused(
+            f"The log is not the one that this read model was made from: {place.topic} partition {place.partition} "
+            f"offset {last[0]} holds another record than the one that was applied.",
+            hint=OTHER_LOG_HINT,
+        )

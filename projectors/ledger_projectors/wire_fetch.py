@@ -1,0 +1,185 @@
+"""Whole record batches by aiokafka's wire client: several times as fast as its consumer, which makes objects of each.
+
+Those calls are no public interface, so that they are made with the versions alone that they are tested with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError, UnknownError
+from aiokafka.structs import TopicPartition
+
+from ledger_projectors.log_reading import Part
+from ledger_projectors.record_batches import RecordBatch
+from ledger_projectors.records import LogRecord
+from ledger_projectors.wire_request import Answer, fetch_from, leader_of, look, part_of
+
+FETCH_WAIT_MS: Final = 500
+"""How long a leader holds a request when there is nothing; the first byte ends it."""
+
+LOOK_WAIT_MS: Final = 100
+BACKOFF_SECONDS: Final = 0.1
+"""Rest after a leader that is away, or is none any more."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far one partition is: asked for up to `fetched`, unpacked up to `read`; `end` is the log's, as last told."""
+
+    fetched: int
+    read: int
+    end: int = 0
+    leader: int | None = None
+    paused: bool = False
+
+
+class WireReader:
+    """Reads one topic by fetch requests, one in flight for each leader while its last answer is unpacked."""
+
+    def __init__(self, client: AIOKafkaClient, topic: str, start: Mapping[int, int]) -> None:
+        """Take a client that is connected and knows the topic; it stays the caller's."""
+        self._client = client
+        self._topic = topic
+        self._places = {partition: _Place(offset, offset) for partition, offset in start.items()}
+        self._order = list(start)
+        self._flights: dict[int, asyncio.Task[list[Answer] | None]] = {}
+        self._packed: deque[tuple[int, RecordBatch, bool]] = deque()
+        self._interrupted: set[int] = set()
+
+    @property
+    def goes_on(self) -> bool:
+        """Say whether the log is known to hold more than was read."""
+        return any(place.end > place.read and not place.paused for place in self._places.values())
+
+    async def read(self, seconds: float, records_max: int, bytes_max: int) -> list[Part]:
+        """Return whole record batches, at least one when anything comes within `seconds`, until a limit is reached."""
+        if not self._packed:
+            await self._answers(seconds)
+        parts: list[Part] = []
+        records = size = 0
+        while self._packed and records < records_max and size < bytes_max:
+            partition, batch, wanted = self._packed.popleft()
+            place = self._places[partition]
+            if place.paused:
+                continue
+            part = part_of(self._topic, partition, batch, place.read, wanted=wanted)
+            place.read = part.next_offset
+            parts.append(part)
+            records += len(part.records)
+            size += part.unpacked_bytes
+        return parts
+
+    def pause(self, partition: int) -> None:
+        """Read no more of a partition."""
+        self._places[partition].paused = True
+
+    def take_interrupted(self) -> set[int]:
+        """Return the partitions whose leader was away, refused or changed since this was asked."""
+        interrupted, self._interrupted = self._interrupted, set()
+        return interrupted
+
+    async def record_at(self, partition: int, offset: int, seconds: float) -> LogRecord | None:
+        """Return the first record from an offset on, None when none came within `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    for part in await self._look(partition, offset):
+                        if part.records:
+                            return part.records[0]
+                        offset = part.next_offset
+        except TimeoutError:
+            return None
+
+    async def close(self) -> None:
+        """Stop reading; the connection stays."""
+        for flight in self._flights.values():
+            flight.cancel()
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        self._flights.clear()
+
+    async def _answers(self, seconds: float) -> None:
+        """Take the answers that are there, or the next one, and ask for what comes behind."""
+        self._ask()
+        if not self._flights:
+            await asyncio.sleep(min(seconds, BACKOFF_SECONDS))
+            return
+        await asyncio.wait(self._flights.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for leader in [leader for leader, flight in self._flights.items() if flight.done()]:
+            answers = self._flights.pop(leader).result()
+            for answer in answers or ():
+                self._take(answer)
+            if answers is None:
+                self._interrupted.update(one for one, place in self._places.items() if place.leader == leader)
+        self._ask()
+        # The next requests leave before the processor is busy unpacking.
+        await asyncio.sleep(0)
+
+    def _ask(self) -> None:
+        """Send a request to each leader that has none in flight, for all that it leads."""
+        by_leader: dict[int, list[tuple[int, int]]] = {}
+        for partition in self._order:
+            place = self._places[partition]
+            leader = leader_of(self._client, self._topic, partition)
+            if place.paused:
+                continue
+            if leader is None:
+                self._client.force_metadata_update()
+                self._interrupted.add(partition)
+            elif leader not in self._flights and not self._in_flight(place.leader, leader):
+                if place.leader not in {None, leader}:
+                    self._interrupted.add(partition)
+                place.leader = leader
+                by_leader.setdefault(leader, []).append((partition, place.fetched))
+        for leader, offsets in by_leader.items():
+            self._flights[leader] = asyncio.create_task(self._fly(leader, offsets))
+
+    def _in_flight(self, before: int | None, leader: int) -> bool:
+        # Asked of two leaders at once, a partition would come twice.
+        return before is not None and before != leader and before in self._flights
+
+    async def _fly(self, leader: int, offsets: list[tuple[int, int]]) -> list[Answer] | None:
+        """Return the answer, None when the leader cannot be asked for now."""
+        try:
+            return await fetch_from(self._client, leader, self._topic, offsets, wait_ms=FETCH_WAIT_MS, apart=True)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            self._client.force_metadata_update()
+            await asyncio.sleep(BACKOFF_SECONDS)
+            return None
+
+    def _take(self, answer: Answer) -> None:
+        place = self._places[answer.partition]
+        if answer.error_code == OffsetOutOfRangeError.errno:
+            raise OffsetOutOfRangeError({TopicPartition(self._topic, answer.partition): answer.offset})
+        if answer.error_code == TopicAuthorizationFailedError.errno:
+            raise TopicAuthorizationFailedError(self._topic)
+        if answer.error_code:
+            # Not the leader, storage in trouble, a topic that is being made or deleted: it passes, or is noticed.
+            self._client.force_metadata_update()
+            self._interrupted.add(answer.partition)
+            return
+        place.end = answer.end
+        batches = [(answer.partition, batch, wanted) for batch, wanted in answer.batches()]
+        if batches:
+            place.fetched = batches[-1][1].next_offset
+            self._packed += batches
+            # A leader fills its answer in the order of the request: who was served stands at the end of the next.
+            self._order.remove(answer.partition)
+            self._order.append(answer.partition)
+
+    async def _look(self, partition: int, offset: int) -> list[Part]:
+        try:
+            return await look(self._client, self._topic, partition, offset, wait_ms=LOOK_WAIT_MS)
+        except KafkaError as error:
+            if not error.retriable and not isinstance(error, UnknownError):
+                raise
+            self._client.force_metadata_update()
+            await asyncio.sleep(BACKOFF_SECONDS)
+            return []

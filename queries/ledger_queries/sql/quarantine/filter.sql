@@ -1,0 +1,18 @@
+-- The quarantined records that a filter asks for, without what they hold.
+SELECT
+    log_topic AS topic,
+    log_partition AS "partition",
+    log_offset AS "offset",
+    recorded_at,
+    reason,
+    detail,
+    octet_length(record_key) AS key_bytes,
+    octet_length(record_value) AS value_bytes,
+    len(record_headers) AS header_count
+FROM quarantine
+WHERE
+    true
+    AND reason = $reason -- when reason
+    AND log_partition = $partition -- when partition
+    AND recorded_at >= $recorded_from -- when recorded_from
+    AND recorded_at < $recorded_before -- when recorded_before

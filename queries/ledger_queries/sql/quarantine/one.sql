@@ -1,0 +1,13 @@
+-- One quarantined record, without what it holds.
+SELECT
+    log_topic AS topic,
+    log_partition AS "partition",
+    log_offset AS "offset",
+    recorded_at,
+    reason,
+    detail,
+    octet_length(record_key) AS key_bytes,
+    octet_length(record_value) AS value_bytes,
+    len(record_headers) AS header_count
+FROM quarantine
+WHERE log_partition = $partition AND log_offset = $offset;

@@ -1,0 +1,172 @@
+"""What a contender made of a workload, held against the oracle before any figure of it is told.
+
+The oracle runs once for a workload, notification by notification; digests of its rows are kept in a folder for
+temporary files, unless it is small. A file whose own digest is that of a file that was found right is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+from uuid import UUID
+
+import duckdb
+
+from ledger_projectors.digest import digest_read_model
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import LogRecord
+from ledger_schemas import Position, decode_event
+from tests.benchmarks.measuring import progress
+from tests.benchmarks.workload import Workload
+from tests.properties import comparison, oracle, strategies
+from tests.properties.oracle import LogEvent, Rows, State
+
+CACHE: Final = Path(tempfile.gettempdir(), "notification-ledger-oracle")
+SHARD_DIGITS: Final = "0123456789abcdef"
+"""The last digit of a notification id, which every way of making one draws or hashes: one shard for each."""
+
+WHOLE: Final = ""
+"""The one shard of a small workload: every notification."""
+
+WHOLE_RECORDS_MAX: Final = 50_000
+RECORDED_AT_MS: Final = 4_000_000_000_000
+"""Of all records, for the oracle: after every event has occurred, as in every log of a workload. When exactly changes
+no row then, so that one answer serves every run."""
+
+
+class Expected:
+    """What the oracle says of a workload: per shard and table, a digest of the rows."""
+
+    def __init__(self, workload: Workload) -> None:
+        """Ask the oracle, unless what it said is kept."""
+        self._records = workload.records()
+        self._partitions = workload.partitions
+        self._shards = SHARD_DIGITS if len(workload) > WHOLE_RECORDS_MAX else [WHOLE]
+        kept = CACHE / f"{_digest_of(workload)}.json"
+        if kept.exists():
+            self._tables: dict[str, dict[str, str]] = json.loads(kept.read_text(encoding="utf-8"))
+            return
+        self._tables = {}
+        for number, shard in enumerate(self._shards, 1):
+            progress(f"the oracle folds part {number} of {len(self._shards)}")
+            self._tables[shard] = _digests(self._state(shard))
+        if len(workload) > WHOLE_RECORDS_MAX:
+            CACHE.mkdir(exist_ok=True)
+            kept.write_text(json.dumps(self._tables), encoding="utf-8")
+
+    def check(self, model: ReadModel, name: str) -> None:
+        """Compare every row of every table. Raises AssertionError that names row and column of each difference."""
+        for number, shard in enumerate(self._shards, 1):
+            progress(f"checking {name}, part {number} of {len(self._shards)}")
+            state = comparison.read_state(cast("ReadModel", _Shard(model, shard)))
+            if _digests(state) != self._tables[shard]:
+                comparison.assert_same(self._state(shard), state, after=name)
+                raise AssertionError(f"{name}: digests differ, and no row does.")
+
+    def _state(self, shard: str) -> State:
+        return oracle.fold(log_events(self._records, shard), self._partitions)
+
+
+class Judge:
+    """Says of one read model file after another whether it is what the oracle says; each log has a judge of its own."""
+
+    def __init__(self, workload: Workload, end: Position) -> None:
+        """Take what was appended, and the position behind it."""
+        self._expected = Expected(workload)
+        self._partitions = workload.partitions
+        self._end = end
+        self._right: set[str] = set()
+
+    def check(self, path: Path, topic: str, name: str) -> None:
+        """Raise AssertionError when the file at `path` is not the fold of the whole log."""
+        with ReadModel.create_or_open(path, topic=topic, partitions=self._partitions) as model:
+            assert model.position() == self._end, f"{name} stands at {model.position()}, not at {self._end}"
+            cursor = model.reader()
+            digest = digest_read_model(cursor).text
+            cursor.close()
+            if digest not in self._right:
+                self._expected.check(model, name)
+                self._right.add(digest)
+
+
+def log_events(records: Sequence[LogRecord], shard: str = WHOLE) -> list[LogEvent]:
+    """Return the records of a shard as the oracle takes them."""
+    placed = (
+        strategies.Placed(
+            strategies.Recorded(decode_event(record.value or b""), RECORDED_AT_MS), record.partition, record.offset
+        )
+        for record in records
+        if (record.key or b"").endswith(shard.encode())
+    )
+    return [one.log_event() for one in placed]
+
+
+class _Shard:
+    """A read model of which only some notifications are seen; for `read_state`, which asks nothing else of it."""
+
+    def __init__(self, model: ReadModel, shard: str) -> None:
+        self._model = model
+        self._shard = shard
+
+    def reader(self) -> _ShardCursor:
+        return _ShardCursor(self._model.reader(), self._shard)
+
+
+class _ShardCursor:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, shard: str) -> None:
+        self._cursor = cursor
+        self._shard = shard
+
+    def execute(self, query: str) -> duckdb.DuckDBPyConnection:
+        columns = [column[0] for column in self._cursor.execute(f"DESCRIBE {query}").fetchall()]
+        if not self._shard or "notification_id" not in columns:
+            # Quarantine, in which there is to be nothing: unfiltered it fails loudly.
+            return self._cursor.execute(query)
+        return self._cursor.execute(
+            f"FROM ({query}) WHERE ends_with(notification_id::VARCHAR, $shard)",  # our own query
+            {"shard": self._shard},
+        )
+
+    def close(self) -> None:
+        self._cursor.close()
+
+
+def _digests(state: State) -> dict[str, str]:
+    found = {table: _digest_rows(rows) for table, rows in state.tables.items()}
+    set_aside = [*sorted(state.duplicates.items()), "conflicts", *sorted(state.conflicts.items())]
+    return found | {"set_aside": hashlib.sha256(_line(set_aside).encode()).hexdigest()}
+
+
+def _digest_rows(rows: Rows) -> str:
+    digest = hashlib.sha256()
+    for line in sorted(_line([[*key], row]) for key, row in rows.items()):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, default=_plain, sort_keys=True)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON has
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _digest_of(workload: Workload) -> str:
+    digest = hashlib.sha256(Path(oracle.__file__).read_bytes())
+    digest.update(f"{workload.partitions} {len(workload) > WHOLE_RECORDS_MAX}".encode())
+    digest.update(workload.partition.tobytes())
+    for key, value in zip(workload.keys, workload.values, strict=True):
+        digest.update(key)
+        digest.update(len(value).to_bytes(4, "big"))
+        digest.update(value)
+    return digest.hexdigest()

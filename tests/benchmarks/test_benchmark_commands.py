@@ -1,0 +1,127 @@
+"""Each benchmark runs on little, says all that it measures, and on what; how fast is nobody's assert."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.steps import Step
+from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
+from tests.benchmarks import apply_profile, catching_up, growth, latency
+from tests.benchmarks.latency import Commits
+from tests.benchmarks.outcome import Judge
+from tests.benchmarks.workload import make_workload
+from tests.conftest import Kafka
+
+SOME: Final = ("obvious", "careful", "ours", "apply")
+"""Contenders: all but those that only do what another of these begins with."""
+
+
+def test_the_profile_accounts_for_every_step() -> None:
+    """The steps of a batch and its closing, each the sum of its statements and of Python; as a table too."""
+    told = _run("profile", "--events", "600", "--batch", "300")
+    assert (told["events"], told["batch"]) == (600, 300)
+    assert told["applied"] + told["duplicates"] == 600
+    assert {*map(str, Step)} - {Step.FETCHED, Step.CHECKPOINTED} < {*told["steps"]}
+    for spent in told["steps"].values():
+        assert spent["statements"]
+        assert abs(sum(one["wall_ns"] for one in spent["statements"]) - spent["wall_ns"]) < len(spent["statements"])
+    committed = [one["statement"] for one in told["steps"][Step.COMMITTED]["statements"]]
+    assert any(statement.startswith("COMMIT") for statement in committed)
+    assert told["file_bytes"] > 0
+    lines = apply_profile.text(told).splitlines()
+    assert {"decoded", "folded", "committed", "closed", "all"} <= {line.split()[0] for line in lines if line}
+    assert lines[-1].endswith("events a second, file closed")
+
+
+def test_contenders_are_measured_once_they_are_right(kafka: Kafka) -> None:
+    """What each contender took and ratios of ours to the others, for the size of batch that is asked for."""
+    told = _run(
+        *("projector", "--bootstrap-servers", kafka.bootstrap_servers, "--events", "400", "--obvious-events", "60"),
+        *("--rounds", "1", "--batch", "150", "--contenders", *SOME),
+    )
+    assert {*SOME} == {one["contender"] for one in told["contenders"]}
+    for one in told["contenders"]:
+        assert (one["contender"] == "obvious") == (one["events"] == 60)
+        assert one["wall_s"] > 0
+        assert one["rss_bytes"] > 0
+        assert one["file_bytes"] > 0
+        assert one["events_a_second"] == pytest.approx(one["events"] / one["wall_s"])
+    assert {"batch", *SOME} <= {line.split()[0] for line in catching_up.text(told).splitlines() if line}
+    assert {f"ours / {name} at 150" for name in SOME if name != "ours"} == {*told["ratios"]}
+
+
+def test_a_contender_that_is_wrong_has_no_figure(tmp_path: Path) -> None:
+    """A read model that lacks one record of the workload is told from the oracle's, row by row."""
+    workload = make_workload(120)
+    records = workload.records(LIFECYCLE_TOPIC)
+    read = next(place for place in reversed(range(120)) if decode_event(workload.values[place]).kind is Kind.READ)
+    path = tmp_path / "read_model.duckdb"
+    with ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=workload.partitions) as model:
+        model.apply([record for place, record in enumerate(records) if place != read])
+        end = model.position()
+    with pytest.raises(AssertionError, match=r"read_count: expected 1, is 0"):
+        Judge(workload, end).check(path, LIFECYCLE_TOPIC, "the incomplete one")
+
+
+def test_latency_is_counted_for_every_record_but_the_first(kafka: Kafka) -> None:
+    """Percentiles of the whole rise, the shares of its parts are all of it; the file held notifications before."""
+    told = _run(
+        *("latency", "--bootstrap-servers", kafka.bootstrap_servers, "--rate", "300", "--seconds", "1"),
+        *("--notifications", "20"),
+    )
+    assert told["counted"] == 270
+    whole = told["emit_to_visible"]
+    assert 0 < whole["p50"] <= whole["p95"] <= whole["p99"] <= whole["p100"]
+    assert sum(part["share"] for part in told["parts"].values()) == pytest.approx(1)
+    assert all(part["p50"] >= 0 for part in told["parts"].values())
+    assert told["prefilled_events"] == 40
+    assert "emit to visible" in latency.text(told)
+
+
+def test_a_record_is_visible_with_the_first_commit_behind_its_offset(tmp_path: Path) -> None:
+    """From before its append to that commit: append, then fetch and wait, then decode, apply and commit."""
+    millisecond = 1_000_000
+    with ReadModel.create_or_open(tmp_path / "read_model.duckdb", topic="t", partitions=2) as model:
+        commits = Commits(model)
+    commits.rows = [
+        (30 * millisecond, 40 * millisecond, Position({("t", 0): 1})),
+        (50 * millisecond, 70 * millisecond, Position({("t", 0): 2, ("t", 1): 1})),
+    ]
+    receipts = np.array([[0, 0, 10, 20], [0, 1, 10, 20], [1, 0, 10, 20]]) * [1, 1, millisecond, millisecond]
+    told = latency.figures(receipts, commits, "t")
+    assert told["emit_to_visible"] == {"p50": 60.0, "p95": 60.0, "p99": 60.0, "p100": 60.0}
+    parts = {name: (part["p50"], part["share"]) for name, part in told["parts"].items()}
+    assert parts == {
+        "append": (10.0, 30 / 150),
+        "fetch, and wait for the batch before": (30.0, 70 / 150),
+        "decode, apply and commit": (20.0, 50 / 150),
+    }
+
+
+def test_growth_is_measured_at_every_size_and_after_late_touches() -> None:
+    """Cost, ratio to the smallest, and the file: for each size, and for the largest once more."""
+    told = _run("growth", "--notifications", "0.0001", "--events", "200", "--batch", "200", "--live-batches", "1")
+    assert [(one["millions"], one["touched"]) for one in told["sizes"]] == [(0.0001, 0.0), (0.0001, 0.2)]
+    first, touched = told["sizes"]
+    assert touched["file_bytes"] >= first["file_bytes"]
+    for way in ("catching_up", "live"):
+        assert first[f"{way}_ratio"] == 1.0
+        assert touched[f"{way}_ratio"] == pytest.approx(touched[way]["wall_ns"] / first[way]["wall_ns"])
+        assert touched[way]["batches"] == 1
+    assert touched["catching_up"]["events"] == 200
+    assert "0.0001, 20% touched late" in growth.text(told)
+
+
+def _run(*arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.benchmarks", *arguments, "--json"]
+    told: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert told["machine"]["duckdb"]
+    return told

@@ -1,0 +1,117 @@
+"""Fault 14: a reader that is slow, or that somebody forgot, holds up neither batches nor checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pytest
+from structlog.testing import capture_logs
+
+from ledger_projectors.checkpoints import Alarm, Checkpoints, FileRoom
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.steps import unobserved
+from ledger_schemas import TopicSpec
+from tests.conftest import Kafka
+from tests.faults.the_log import append
+from tests.projectors.building import assert_folded, demo_events, open_model, project, projecting
+from tests.projectors.foreign_writer import eventually, named
+
+PARTITIONS: Final = 3
+FIRST: Final = demo_events(20)
+LATER: Final = demo_events(40, seed=2)
+BATCH_RECORDS: Final = 60
+
+
+def begin_and_forget(reader: duckdb.DuckDBPyConnection) -> Callable[[], int]:
+    """Open a transaction and leave it open."""
+    reader.execute("BEGIN")
+    count = _count(reader)
+    return lambda: _count(reader) if count else 0
+
+
+def fetch_a_little(reader: duckdb.DuckDBPyConnection) -> Callable[[], int]:
+    """Ask for much, take one row, and do something else."""
+    answer = reader.execute("SELECT log_offset FROM events")
+    assert answer.fetchone()
+    return lambda: 1 + len(answer.fetchall())
+
+
+@pytest.mark.parametrize("hold", [begin_and_forget, fetch_a_little])
+def test_an_open_reader_stops_no_batch_and_no_checkpoint(
+    kafka: Kafka, topic_name: str, tmp_path: Path, hold: Callable[[duckdb.DuckDBPyConnection], Callable[[], int]]
+) -> None:
+    """While a reader holds what it saw, every batch is committed and moved out of the write-ahead log; it sees on."""
+    topic = TopicSpec(topic_name, PARTITIONS)
+    append(kafka.connection, topic, FIRST)
+
+    async def work(model: ReadModel) -> None:
+        await project(kafka.connection, model)
+        reader = model.reader()
+        held = _count(reader)
+        resume = hold(reader)
+        await asyncio.to_thread(append, kafka.connection, topic, LATER)
+        with capture_logs() as logs:
+            async with projecting(kafka.connection, model, batch_records_max=BATCH_RECORDS) as (projector, running):
+                projector._checkpoints._due_bytes = 1
+                await eventually(lambda: sum(projector.progress().position.values()) == len(FIRST) + len(LATER))
+                assert not running.done()
+                await eventually(lambda: not _wal_of(model).exists())
+        assert named(logs, "projector.checkpoint_failed") == []
+        assert resume() == held
+        reader.close()
+        assert _count(model.reader()) > held
+
+    with open_model(tmp_path, topic.name, PARTITIONS) as model:
+        asyncio.run(work(model))
+        assert_folded(kafka, topic, model)
+
+
+def test_a_checkpoint_that_a_reader_prevents_is_tried_again_and_told(tmp_path: Path) -> None:
+    """An UPDATE that an open reader may ask for keeps DuckDB from checkpoints: no error, and an alarm when it lasts."""
+    with open_model(tmp_path) as model, model.reader() as reader, capture_logs() as logs:
+        checkpoints = Checkpoints(model, 1, unobserved)
+        reader.execute("BEGIN")
+        _count(reader)
+        model._connection.execute("UPDATE read_model SET epoch = epoch")
+        checkpoints.after_batch()
+        assert checkpoints.alarms == {Alarm.WAL_LONG}
+        checkpoints.after_batch()
+        reader.execute("ROLLBACK")
+        checkpoints.after_batch()
+        assert checkpoints.alarms == frozenset()
+        assert not _wal_of(model).exists()
+    told = [line["event"].removeprefix("projector.") for line in logs]
+    assert told == ["checkpoint_failed", "alarm_raised", "checkpoint_failed", "alarm_cleared"]
+    assert named(logs, "projector.alarm_raised")[0]["wal_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("file_bytes", "wal_bytes", "free_bytes", "alarms", "takes_checkpoint"),
+    [
+        (100, 10, 220, set(), True),
+        (100, 10, 219, {Alarm.DISK_LOW}, True),
+        (100, 49, 97, {Alarm.DISK_LOW}, False),
+        (100, 50, 1_000, {Alarm.WAL_LONG}, True),
+        (100, 50, 99, {Alarm.DISK_LOW, Alarm.WAL_LONG}, False),
+    ],
+)
+def test_alarms_are_about_the_room_that_is_left(
+    file_bytes: int, wal_bytes: int, free_bytes: int, alarms: set[Alarm], *, takes_checkpoint: bool
+) -> None:
+    """Free disk below twice the file with its log, and a log twice as long as due, are told; each by itself."""
+    room = FileRoom(file_bytes, wal_bytes, free_bytes)
+    assert alarms == room.alarms(due_bytes=25)
+    assert takes_checkpoint == room.takes_checkpoint
+
+
+def _count(reader: duckdb.DuckDBPyConnection) -> Any:  # noqa: ANN401 - a number of rows
+    ((count,),) = reader.execute("SELECT count(*) FROM events").fetchall()
+    return count
+
+
+def _wal_of(model: ReadModel) -> Path:
+    return model.path.with_name(model.path.name + ".wal")
