@@ -41,6 +41,301 @@ FROM events
 INNER JOIN event_rows AS e USING (log_partition, log_offset);
 COMMENT ON VIEW history IS 'Every event that was applied, and whether it counts no more because a retracted names it. Grain: event.';
 
+-- What was said of one row, per fact: earliest, latest, how often.
+
+CREATE OR REPLACE MACRO told_of_notification(batch_number, notification_number) AS TABLE
+SELECT
+    min(e.occurred_at) FILTER (e.kind = 'created') AS first_created_at,
+    max(e.occurred_at) FILTER (e.kind = 'created') AS last_created_at,
+    count(*) FILTER (e.kind = 'created') AS created_count,
+    min(e.occurred_at) FILTER (e.kind = 'amended') AS first_amended_at,
+    max(e.occurred_at) FILTER (e.kind = 'amended') AS last_amended_at,
+    count(*) FILTER (e.kind = 'amended') AS amended_count,
+    min(e.occurred_at) FILTER (e.kind = 'audience_added') AS first_audience_added_at,
+    max(e.occurred_at) FILTER (e.kind = 'audience_added') AS last_audience_added_at,
+    count(*) FILTER (e.kind = 'audience_added') AS audience_added_count,
+    min(e.occurred_at) FILTER (e.kind = 'retracted') AS first_retracted_at,
+    max(e.occurred_at) FILTER (e.kind = 'retracted') AS last_retracted_at,
+    count(*) FILTER (e.kind = 'retracted') AS retracted_count,
+    min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
+    max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
+    count(*) FILTER (e.kind = 'fired') AS fired_count,
+    min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
+    max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
+    count(*) FILTER (e.kind = 'attempted') AS attempted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
+    max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
+    count(*) FILTER (e.kind = 'deferred') AS deferred_count,
+    min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
+    max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
+    count(*) FILTER (e.kind = 'delivered') AS delivered_count,
+    min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
+    max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
+    count(*) FILTER (e.kind = 'failed') AS failed_count,
+    min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
+    max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
+    count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
+    min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
+    max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
+    count(*) FILTER (e.kind = 'expired') AS expired_count,
+    min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
+    max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
+    count(*) FILTER (e.kind = 'seen') AS seen_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
+    max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
+    count(*) FILTER (e.kind = 'read') AS read_count,
+    min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
+    max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
+    count(*) FILTER (e.kind = 'unread') AS unread_count,
+    min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
+    max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
+    count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
+    min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
+    max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
+    count(*) FILTER (e.kind = 'archived') AS archived_count,
+    min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
+    max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
+    count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
+    min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
+    count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
+    count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
+    count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
+    count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
+    max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
+    count(*) FILTER (e.kind = 'deleted') AS deleted_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
+    count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
+    min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
+    max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
+    count(*) FILTER (e.kind = 'complained') AS complained_count
+FROM event_rows AS e
+WHERE
+    e.touched_in = batch_number
+    AND e.n = notification_number
+    AND e.kind <> 'observed'
+    AND NOT e.is_retracted;
+
+CREATE OR REPLACE MACRO told_of_inbox_entry(batch_number, notification_number, recipient, row_marks) AS TABLE
+SELECT
+    min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
+    max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
+    count(*) FILTER (e.kind = 'fired') AS fired_count,
+    min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
+    max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
+    count(*) FILTER (e.kind = 'attempted') AS attempted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
+    max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
+    count(*) FILTER (e.kind = 'deferred') AS deferred_count,
+    min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
+    max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
+    count(*) FILTER (e.kind = 'delivered') AS delivered_count,
+    min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
+    max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
+    count(*) FILTER (e.kind = 'failed') AS failed_count,
+    min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
+    max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
+    count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
+    min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
+    max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
+    count(*) FILTER (e.kind = 'expired') AS expired_count,
+    min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
+    max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
+    count(*) FILTER (e.kind = 'seen') AS seen_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
+    max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
+    count(*) FILTER (e.kind = 'read') AS read_count,
+    min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
+    max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
+    count(*) FILTER (e.kind = 'unread') AS unread_count,
+    min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
+    max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
+    count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
+    min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
+    max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
+    count(*) FILTER (e.kind = 'archived') AS archived_count,
+    min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
+    max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
+    count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
+    min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
+    count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
+    count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
+    count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
+    count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
+    max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
+    count(*) FILTER (e.kind = 'deleted') AS deleted_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
+    count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
+    min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
+    max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
+    count(*) FILTER (e.kind = 'complained') AS complained_count
+FROM event_rows AS e
+WHERE
+    e.touched_in = batch_number
+    AND e.n = notification_number
+    AND e.kind <> 'observed'
+    AND NOT e.is_retracted
+    AND e.kind <> 'retracted'
+    AND (
+        e.recipient_id = recipient
+        OR (e.recipient_id IS NULL AND marked(row_marks, 'is_sole'))
+        OR (
+            e.recipient_id IS NULL
+            AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
+            AND (
+                e.channel IS NULL
+                OR EXISTS (
+                    FROM delivery_rows AS s
+                    WHERE
+                        s.touched_in = batch_number
+                        AND s.n = notification_number
+                        AND s.recipient_id = recipient
+                        AND s.channel = e.channel
+                        AND coalesce(e.delivery_ref, '') IN ('', s.delivery_ref)
+                )
+            )
+        )
+    );
+
+CREATE OR REPLACE MACRO told_of_delivery(batch_number, notification_number, recipient, over_channel, under_ref, row_marks) AS TABLE
+SELECT
+    min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
+    max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
+    count(*) FILTER (e.kind = 'fired') AS fired_count,
+    min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
+    max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
+    count(*) FILTER (e.kind = 'attempted') AS attempted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
+    max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
+    count(*) FILTER (e.kind = 'deferred') AS deferred_count,
+    min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
+    max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
+    count(*) FILTER (e.kind = 'delivered') AS delivered_count,
+    min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
+    max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
+    count(*) FILTER (e.kind = 'failed') AS failed_count,
+    min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
+    max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
+    count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
+    min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
+    max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
+    count(*) FILTER (e.kind = 'expired') AS expired_count,
+    min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
+    max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
+    count(*) FILTER (e.kind = 'seen') AS seen_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
+    max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
+    count(*) FILTER (e.kind = 'read') AS read_count,
+    min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
+    max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
+    count(*) FILTER (e.kind = 'unread') AS unread_count,
+    min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
+    max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
+    count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
+    min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
+    max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
+    count(*) FILTER (e.kind = 'archived') AS archived_count,
+    min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
+    max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
+    count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
+    min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
+    count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
+    count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
+    count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
+    count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
+    max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
+    count(*) FILTER (e.kind = 'deleted') AS deleted_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
+    count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
+    min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
+    max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
+    count(*) FILTER (e.kind = 'complained') AS complained_count
+FROM event_rows AS e
+WHERE
+    e.touched_in = batch_number
+    AND e.n = notification_number
+    AND e.kind <> 'observed'
+    AND NOT e.is_retracted
+    AND e.kind <> 'retracted'
+    AND (
+        (
+            (e.recipient_id = recipient OR (e.recipient_id IS NULL AND marked(row_marks, 'is_sole')))
+            AND (
+                (e.channel = over_channel AND coalesce(e.delivery_ref, '') = under_ref)
+                OR (e.channel IS NULL AND (marked(row_marks, 'is_single') OR e.kind IN ('fired', 'cancelled', 'expired', 'failed')))
+            )
+        )
+        OR (
+            e.recipient_id IS NULL
+            AND NOT marked(row_marks, 'is_sole')
+            AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
+            AND (e.channel IS NULL OR e.channel = over_channel)
+            AND coalesce(e.delivery_ref, '') IN ('', under_ref)
+        )
+    );
+
 CREATE OR REPLACE VIEW notifications AS
 SELECT
     r.tenant_id,
@@ -64,99 +359,7 @@ SELECT
     r.recipients_deleted::BIGINT AS recipients_deleted,
     r.deliveries::BIGINT AS deliveries
 FROM notification_rows AS r,
-LATERAL (
-    SELECT
-        min(e.occurred_at) FILTER (e.kind = 'created') AS first_created_at,
-        max(e.occurred_at) FILTER (e.kind = 'created') AS last_created_at,
-        count(*) FILTER (e.kind = 'created') AS created_count,
-        min(e.occurred_at) FILTER (e.kind = 'amended') AS first_amended_at,
-        max(e.occurred_at) FILTER (e.kind = 'amended') AS last_amended_at,
-        count(*) FILTER (e.kind = 'amended') AS amended_count,
-        min(e.occurred_at) FILTER (e.kind = 'audience_added') AS first_audience_added_at,
-        max(e.occurred_at) FILTER (e.kind = 'audience_added') AS last_audience_added_at,
-        count(*) FILTER (e.kind = 'audience_added') AS audience_added_count,
-        min(e.occurred_at) FILTER (e.kind = 'retracted') AS first_retracted_at,
-        max(e.occurred_at) FILTER (e.kind = 'retracted') AS last_retracted_at,
-        count(*) FILTER (e.kind = 'retracted') AS retracted_count,
-        min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
-        max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
-        count(*) FILTER (e.kind = 'fired') AS fired_count,
-        min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
-        max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
-        count(*) FILTER (e.kind = 'attempted') AS attempted_count,
-        min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
-        max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
-        count(*) FILTER (e.kind = 'deferred') AS deferred_count,
-        min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
-        max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
-        count(*) FILTER (e.kind = 'delivered') AS delivered_count,
-        min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
-        max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
-        count(*) FILTER (e.kind = 'failed') AS failed_count,
-        min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
-        max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
-        count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
-        min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
-        max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
-        count(*) FILTER (e.kind = 'expired') AS expired_count,
-        min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
-        max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
-        count(*) FILTER (e.kind = 'seen') AS seen_count,
-        min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
-        max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
-        count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
-        min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
-        max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
-        count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
-        min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
-        max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
-        count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
-        min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
-        max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
-        count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
-        min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
-        max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
-        count(*) FILTER (e.kind = 'read') AS read_count,
-        min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
-        max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
-        count(*) FILTER (e.kind = 'unread') AS unread_count,
-        min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
-        max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
-        count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
-        min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
-        max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
-        count(*) FILTER (e.kind = 'archived') AS archived_count,
-        min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
-        max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
-        count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
-        min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
-        max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
-        count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
-        min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
-        max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
-        count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
-        min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
-        max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
-        count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
-        min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
-        max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
-        count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
-        min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
-        max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
-        count(*) FILTER (e.kind = 'deleted') AS deleted_count,
-        min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
-        max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
-        count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
-        min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
-        max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
-        count(*) FILTER (e.kind = 'complained') AS complained_count
-    FROM event_rows AS e
-    WHERE
-        e.touched_in = r.touched_in
-        AND e.n = r.n
-        AND e.kind <> 'observed'
-        AND NOT e.is_retracted
-) AS told;
+told_of_notification(r.touched_in, r.n) AS told;
 COMMENT ON VIEW notifications IS 'Grain: notification. Times and counts of everything below it merged; reversible states as numbers of recipients.';
 
 CREATE OR REPLACE VIEW inbox_entries AS
@@ -177,108 +380,7 @@ SELECT
     r.channels,
     r.deliveries::BIGINT AS deliveries
 FROM inbox_entry_rows AS r,
-LATERAL (
-    SELECT
-        min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
-        max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
-        count(*) FILTER (e.kind = 'fired') AS fired_count,
-        min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
-        max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
-        count(*) FILTER (e.kind = 'attempted') AS attempted_count,
-        min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
-        max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
-        count(*) FILTER (e.kind = 'deferred') AS deferred_count,
-        min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
-        max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
-        count(*) FILTER (e.kind = 'delivered') AS delivered_count,
-        min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
-        max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
-        count(*) FILTER (e.kind = 'failed') AS failed_count,
-        min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
-        max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
-        count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
-        min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
-        max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
-        count(*) FILTER (e.kind = 'expired') AS expired_count,
-        min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
-        max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
-        count(*) FILTER (e.kind = 'seen') AS seen_count,
-        min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
-        max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
-        count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
-        min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
-        max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
-        count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
-        min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
-        max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
-        count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
-        min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
-        max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
-        count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
-        min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
-        max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
-        count(*) FILTER (e.kind = 'read') AS read_count,
-        min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
-        max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
-        count(*) FILTER (e.kind = 'unread') AS unread_count,
-        min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
-        max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
-        count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
-        min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
-        max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
-        count(*) FILTER (e.kind = 'archived') AS archived_count,
-        min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
-        max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
-        count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
-        min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
-        max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
-        count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
-        min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
-        max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
-        count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
-        min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
-        max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
-        count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
-        min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
-        max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
-        count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
-        min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
-        max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
-        count(*) FILTER (e.kind = 'deleted') AS deleted_count,
-        min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
-        max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
-        count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
-        min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
-        max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
-        count(*) FILTER (e.kind = 'complained') AS complained_count
-    FROM event_rows AS e
-    WHERE
-        e.touched_in = r.touched_in
-        AND e.n = r.n
-        AND e.kind <> 'observed'
-        AND NOT e.is_retracted
-        AND e.kind <> 'retracted'
-        AND (
-            e.recipient_id = r.recipient_id
-            OR (e.recipient_id IS NULL AND marked(r.marks, 'is_sole'))
-            OR (
-                e.recipient_id IS NULL
-                AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
-                AND (
-                    e.channel IS NULL
-                    OR EXISTS (
-                        FROM delivery_rows AS s
-                        WHERE
-                            s.touched_in = r.touched_in
-                            AND s.n = r.n
-                            AND s.recipient_id = r.recipient_id
-                            AND s.channel = e.channel
-                            AND coalesce(e.delivery_ref, '') IN ('', s.delivery_ref)
-                    )
-                )
-            )
-        )
-) AS told;
+told_of_inbox_entry(r.touched_in, r.n, r.recipient_id, r.marks) AS told;
 COMMENT ON VIEW inbox_entries IS 'Grain: inbox entry, one notification as one recipient has it.';
 
 CREATE OR REPLACE VIEW deliveries AS
@@ -298,104 +400,7 @@ SELECT
     r.snoozed_until,
     marked(r.marks, 'deleted') AS is_deleted
 FROM delivery_rows AS r,
-LATERAL (
-    SELECT
-        min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
-        max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
-        count(*) FILTER (e.kind = 'fired') AS fired_count,
-        min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
-        max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
-        count(*) FILTER (e.kind = 'attempted') AS attempted_count,
-        min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
-        max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
-        count(*) FILTER (e.kind = 'deferred') AS deferred_count,
-        min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
-        max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
-        count(*) FILTER (e.kind = 'delivered') AS delivered_count,
-        min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
-        max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
-        count(*) FILTER (e.kind = 'failed') AS failed_count,
-        min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
-        max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
-        count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
-        min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
-        max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
-        count(*) FILTER (e.kind = 'expired') AS expired_count,
-        min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
-        max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
-        count(*) FILTER (e.kind = 'seen') AS seen_count,
-        min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
-        max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
-        count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
-        min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
-        max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
-        count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
-        min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
-        max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
-        count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
-        min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
-        max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
-        count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
-        min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
-        max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
-        count(*) FILTER (e.kind = 'read') AS read_count,
-        min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
-        max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
-        count(*) FILTER (e.kind = 'unread') AS unread_count,
-        min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
-        max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
-        count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
-        min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
-        max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
-        count(*) FILTER (e.kind = 'archived') AS archived_count,
-        min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
-        max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
-        count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
-        min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
-        max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
-        count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
-        min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
-        max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
-        count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
-        min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
-        max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
-        count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
-        min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
-        max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
-        count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
-        min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
-        max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
-        count(*) FILTER (e.kind = 'deleted') AS deleted_count,
-        min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
-        max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
-        count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
-        min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
-        max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
-        count(*) FILTER (e.kind = 'complained') AS complained_count
-    FROM event_rows AS e
-    WHERE
-        e.touched_in = r.touched_in
-        AND e.n = r.n
-        AND e.kind <> 'observed'
-        AND NOT e.is_retracted
-        AND e.kind <> 'retracted'
-        AND (
-            (
-                (e.recipient_id = r.recipient_id OR (e.recipient_id IS NULL AND marked(r.marks, 'is_sole')))
-                AND (
-                    (e.channel = r.channel AND coalesce(e.delivery_ref, '') = r.delivery_ref)
-                    OR (e.channel IS NULL AND (marked(r.marks, 'is_single') OR e.kind IN ('fired', 'cancelled', 'expired', 'failed')))
-                )
-            )
-            OR (
-                e.recipient_id IS NULL
-                AND NOT marked(r.marks, 'is_sole')
-                AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
-                AND (e.channel IS NULL OR e.channel = r.channel)
-                AND coalesce(e.delivery_ref, '') IN ('', r.delivery_ref)
-            )
-        )
-) AS told;
+told_of_delivery(r.touched_in, r.n, r.recipient_id, r.channel, r.delivery_ref, r.marks) AS told;
 COMMENT ON VIEW deliveries IS 'Grain: delivery, one inbox entry over one channel; delivery_ref (empty: none) tells apart devices, steps, resends.';
 
 CREATE OR REPLACE VIEW contents AS
