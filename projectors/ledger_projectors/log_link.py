@@ -218,15 +218,17 @@ class LogLink:
     async def _refusal(self, error: OffsetOutOfRangeError) -> GuardRefused:
         """Return the refusal with the exact facts, as far as the broker tells them."""
         ((place, offset),) = error.args[0].items()
+        has = "where it begins and ends is not known"
         with suppress(KafkaError, TimeoutError, OSError):
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                ranges = await read_ranges(self.consumer, self._topic, self._partitions)
+                log = (await read_ranges(self.consumer, self._topic, self._partitions))[place.partition]
             try:
-                check_range(place, ranges[place.partition], offset)
+                check_range(place, log, offset)
             except GuardRefused as refusal:
                 return refusal
+            has = f"it has offsets {log[0]} to {log[1]} by now"
         return GuardRefused(
-            f"The log no longer holds what comes next: {place.topic} partition {place.partition} offset {offset}.",
+            f"The log did not hold what comes next: {place.topic} partition {place.partition} offset {offset}; {has}.",
             hint=OTHER_LOG_HINT,
         )
 

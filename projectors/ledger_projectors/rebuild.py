@@ -118,12 +118,21 @@ def _swap(unfinished: Path, path: Path) -> Path | None:
     kept = None
     if path.exists():
         kept = _free_name(path, "replaced")
-        path.rename(kept)
         # A file that could not even be opened still has its write-ahead log, which must not meet the new file.
         if _wal(path).exists():
             _wal(path).rename(_wal(kept))
-    unfinished.rename(path)
+        _keep(path, kept)
+    unfinished.replace(path)
     return kept
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Give the old file its other name while it has its own: whenever the rebuild is killed, one is at `path`."""
+    try:
+        kept.hardlink_to(path)
+    except OSError:
+        # Not every file system has hard links.
+        path.rename(kept)
 
 
 def _discard(unfinished: Path, path: Path) -> Path | None:  # noqa: ARG001 - the same call as _swap

@@ -97,7 +97,8 @@ def text(found: dict[str, Any]) -> str:
         f"{one['wal_bytes_max'] / MIB:>9,.0f}"
         for one in found["contenders"]
     ]
-    lines += ["", *(f"{name}: {ratio:.2f}" for name, ratio in found["ratios"].items())]
+    lines += ["", f"{'events a second, above 1: ours is faster':44}{'wall':>8}{'CPU':>8}"]
+    lines += [f"{name:44}{one['wall_s']:>8.2f}{one['cpu_s']:>8.2f}" for name, one in found["ratios"].items()]
     lines += ["", *(f"{name:16}{about}" for name, about in found["about"].items())]
     if any(one["contender"] == "obvious" for one in found["contenders"]):
         lines.append(
@@ -167,14 +168,20 @@ def _medians(name: str, batch: int, rounds: Sequence[Mapping[str, Any]]) -> dict
     return {"contender": name, "batch": batch, **rate, **figures, "all_rounds": [*rounds]}
 
 
-def _ratios(contenders: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return how fast ours is beside the others: at each batch size, and beside the obvious loop."""
-    rates = {(one["contender"], one["batch"]): one["events_a_second"] for one in contenders}
+def _ratios(contenders: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return how much less an event takes with ours than with the others, in wall and processor time.
+
+    At each size of batch; the obvious loop has one size of its own.
+    """
     found = {}
-    for (name, size), rate in rates.items():
+    entries = {(one["contender"], one["batch"]): one for one in contenders}
+    for (name, size), ours in entries.items():
         if name == "ours":
-            for other in ("obvious", *CONTENDERS):
-                theirs = rates.get((other, OBVIOUS_BATCH if other == "obvious" else size))
+            for other in CONTENDERS:
+                theirs = entries.get((other, OBVIOUS_BATCH if other == "obvious" else size))
                 if theirs and other != "ours":
-                    found[f"ours / {other} at {size:,}"] = rate / theirs
+                    found[f"ours / {other} at {size:,}"] = {
+                        clock: (theirs[clock] / theirs["events"]) / (ours[clock] / ours["events"])
+                        for clock in ("wall_s", "cpu_s")
+                    }
     return found

@@ -56,6 +56,8 @@ def test_contenders_are_measured_once_they_are_right(kafka: Kafka) -> None:
         assert one["events_a_second"] == pytest.approx(one["events"] / one["wall_s"])
     assert {"batch", *SOME} <= {line.split()[0] for line in catching_up.text(told).splitlines() if line}
     assert {f"ours / {name} at 150" for name in SOME if name != "ours"} == {*told["ratios"]}
+    rates = {one["contender"]: one["events_a_second"] for one in told["contenders"]}
+    assert told["ratios"]["ours / obvious at 150"]["wall_s"] == pytest.approx(rates["ours"] / rates["obvious"])
 
 
 def test_a_contender_that_is_wrong_has_no_figure(tmp_path: Path) -> None:

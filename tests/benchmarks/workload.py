@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger_projectors.partitioning import partitions_of
-from ledger_projectors.records import LogRecord
+from ledger_projectors.records import LogRecords
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, derive_notification_id
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.shipped import current_schema
@@ -66,18 +66,16 @@ class Workload:
         """Return how many records it has."""
         return len(self.keys)
 
-    def records(self, topic: str = LIFECYCLE_TOPIC, begin: Position | None = None) -> list[LogRecord]:
+    def records(self, topic: str = LIFECYCLE_TOPIC, begin: Position | None = None) -> LogRecords:
         """Return it as the records of a log that ended at `begin`, by default an empty one."""
         begin = begin or Position()
-        ends = [begin.get((topic, partition), 0) for partition in range(self.partitions)]
-        made = []
-        columns = zip(self.partition.tolist(), self.recorded_at_ms.tolist(), self.keys, self.values, strict=True)
-        for partition, at, key, value in columns:
-            made.append(LogRecord(topic, partition, ends[partition], at, key, value))
-            ends[partition] += 1
-        return made
+        offsets = np.empty(len(self), np.int64)
+        for partition in range(self.partitions):
+            places = np.flatnonzero(self.partition == partition)
+            offsets[places] = begin.get((topic, partition), 0) + np.arange(len(places))
+        return LogRecords(topic, self.partition, offsets, self.recorded_at_ms, [*self.keys], [*self.values])
 
-    def batches(self, size: int, topic: str = LIFECYCLE_TOPIC) -> Iterator[list[LogRecord]]:
+    def batches(self, size: int, topic: str = LIFECYCLE_TOPIC) -> Iterator[LogRecords]:
         """Yield the records in batches, the last one maybe shorter."""
         records = self.records(topic)
         for start in range(0, len(records), size):

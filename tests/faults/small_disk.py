@@ -162,6 +162,7 @@ CASES: Final = {
 
 if __name__ == "__main__":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    projector_module.RETRY_SECONDS_FIRST = 0.05  # type: ignore[misc] # the test waits for two failures, not for a disk
+    # Two failures are waited for, not a disk.
+    pytest.MonkeyPatch().setattr(projector_module, "RETRY_SECONDS_FIRST", 0.05)
     name, where, servers, topic_name, partitions = sys.argv[1:]
     CASES[name](SmallDisk(Path(where), KafkaConnection(servers), TopicSpec(topic_name, int(partitions))))

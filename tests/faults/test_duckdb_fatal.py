@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -20,6 +19,7 @@ from ledger_schemas import TopicSpec
 from ledger_schemas.errors import ProjectorFailed, ReadModelUnusable
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
+from tests.faults.projector_command import PROJECTOR, projector_environment
 from tests.faults.the_log import append
 from tests.projectors.building import assert_folded, demo_events, open_model, project
 
@@ -93,7 +93,7 @@ def test_a_fatal_error_ends_the_process_with_its_code(kafka: Kafka, topic_name: 
     append(kafka.connection, topic, EVENTS)
     asyncio.run(ensure_topic(kafka.connection, topic))
     environment = projector_environment(kafka, topic, tmp_path)
-    command = [sys.executable, "-m", "ledger_infra", "projector", "--until-caught-up"]
+    command = [*PROJECTOR, "--until-caught-up"]
     first = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     (path,) = tmp_path.glob("**/*.duckdb")
@@ -121,18 +121,6 @@ def test_a_fatal_error_ends_the_process_with_its_code(kafka: Kafka, topic_name: 
 def test_only_what_may_pass_is_tried_again(error: duckdb.Error, *, passes: bool) -> None:
     """A full disk or memory and a reader in the way may pass; a broken file, a defect or another writer do not."""
     assert passes == may_pass(error)
-
-
-def projector_environment(kafka: Kafka, topic: TopicSpec, data_dir: Path, **more: str) -> dict[str, str]:
-    """Return the environment in which the projector's command works on a topic of the tests' broker."""
-    settings = {
-        "DATA_DIR": str(data_dir),
-        "BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "TOPIC": topic.name,
-        "PARTITIONS": str(topic.partitions),
-        **more,
-    }
-    return {**os.environ, **{f"NOTIFICATION_LEDGER_{name}": value for name, value in settings.items()}}
 
 
 def _spoil(path: Path, begin: int) -> None:

@@ -50,6 +50,7 @@ class PretendedLog:
     away: set[int] = field(default_factory=set)
     asked: list[tuple[int, list[tuple[int, int]]]] = field(default_factory=list)
     metadata_asked: int = 0
+    start: int = 0
 
     @property
     def cluster(self) -> PretendedLog:
@@ -60,17 +61,32 @@ class PretendedLog:
         """Say who leads: node 1, where nothing else is said."""
         return self.leaders.get(place.partition, 1)
 
-    def force_metadata_update(self) -> None:
+    @property
+    def _client(self) -> PretendedLog:
+        return self
+
+    def force_metadata_update(self) -> asyncio.Future[bool]:
         """Count how often."""
         self.metadata_asked += 1
+        return self.set_topics([])
+
+    def set_topics(self, _: Sequence[str]) -> asyncio.Future[bool]:
+        """Have been done at once."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        done.set_result(True)
+        return done
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        """Return the partitions."""
+        return set(self.batches)
 
     def end(self, partition: int) -> int:
         """Return the offset behind the last record of a partition."""
         return max((batch.next_offset for batch in self.batches[partition]), default=0)
 
     async def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Say that nothing was deleted."""
-        return dict.fromkeys(places, 0)
+        """Say where each partition begins."""
+        return dict.fromkeys(places, self.start)
 
     async def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Say where each partition ends."""
@@ -93,7 +109,7 @@ class PretendedLog:
         code, data = 0, b""
         if self.leader_for_partition(TopicPartition(TOPIC, partition)) != node:
             code = NotLeaderForPartitionError.errno
-        elif offset > end:
+        elif not self.start <= offset <= end:
             code = OffsetOutOfRangeError.errno
         else:
             ahead = [batch for batch in self.batches[partition] if batch.next_offset > offset]

@@ -152,6 +152,21 @@ def test_a_log_that_became_shorter_is_refused_with_its_range() -> None:
     asyncio.run(work())
 
 
+def test_records_deleted_before_they_were_read_are_a_gap() -> None:
+    """Retention that overtakes the source is refused, with the offsets that are there and the one that is wanted."""
+    log = PretendedLog({0: batches_of([2])})
+
+    async def work() -> None:
+        source = source_on(log)
+        await source.fetch()
+        log.batches, log.start = {0: batches_of([2, 3, 4])}, 5
+        with pytest.raises(GuardRefused, match=f"begins after .* {TOPIC} partition 0 has offsets 5 to 9, .* is at 2"):
+            await fetch_nothing(source)
+        await source._running().reader.close()
+
+    asyncio.run(work())
+
+
 def test_the_next_answer_is_asked_for_before_this_one_is_unpacked() -> None:
     """While 2 of 6 records are handed over, the broker is already asked for what lies behind all of them."""
     log = PretendedLog({0: batches_of([2] * 3)})
