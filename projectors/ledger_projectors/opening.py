@@ -10,13 +10,13 @@ import duckdb
 from ledger_projectors.projection import Projection, engine_sql
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelUnusable
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
 
 OWN_CHECKPOINT_THRESHOLD: Final = "1TB"
 """Keeps DuckDB from checkpointing inside a commit: when it happens is the projector's decision."""
 
-THREADS: Final = 2
+THREADS: Final = 1
 REBUILD_HINT: Final = "Make it again from the log: `notification-ledger rebuild` keeps the old file."
 
 

@@ -7,6 +7,34 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Final, Self
+
+import duckdb
+
+
+_CONDITION: Final = "-- Only when there is a row in "
+"""How a statement file begins that has nothing to do while a table is empty: most have, in a small batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The text of one statement file, and the table whose rows it has something to do for (none: always)."""
+
+    sql: str
+    only_when: str | None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Take the text of a statement file."""
+        first, _, _ = text.partition("\n")
+        return cls(text, first.removeprefix(_CONDITION) if first.startswith(_CONDITION) else None)
+
+    def run(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Execute the statements, where there is something to do."""
+        if self.only_when is not None:
+            if not connection.execute(f"SELECT 1 FROM {self.only_when} LIMIT 1").fetchall():  # noqa: S608 - a name in our own files
+                return
+        connection.execute(self.sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +50,7 @@ class Projection:
     tables: tuple[str, ...]
     create_tables: str
     create_views: str
-    fold: tuple[str, ...]
+    fold: tuple[Statements, ...]
     digest: str
     views_digest: str
 
@@ -31,6 +59,12 @@ class Projection:
 def lifecycle() -> Projection:
     """Return the projection of the notification lifecycle."""
     return _load("lifecycle")
+
+
+@cache
+def engine_statements(name: str) -> Statements:
+    """Return one of the engine's own statement files, to be run."""
+    return Statements.of(engine_sql(name))
 
 
 @cache
@@ -43,7 +77,7 @@ def _load(name: str) -> Projection:
     room = files("ledger_projectors").joinpath("projections", name)
     manifest = tomllib.loads(room.joinpath("manifest.toml").read_text(encoding="utf-8"))
     steps = sorted(room.joinpath("fold").iterdir(), key=lambda step: step.name)
-    fold = tuple(step.read_text(encoding="utf-8") for step in steps if step.name.endswith(".sql"))
+    fold = tuple(Statements.of(step.read_text(encoding="utf-8")) for step in steps if step.name.endswith(".sql"))
     tables = room.joinpath("tables.sql").read_text(encoding="utf-8")
     views = room.joinpath("views.sql").read_text(encoding="utf-8")
     return Projection(
@@ -53,6 +87,6 @@ def _load(name: str) -> Projection:
         create_tables=tables,
         create_views=views,
         fold=fold,
-        digest=hashlib.sha256("\0".join([tables, *fold]).encode()).hexdigest(),
+        digest=hashlib.sha256("\0".join([tables, *(step.sql for step in fold)]).encode()).hexdigest(),
         views_digest=hashlib.sha256(views.encode()).hexdigest(),
     )

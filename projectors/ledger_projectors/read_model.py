@@ -11,10 +11,11 @@ from typing import Final, Self
 import duckdb
 
 from ledger_projectors import quarantine
+from ledger_projectors.batch_writer import BatchWriter
 from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
-from ledger_projectors.projection import Projection, engine_sql, lifecycle
+from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.steps import Step, StepObserver, unobserved
@@ -51,6 +52,7 @@ class ReadModel:
         self.partitions = partitions
         self._projection: Projection = lifecycle()
         self._connection = open_file(path, self._projection, topic, partitions)
+        self._writer = BatchWriter(self._connection, self._projection)
         self._epoch = take_epoch(self._connection)
         self._position = read_position(self._connection)
         self._last_records: LastRecords = read_last_records(self._connection)
@@ -82,7 +84,7 @@ class ReadModel:
         table, rejections = decode_records(records, self.partitions, known)
         on_step(Step.DECODED)
         with self._transaction(on_step):
-            outcome = self._write(table, rejections, records, on_step)
+            outcome = self._writer.write(table, rejections, records, on_step)
             advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
         return outcome
@@ -111,6 +113,15 @@ class ReadModel:
         if not records:
             return RetryOutcome()
         return self._take_out(records, known, on_step)
+
+    def refold(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Recompute the rows of notifications, by (tenant_id, notification_id), from history alone, in one transaction.
+
+        For those in doubt: it changes no row of a read model that is right. A notification that no event names is
+        left out. Raises what `apply` raises.
+        """
+        with self._transaction(unobserved):
+            self._writer.refold(keys)
 
     def references(self, selection: Selection) -> set[SchemaReference]:
         """Return the schemas that those records name which one call of `retry` would try again."""
@@ -147,8 +158,7 @@ class ReadModel:
         on_step(Step.DECODED)
         with self._transaction(on_step):
             quarantine.remove(self._connection, records)
-            outcome = self._write(table, rejections, records, on_step, earlier=True)
-            self._connection.execute("DELETE FROM displaced")
+            outcome = self._writer.write(table, rejections, records, on_step, earlier=True)
             duplicates = quarantine.duplicates_among(self._connection, records)
         return quarantine.told(outcome, records, duplicates)
 
@@ -186,41 +196,6 @@ class ReadModel:
         """Close the file."""
         self.close()
 
-    def _write(
-        self,
-        table: object,
-        rejections: list[Rejection],
-        records: Sequence[LogRecord],
-        on_step: StepObserver,
-        *,
-        earlier: bool = False,
-    ) -> BatchOutcome:
-        """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies."""
-        connection = self._connection
-        connection.register("batch", table)
-        connection.execute(engine_sql("stage"))
-        # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
-        connection.unregister("batch")
-        on_step(Step.STAGED)
-        connection.execute(engine_sql("deduplicate"))
-        if earlier:
-            connection.execute(engine_sql("displace"))
-        on_step(Step.DEDUPLICATED)
-        connection.execute(engine_sql("history"))
-        on_step(Step.HISTORY_WRITTEN)
-        for step in self._projection.fold:
-            connection.execute(step)
-        on_step(Step.FOLDED)
-        rejections = [*rejections, *quarantine.conflicts(connection, records)]
-        quarantine.keep(connection, rejections)
-        on_step(Step.QUARANTINED)
-        applied = _one_int(connection, "SELECT count(*) FROM fresh")
-        duplicates = _one_int(connection, "SELECT count(*) FROM copies WHERE NOT conflicts")
-        reasons: dict[str, int] = {}
-        for rejection in rejections:
-            reasons[rejection.reason] = reasons.get(rejection.reason, 0) + 1
-        return BatchOutcome(applied, duplicates, len(rejections), reasons, tuple(rejections))
-
     @contextmanager
     def _transaction(self, on_step: StepObserver) -> Iterator[None]:
         """Commit what the block did, or nothing of it."""
@@ -254,9 +229,3 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     except duckdb.Error:
         # The transaction is gone already, or the instance is: the first error says so.
         return
-
-
-def _one_int(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    # Fetched to the end: a connection with an unfinished result refuses other work.
-    ((value,),) = connection.execute(sql).fetchall()
-    return int(value)

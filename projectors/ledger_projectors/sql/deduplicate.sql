@@ -1,33 +1,40 @@
 -- Every record that is a further copy of an event, in history or earlier in this batch, and whether it conflicts.
 
--- Ids alone first: of history's many columns only those of the few events that came again are read.
+CREATE OR REPLACE TEMP TABLE repeated AS
+SELECT n, event_id, min(log_offset) AS log_offset
+FROM fresh
+GROUP BY n, event_id
+HAVING count(*) > 1;
 
-CREATE OR REPLACE TEMP TABLE met AS
-SELECT tenant_id, notification_id, event_id
-FROM events
-SEMI JOIN staged USING (tenant_id, notification_id, event_id);
+-- All copies of an event share a partition, so that the offset alone tells them apart.
 
 CREATE OR REPLACE TEMP TABLE copies AS
-WITH repeated AS (
-    SELECT tenant_id, notification_id, event_id, min(log_offset) AS log_offset
-    FROM staged
-    ANTI JOIN met USING (tenant_id, notification_id, event_id)
-    GROUP BY tenant_id, notification_id, event_id
-    HAVING count(*) > 1
-),
-originals AS (
-    FROM events
-    SEMI JOIN met USING (tenant_id, notification_id, event_id)
-    UNION ALL BY NAME
-    FROM staged
-    SEMI JOIN repeated USING (tenant_id, notification_id, event_id, log_offset)
-),
--- All copies of an event share a partition, so that the offset alone tells them apart.
-pairs AS (
-    SELECT staged.log_partition, staged.log_offset, staged AS copy, originals AS original
-    FROM staged
-    INNER JOIN originals USING (tenant_id, notification_id, event_id)
-    WHERE staged.log_offset <> originals.log_offset
+WITH again AS (
+    SELECT fresh AS copy, prior AS original, prior.written_in
+    FROM fresh
+    INNER JOIN prior USING (n, event_id)
+    UNION ALL
+    SELECT copy, original, NULL AS written_in
+    FROM (
+        SELECT fresh AS copy, repeated.log_offset AS first_offset
+        FROM fresh
+        INNER JOIN repeated USING (n, event_id)
+        ANTI JOIN prior USING (n, event_id)
+        WHERE fresh.log_offset <> repeated.log_offset
+    ) AS further
+    INNER JOIN fresh AS original
+        ON original.n = (copy).n
+        AND original.event_id = (copy).event_id
+        AND original.log_offset = first_offset
 )
-SELECT log_partition, log_offset, folded(copy) IS DISTINCT FROM folded(original) AS conflicts
-FROM pairs;
+SELECT
+    (copy).n AS n,
+    (copy).event_id AS event_id,
+    (copy).kind AS kind,
+    (copy).recorded_at AS recorded_at,
+    (copy).log_partition AS log_partition,
+    (copy).log_offset AS log_offset,
+    (original).log_offset AS original_offset,
+    written_in,
+    folded(copy) IS DISTINCT FROM folded(original) AS conflicts
+FROM again;

@@ -2,26 +2,33 @@
 
 INSERT INTO displaced
 SELECT
-    applied.tenant_id,
-    applied.notification_id,
-    applied.event_id,
-    applied.recorded_at,
-    applied.log_partition,
-    applied.log_offset,
-    min(staged.log_offset) AS by_offset
-FROM staged
-SEMI JOIN (FROM copies WHERE NOT conflicts) AS harmless USING (log_partition, log_offset)
-INNER JOIN events AS applied
-    ON applied.tenant_id = staged.tenant_id
-    AND applied.notification_id = staged.notification_id
-    AND applied.event_id = staged.event_id
-    AND applied.log_offset > staged.log_offset
+    prior.n,
+    prior.event_id,
+    prior.recorded_at,
+    prior.log_partition,
+    prior.log_offset,
+    prior.written_in,
+    min(copies.log_offset) AS by_offset
+FROM copies
+INNER JOIN prior
+    ON prior.n = copies.n
+    AND prior.event_id = copies.event_id
+    AND prior.log_offset > copies.log_offset
+WHERE NOT copies.conflicts
 GROUP BY ALL;
 
-INSERT INTO duplicates BY NAME SELECT * EXCLUDE (by_offset) FROM displaced;
+INSERT INTO duplicates BY NAME
+SELECT touched.tenant_id, touched.notification_id, displaced.* EXCLUDE (n, by_offset, written_in)
+FROM displaced
+INNER JOIN touched USING (n);
 
-DELETE FROM events USING displaced
-WHERE events.log_partition = displaced.log_partition AND events.log_offset = displaced.log_offset;
+DELETE FROM prior USING displaced
+WHERE prior.log_partition = displaced.log_partition AND prior.log_offset = displaced.log_offset;
+
+DELETE FROM event_details USING displaced
+WHERE event_details.written_in = displaced.written_in
+AND event_details.log_partition = displaced.log_partition
+AND event_details.log_offset = displaced.log_offset;
 
 DELETE FROM copies USING displaced
 WHERE copies.log_partition = displaced.log_partition AND copies.log_offset = displaced.by_offset;

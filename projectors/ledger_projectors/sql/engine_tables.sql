@@ -1,10 +1,26 @@
 -- What every read model file holds beside its projections: history, positions, and what could not be applied.
 
-CREATE TABLE events (
+CREATE TYPE event_kind AS ENUM (
+    'created', 'fired', 'delivered', 'opened', 'read', 'acknowledged', 'failed', 'attempted',
+    'deferred', 'cancelled', 'expired', 'seen', 'clicked', 'unread', 'archived', 'unarchived', 'snoozed',
+    'unsnoozed', 'action_completed', 'action_reverted', 'deleted', 'unsubscribed', 'complained', 'amended', 'audience_added', 'retracted', 'observed'
+);
+
+CREATE TABLE directory (
+    n BIGINT NOT NULL,
+    touched_in INTEGER NOT NULL,
     tenant_id VARCHAR NOT NULL,
-    notification_id UUID NOT NULL,
+    notification_id UUID NOT NULL
+);
+COMMENT ON TABLE directory IS 'Every notification that an event names: its number in this file, by which rows belong together, and the batch that touched it last, in which all its rows lie.';
+
+CREATE TABLE event_rows (
+    touched_in INTEGER NOT NULL,
+    written_in INTEGER NOT NULL,
+    n BIGINT NOT NULL,
     event_id UUID NOT NULL,
-    kind VARCHAR NOT NULL,
+    kind event_kind NOT NULL,
+    is_retracted BOOLEAN NOT NULL,
     occurred_at TIMESTAMPTZ NOT NULL,
     recorded_at TIMESTAMPTZ NOT NULL,
     log_partition INTEGER NOT NULL,
@@ -12,11 +28,25 @@ CREATE TABLE events (
     recipient_id VARCHAR,
     channel VARCHAR,
     delivery_ref VARCHAR,
-    attempt_id VARCHAR,
+    automated BOOLEAN,
+    permanent BOOLEAN,
+    snoozed_until TIMESTAMPTZ,
+    retracted_event_id UUID,
+    action_type VARCHAR,
+    audience STRUCT ("recipient_id" VARCHAR, "role" VARCHAR, "channels" VARCHAR[])[],
     source VARCHAR NOT NULL,
     actor VARCHAR,
+    attempt_id VARCHAR,
+    provider VARCHAR,
     correlation_id VARCHAR,
-    causation_id VARCHAR,
+    causation_id VARCHAR
+);
+COMMENT ON TABLE event_rows IS 'History, as far as it is folded: every event that was applied, once. The rows of a notification lie together, in the batch that touched it last. Query the view events.';
+
+CREATE TABLE event_details (
+    written_in INTEGER NOT NULL,
+    log_partition INTEGER NOT NULL,
+    log_offset BIGINT NOT NULL,
     personal STRUCT (
         title VARCHAR,
         body VARCHAR,
@@ -31,7 +61,6 @@ CREATE TABLE events (
     ),
     personal_key_id VARCHAR,
     attributes VARCHAR,
-    audience STRUCT ("recipient_id" VARCHAR, "role" VARCHAR, "channels" VARCHAR[])[],
     channels VARCHAR[],
     groups STRUCT ("type" VARCHAR, "id" VARCHAR, "reference" VARCHAR)[],
     "type" VARCHAR,
@@ -52,9 +81,6 @@ CREATE TABLE events (
     parent_notification_id UUID,
     external_id VARCHAR,
     "number" BIGINT,
-    provider VARCHAR,
-    automated BOOLEAN,
-    permanent BOOLEAN,
     provider_code VARCHAR,
     status VARCHAR,
     origin VARCHAR,
@@ -62,18 +88,11 @@ CREATE TABLE events (
     test BOOLEAN,
     retry_at TIMESTAMPTZ,
     target VARCHAR,
-    snoozed_until TIMESTAMPTZ,
-    action_type VARCHAR,
     scope VARCHAR,
     cleared VARCHAR[],
-    retracted_event_id UUID,
     provider_event VARCHAR
 );
-COMMENT ON TABLE events IS 'History: every event that was applied, once, as it was recorded. Columns of other kinds are null.';
-COMMENT ON COLUMN events.occurred_at IS 'When the fact was true, by its emitter.';
-COMMENT ON COLUMN events.recorded_at IS 'When the log took it (broker append time).';
-COMMENT ON COLUMN events.log_offset IS 'Offset of the first copy of the event in its partition of the topic.';
-COMMENT ON COLUMN events.personal IS 'Personal data; everything outside this column is safe to keep for ever.';
+COMMENT ON TABLE event_details IS 'What else events state, one row for each that states any of it, in the batch that applied it. Query the view events.';
 
 CREATE TABLE duplicates (
     tenant_id VARCHAR NOT NULL,
@@ -112,7 +131,13 @@ CREATE TABLE read_model (
     format_version INTEGER NOT NULL,
     epoch BIGINT NOT NULL
 );
-COMMENT ON TABLE read_model IS 'One row: the format of this file, and how many writers have opened it.';
+COMMENT ON TABLE read_model IS 'One row: the format of this file, and how many writers have opened it';
+
+CREATE TABLE numbering (
+    batches INTEGER NOT NULL,
+    notifications BIGINT NOT NULL
+);
+COMMENT ON TABLE numbering IS 'One row: the number of the last batch, and of the last notification that got one.';
 
 CREATE TABLE projections (
     projection VARCHAR NOT NULL,
@@ -121,3 +146,5 @@ CREATE TABLE projections (
     views_digest VARCHAR NOT NULL
 );
 COMMENT ON TABLE projections IS 'Which read models this file holds, by name, version and SHA-256 of their SQL; views are replaced when theirs differs.';
+
+INSERT INTO numbering VALUES (0, 0);

@@ -1,12 +1,47 @@
--- The events that are new, into history; a small row for each further copy.
+-- The events of the touched notifications, old and new, into history: together, as rows of this batch.
 
-CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT * FROM staged
-ANTI JOIN copies USING (log_partition, log_offset);
+-- Events that a retracted takes back; a retracted itself is never taken back.
 
-INSERT INTO events BY NAME SELECT * FROM fresh;
+CREATE OR REPLACE TEMP TABLE taken_back AS
+SELECT DISTINCT n, retracted_event_id AS event_id
+FROM (
+    SELECT n, kind, retracted_event_id FROM prior
+    UNION ALL
+    SELECT n, kind, retracted_event_id FROM fresh
+)
+WHERE kind = 'retracted';
 
-INSERT INTO duplicates BY NAME
-SELECT tenant_id, notification_id, event_id, recorded_at, log_partition, log_offset
-FROM staged
-SEMI JOIN (FROM copies WHERE NOT conflicts) AS harmless USING (log_partition, log_offset);
+DELETE FROM event_rows USING touched
+WHERE event_rows.touched_in = touched.touched_in AND event_rows.n = touched.n;
+
+INSERT INTO event_rows BY NAME
+SELECT
+    * REPLACE (
+        getvariable('batch') AS touched_in,
+        kind <> 'retracted' AND (n, event_id) IN (FROM taken_back) AS is_retracted
+    )
+FROM prior;
+
+INSERT INTO event_rows BY NAME
+SELECT
+    *,
+    getvariable('batch') AS touched_in,
+    getvariable('batch') AS written_in,
+    kind <> 'retracted' AND (n, event_id) IN (FROM taken_back) AS is_retracted
+FROM fresh;
+
+DELETE FROM directory USING touched
+WHERE directory.touched_in = touched.touched_in AND directory.n = touched.n;
+
+INSERT INTO directory BY NAME
+SELECT n, getvariable('batch') AS touched_in, tenant_id, notification_id
+FROM touched;
+
+-- Replaced, not updated: an UPDATE that an open reader may ask for keeps DuckDB from every checkpoint.
+
+DELETE FROM numbering;
+
+INSERT INTO numbering
+SELECT getvariable('batch'), getvariable('notifications') + count(*)
+FROM touched
+WHERE touched_in IS NULL;

@@ -1,17 +1,9 @@
--- What every session of the writer begins with: UTC, and which fields of an event the fold depends on.
+-- What every session of the writer begins with: UTC, which fields of an event the fold depends on, and what is empty.
 
 SET TimeZone = 'UTC';
 
--- Events that a release takes out of history, since an earlier copy has turned up; empty in every other batch.
-CREATE OR REPLACE TEMP TABLE displaced (
-    tenant_id VARCHAR,
-    notification_id UUID,
-    event_id UUID,
-    recorded_at TIMESTAMPTZ,
-    log_partition INTEGER,
-    log_offset BIGINT,
-    by_offset BIGINT
-);
+-- Of rows that belong together, only the row groups of their batches are read: so many batches are told apart.
+SET dynamic_or_filter_threshold = 4096;
 
 CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     e.kind,
@@ -25,16 +17,18 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     e.snoozed_until,
     e.retracted_event_id,
     e.audience,
-    CASE WHEN e.kind = 'created' THEN row(
-        e.source,
-        e.actor,
+    CASE WHEN e.kind = 'created' THEN row(e.source, e.actor) END
+);
+
+CREATE OR REPLACE TEMP MACRO folded_details(kind, e) AS row(
+    CASE WHEN kind = 'created' THEN row(
         e.creator,
         e.parent_notification_id,
         e.external_id,
         e."number",
         e.attributes
     ) END,
-    CASE WHEN e.kind IN ('created', 'amended') THEN row(
+    CASE WHEN kind IN ('created', 'amended') THEN row(
         e.channels,
         e.groups,
         e."type",
@@ -56,3 +50,17 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
         e.personal_key_id
     ) END
 );
+
+-- Events that a release takes out of history, since an earlier copy has turned up.
+CREATE OR REPLACE TEMP TABLE displaced (
+    n BIGINT,
+    event_id UUID,
+    recorded_at TIMESTAMPTZ,
+    log_partition INTEGER,
+    log_offset BIGINT,
+    written_in INTEGER,
+    by_offset BIGINT
+);
+
+-- Notifications that are told anew although nothing new was heard of them.
+CREATE OR REPLACE TEMP TABLE doubted (n BIGINT);

@@ -1,322 +1,113 @@
 -- The read model of the notification lifecycle: what is known, at three grains, and what each notification says.
 
-CREATE TABLE facts (
-    tenant_id VARCHAR NOT NULL,
-    notification_id UUID NOT NULL,
-    recipient_id VARCHAR NOT NULL,
-    channel VARCHAR NOT NULL,
-    delivery_ref VARCHAR NOT NULL,
-    fact VARCHAR NOT NULL,
-    first_at TIMESTAMPTZ,
-    last_at TIMESTAMPTZ,
-    event_count BIGINT NOT NULL,
-    known_at TIMESTAMPTZ,
-    latest_at TIMESTAMPTZ,
-    latest_event_id UUID,
-    latest_snoozed_until TIMESTAMPTZ
-);
-COMMENT ON TABLE facts IS 'What events said, by the grain whose fields they carried (an empty text: not carried), one row per grain key and fact. Tables notifications, inbox_entries and deliveries are a function of these rows (and of the channels in contents).';
-COMMENT ON COLUMN facts.fact IS 'A kind; or automated_opened, automated_clicked; or failed_permanently; or declared: named in an audience.';
-COMMENT ON COLUMN facts.known_at IS 'Smallest least(occurred_at, recorded_at).';
-COMMENT ON COLUMN facts.latest_at IS 'Largest least(occurred_at, recorded_at), ties broken by event_id: which reversible state holds.';
-COMMENT ON COLUMN facts.latest_snoozed_until IS 'Of snoozed: until when, by the latest of its events.';
+-- What rows of the grains are marked with, one bit each: the kinds first, in their order, then the other facts, then
+-- states that hold now. is_sole: the recipient is the only one; is_single: the delivery is its recipient's only one.
 
-CREATE TABLE notifications (
+CREATE TYPE mark AS ENUM (
+    'created', 'fired', 'delivered', 'opened', 'read', 'acknowledged', 'failed', 'attempted',
+    'deferred', 'cancelled', 'expired', 'seen', 'clicked', 'unread', 'archived', 'unarchived', 'snoozed',
+    'unsnoozed', 'action_completed', 'action_reverted', 'deleted', 'unsubscribed', 'complained', 'amended', 'audience_added', 'retracted', 'observed',
+    'automated_opened', 'automated_clicked', 'failed_permanently', 'is_read', 'is_archived', 'is_snoozed', 'is_sole', 'is_single'
+);
+
+CREATE MACRO mark_of(name) AS 1::BIGINT << enum_code(name::mark);
+CREATE MACRO marked(marks, name) AS (marks & (1::BIGINT << enum_code(name::mark))) <> 0;
+CREATE MACRO downward_marks() AS
+    mark_of('fired') | mark_of('cancelled') | mark_of('expired') | mark_of('failed') | mark_of('failed_permanently');
+CREATE MACRO seen_marks() AS
+    mark_of('seen') | mark_of('opened') | mark_of('clicked') | mark_of('read') | mark_of('unread');
+CREATE MACRO shelf_of(marks) AS CASE
+    WHEN marked(marks, 'deleted') THEN 'deleted'
+    WHEN marked(marks, 'is_archived') THEN 'archived'
+    WHEN marked(marks, 'is_snoozed') THEN 'snoozed'
+    ELSE 'inbox'
+END;
+-- Lengths of texts are those of their UTF-8 bytes; a notification_id has 36 ('00000024' in hexadecimal). 48 bits of it
+-- come first; version 8 and the variant stand over the bits of the hash that are theirs.
+CREATE MACRO inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS (
+    SELECT (
+        replace(notification_id::VARCHAR, '-', '')[1:12] || '8' || hashed[2:4]
+        || translate(hashed[5], '0123456789abcdef', '89ab89ab89ab89ab') || hashed[6:20]
+    )::UUID
+    FROM (
+        SELECT sha256(
+            unhex(printf('%08x', strlen(tenant_id))) || encode(tenant_id)
+            || unhex('00000024') || encode(notification_id::VARCHAR)
+            || unhex(printf('%08x', strlen(recipient_id))) || encode(recipient_id)
+        ) AS hashed
+    )
+);
+CREATE MACRO recipient_key(tenant_id, recipient_id) AS
+    md5_number_lower(strlen(tenant_id) || ':' || tenant_id || recipient_id);
+
+CREATE TABLE notification_rows (
+    touched_in INTEGER NOT NULL,
+    n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     listed_at TIMESTAMPTZ,
-    first_created_at TIMESTAMPTZ,
-    last_created_at TIMESTAMPTZ,
-    created_count BIGINT NOT NULL,
-    first_amended_at TIMESTAMPTZ,
-    last_amended_at TIMESTAMPTZ,
-    amended_count BIGINT NOT NULL,
-    first_audience_added_at TIMESTAMPTZ,
-    last_audience_added_at TIMESTAMPTZ,
-    audience_added_count BIGINT NOT NULL,
-    first_retracted_at TIMESTAMPTZ,
-    last_retracted_at TIMESTAMPTZ,
-    retracted_count BIGINT NOT NULL,
-    first_fired_at TIMESTAMPTZ,
-    last_fired_at TIMESTAMPTZ,
-    fired_count BIGINT NOT NULL,
-    first_attempted_at TIMESTAMPTZ,
-    last_attempted_at TIMESTAMPTZ,
-    attempted_count BIGINT NOT NULL,
-    first_deferred_at TIMESTAMPTZ,
-    last_deferred_at TIMESTAMPTZ,
-    deferred_count BIGINT NOT NULL,
-    first_delivered_at TIMESTAMPTZ,
-    last_delivered_at TIMESTAMPTZ,
-    delivered_count BIGINT NOT NULL,
-    first_failed_at TIMESTAMPTZ,
-    last_failed_at TIMESTAMPTZ,
-    failed_count BIGINT NOT NULL,
-    failed_permanently BOOLEAN NOT NULL,
-    first_cancelled_at TIMESTAMPTZ,
-    last_cancelled_at TIMESTAMPTZ,
-    cancelled_count BIGINT NOT NULL,
-    first_expired_at TIMESTAMPTZ,
-    last_expired_at TIMESTAMPTZ,
-    expired_count BIGINT NOT NULL,
-    first_seen_at TIMESTAMPTZ,
-    last_seen_at TIMESTAMPTZ,
-    seen_count BIGINT NOT NULL,
-    first_opened_at TIMESTAMPTZ,
-    last_opened_at TIMESTAMPTZ,
-    opened_count BIGINT NOT NULL,
-    first_automated_opened_at TIMESTAMPTZ,
-    last_automated_opened_at TIMESTAMPTZ,
-    automated_opened_count BIGINT NOT NULL,
-    first_clicked_at TIMESTAMPTZ,
-    last_clicked_at TIMESTAMPTZ,
-    clicked_count BIGINT NOT NULL,
-    first_automated_clicked_at TIMESTAMPTZ,
-    last_automated_clicked_at TIMESTAMPTZ,
-    automated_clicked_count BIGINT NOT NULL,
-    first_read_at TIMESTAMPTZ,
-    last_read_at TIMESTAMPTZ,
-    read_count BIGINT NOT NULL,
-    first_unread_at TIMESTAMPTZ,
-    last_unread_at TIMESTAMPTZ,
-    unread_count BIGINT NOT NULL,
-    first_acknowledged_at TIMESTAMPTZ,
-    last_acknowledged_at TIMESTAMPTZ,
-    acknowledged_count BIGINT NOT NULL,
-    first_archived_at TIMESTAMPTZ,
-    last_archived_at TIMESTAMPTZ,
-    archived_count BIGINT NOT NULL,
-    first_unarchived_at TIMESTAMPTZ,
-    last_unarchived_at TIMESTAMPTZ,
-    unarchived_count BIGINT NOT NULL,
-    first_snoozed_at TIMESTAMPTZ,
-    last_snoozed_at TIMESTAMPTZ,
-    snoozed_count BIGINT NOT NULL,
-    first_unsnoozed_at TIMESTAMPTZ,
-    last_unsnoozed_at TIMESTAMPTZ,
-    unsnoozed_count BIGINT NOT NULL,
-    first_action_completed_at TIMESTAMPTZ,
-    last_action_completed_at TIMESTAMPTZ,
-    action_completed_count BIGINT NOT NULL,
-    first_action_reverted_at TIMESTAMPTZ,
-    last_action_reverted_at TIMESTAMPTZ,
-    action_reverted_count BIGINT NOT NULL,
-    first_deleted_at TIMESTAMPTZ,
-    last_deleted_at TIMESTAMPTZ,
-    deleted_count BIGINT NOT NULL,
-    first_unsubscribed_at TIMESTAMPTZ,
-    last_unsubscribed_at TIMESTAMPTZ,
-    unsubscribed_count BIGINT NOT NULL,
-    first_complained_at TIMESTAMPTZ,
-    last_complained_at TIMESTAMPTZ,
-    complained_count BIGINT NOT NULL,
+    marks BIGINT NOT NULL,
     channels VARCHAR[] NOT NULL,
-    recipients BIGINT NOT NULL,
-    recipients_delivered BIGINT NOT NULL,
-    recipients_failed BIGINT NOT NULL,
-    recipients_cancelled BIGINT NOT NULL,
-    recipients_expired BIGINT NOT NULL,
-    recipients_seen BIGINT NOT NULL,
-    recipients_opened BIGINT NOT NULL,
-    recipients_clicked BIGINT NOT NULL,
-    recipients_read BIGINT NOT NULL,
-    recipients_acknowledged BIGINT NOT NULL,
-    recipients_archived BIGINT NOT NULL,
-    recipients_snoozed BIGINT NOT NULL,
-    recipients_deleted BIGINT NOT NULL,
-    deliveries BIGINT NOT NULL
+    content_channels VARCHAR[],
+    recipients INTEGER NOT NULL,
+    recipients_delivered INTEGER NOT NULL,
+    recipients_failed INTEGER NOT NULL,
+    recipients_cancelled INTEGER NOT NULL,
+    recipients_expired INTEGER NOT NULL,
+    recipients_seen INTEGER NOT NULL,
+    recipients_opened INTEGER NOT NULL,
+    recipients_clicked INTEGER NOT NULL,
+    recipients_read INTEGER NOT NULL,
+    recipients_acknowledged INTEGER NOT NULL,
+    recipients_archived INTEGER NOT NULL,
+    recipients_snoozed INTEGER NOT NULL,
+    recipients_deleted INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL
 );
-COMMENT ON TABLE notifications IS 'Grain: notification. Times and counts of everything below it merged; reversible states as numbers of recipients.';
-COMMENT ON COLUMN notifications.listed_at IS 'Smallest least(occurred_at, recorded_at) of its created; null until one arrived: the notification is then not listed yet.';
-COMMENT ON COLUMN notifications.channels IS 'Of its deliveries, and those of its content that name no recipient.';
-COMMENT ON COLUMN notifications.recipients_read IS 'Recipients whose inbox entry is read now; seen, archived, snoozed and deleted likewise.';
-COMMENT ON COLUMN notifications.recipients_delivered IS 'Recipients whose inbox entry has such a fact; failed, cancelled, expired, opened, clicked and acknowledged likewise.';
+COMMENT ON TABLE notification_rows IS 'Grain: notification. Query the view notifications.';
 
-CREATE TABLE inbox_entries (
+CREATE TABLE inbox_entry_rows (
+    touched_in INTEGER NOT NULL,
+    n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     recipient_id VARCHAR NOT NULL,
-    inbox_entry_id UUID NOT NULL,
     listed_at TIMESTAMPTZ,
-    first_fired_at TIMESTAMPTZ,
-    last_fired_at TIMESTAMPTZ,
-    fired_count BIGINT NOT NULL,
-    first_attempted_at TIMESTAMPTZ,
-    last_attempted_at TIMESTAMPTZ,
-    attempted_count BIGINT NOT NULL,
-    first_deferred_at TIMESTAMPTZ,
-    last_deferred_at TIMESTAMPTZ,
-    deferred_count BIGINT NOT NULL,
-    first_delivered_at TIMESTAMPTZ,
-    last_delivered_at TIMESTAMPTZ,
-    delivered_count BIGINT NOT NULL,
-    first_failed_at TIMESTAMPTZ,
-    last_failed_at TIMESTAMPTZ,
-    failed_count BIGINT NOT NULL,
-    failed_permanently BOOLEAN NOT NULL,
-    first_cancelled_at TIMESTAMPTZ,
-    last_cancelled_at TIMESTAMPTZ,
-    cancelled_count BIGINT NOT NULL,
-    first_expired_at TIMESTAMPTZ,
-    last_expired_at TIMESTAMPTZ,
-    expired_count BIGINT NOT NULL,
-    first_seen_at TIMESTAMPTZ,
-    last_seen_at TIMESTAMPTZ,
-    seen_count BIGINT NOT NULL,
-    first_opened_at TIMESTAMPTZ,
-    last_opened_at TIMESTAMPTZ,
-    opened_count BIGINT NOT NULL,
-    first_automated_opened_at TIMESTAMPTZ,
-    last_automated_opened_at TIMESTAMPTZ,
-    automated_opened_count BIGINT NOT NULL,
-    first_clicked_at TIMESTAMPTZ,
-    last_clicked_at TIMESTAMPTZ,
-    clicked_count BIGINT NOT NULL,
-    first_automated_clicked_at TIMESTAMPTZ,
-    last_automated_clicked_at TIMESTAMPTZ,
-    automated_clicked_count BIGINT NOT NULL,
-    first_read_at TIMESTAMPTZ,
-    last_read_at TIMESTAMPTZ,
-    read_count BIGINT NOT NULL,
-    first_unread_at TIMESTAMPTZ,
-    last_unread_at TIMESTAMPTZ,
-    unread_count BIGINT NOT NULL,
-    first_acknowledged_at TIMESTAMPTZ,
-    last_acknowledged_at TIMESTAMPTZ,
-    acknowledged_count BIGINT NOT NULL,
-    first_archived_at TIMESTAMPTZ,
-    last_archived_at TIMESTAMPTZ,
-    archived_count BIGINT NOT NULL,
-    first_unarchived_at TIMESTAMPTZ,
-    last_unarchived_at TIMESTAMPTZ,
-    unarchived_count BIGINT NOT NULL,
-    first_snoozed_at TIMESTAMPTZ,
-    last_snoozed_at TIMESTAMPTZ,
-    snoozed_count BIGINT NOT NULL,
-    first_unsnoozed_at TIMESTAMPTZ,
-    last_unsnoozed_at TIMESTAMPTZ,
-    unsnoozed_count BIGINT NOT NULL,
-    first_action_completed_at TIMESTAMPTZ,
-    last_action_completed_at TIMESTAMPTZ,
-    action_completed_count BIGINT NOT NULL,
-    first_action_reverted_at TIMESTAMPTZ,
-    last_action_reverted_at TIMESTAMPTZ,
-    action_reverted_count BIGINT NOT NULL,
-    first_deleted_at TIMESTAMPTZ,
-    last_deleted_at TIMESTAMPTZ,
-    deleted_count BIGINT NOT NULL,
-    first_unsubscribed_at TIMESTAMPTZ,
-    last_unsubscribed_at TIMESTAMPTZ,
-    unsubscribed_count BIGINT NOT NULL,
-    first_complained_at TIMESTAMPTZ,
-    last_complained_at TIMESTAMPTZ,
-    complained_count BIGINT NOT NULL,
-    is_seen BOOLEAN NOT NULL,
-    is_read BOOLEAN NOT NULL,
-    is_archived BOOLEAN NOT NULL,
-    is_snoozed BOOLEAN NOT NULL,
+    marks BIGINT NOT NULL,
     snoozed_until TIMESTAMPTZ,
-    is_deleted BOOLEAN NOT NULL,
     channels VARCHAR[] NOT NULL,
-    deliveries BIGINT NOT NULL
+    deliveries INTEGER NOT NULL
 );
-COMMENT ON TABLE inbox_entries IS 'Grain: inbox entry, one notification as one recipient has it.';
-COMMENT ON COLUMN inbox_entries.inbox_entry_id IS 'One id for tenant, notification and recipient: a UUIDv8, as ordered by time as the notification_id.';
-COMMENT ON COLUMN inbox_entries.is_seen IS 'Whether it has a seen, opened, clicked, read or unread fact, by a person.';
-COMMENT ON COLUMN inbox_entries.is_read IS 'Whether the latest of its read and unread facts is a read; archived and snoozed likewise.';
-COMMENT ON COLUMN inbox_entries.snoozed_until IS 'Of the latest snoozed, while it is snoozed; never compared with a clock.';
-COMMENT ON COLUMN inbox_entries.is_deleted IS 'Whether it has a deleted fact, which nothing reverses.';
+COMMENT ON TABLE inbox_entry_rows IS 'Grain: inbox entry. Query the view inbox_entries.';
 
-CREATE TABLE deliveries (
+CREATE TABLE delivery_rows (
+    touched_in INTEGER NOT NULL,
+    n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     recipient_id VARCHAR NOT NULL,
     channel VARCHAR NOT NULL,
     delivery_ref VARCHAR NOT NULL,
     listed_at TIMESTAMPTZ,
-    first_fired_at TIMESTAMPTZ,
-    last_fired_at TIMESTAMPTZ,
-    fired_count BIGINT NOT NULL,
-    first_attempted_at TIMESTAMPTZ,
-    last_attempted_at TIMESTAMPTZ,
-    attempted_count BIGINT NOT NULL,
-    first_deferred_at TIMESTAMPTZ,
-    last_deferred_at TIMESTAMPTZ,
-    deferred_count BIGINT NOT NULL,
-    first_delivered_at TIMESTAMPTZ,
-    last_delivered_at TIMESTAMPTZ,
-    delivered_count BIGINT NOT NULL,
-    first_failed_at TIMESTAMPTZ,
-    last_failed_at TIMESTAMPTZ,
-    failed_count BIGINT NOT NULL,
-    failed_permanently BOOLEAN NOT NULL,
-    first_cancelled_at TIMESTAMPTZ,
-    last_cancelled_at TIMESTAMPTZ,
-    cancelled_count BIGINT NOT NULL,
-    first_expired_at TIMESTAMPTZ,
-    last_expired_at TIMESTAMPTZ,
-    expired_count BIGINT NOT NULL,
-    first_seen_at TIMESTAMPTZ,
-    last_seen_at TIMESTAMPTZ,
-    seen_count BIGINT NOT NULL,
-    first_opened_at TIMESTAMPTZ,
-    last_opened_at TIMESTAMPTZ,
-    opened_count BIGINT NOT NULL,
-    first_automated_opened_at TIMESTAMPTZ,
-    last_automated_opened_at TIMESTAMPTZ,
-    automated_opened_count BIGINT NOT NULL,
-    first_clicked_at TIMESTAMPTZ,
-    last_clicked_at TIMESTAMPTZ,
-    clicked_count BIGINT NOT NULL,
-    first_automated_clicked_at TIMESTAMPTZ,
-    last_automated_clicked_at TIMESTAMPTZ,
-    automated_clicked_count BIGINT NOT NULL,
-    first_read_at TIMESTAMPTZ,
-    last_read_at TIMESTAMPTZ,
-    read_count BIGINT NOT NULL,
-    first_unread_at TIMESTAMPTZ,
-    last_unread_at TIMESTAMPTZ,
-    unread_count BIGINT NOT NULL,
-    first_acknowledged_at TIMESTAMPTZ,
-    last_acknowledged_at TIMESTAMPTZ,
-    acknowledged_count BIGINT NOT NULL,
-    first_archived_at TIMESTAMPTZ,
-    last_archived_at TIMESTAMPTZ,
-    archived_count BIGINT NOT NULL,
-    first_unarchived_at TIMESTAMPTZ,
-    last_unarchived_at TIMESTAMPTZ,
-    unarchived_count BIGINT NOT NULL,
-    first_snoozed_at TIMESTAMPTZ,
-    last_snoozed_at TIMESTAMPTZ,
-    snoozed_count BIGINT NOT NULL,
-    first_unsnoozed_at TIMESTAMPTZ,
-    last_unsnoozed_at TIMESTAMPTZ,
-    unsnoozed_count BIGINT NOT NULL,
-    first_action_completed_at TIMESTAMPTZ,
-    last_action_completed_at TIMESTAMPTZ,
-    action_completed_count BIGINT NOT NULL,
-    first_action_reverted_at TIMESTAMPTZ,
-    last_action_reverted_at TIMESTAMPTZ,
-    action_reverted_count BIGINT NOT NULL,
-    first_deleted_at TIMESTAMPTZ,
-    last_deleted_at TIMESTAMPTZ,
-    deleted_count BIGINT NOT NULL,
-    first_unsubscribed_at TIMESTAMPTZ,
-    last_unsubscribed_at TIMESTAMPTZ,
-    unsubscribed_count BIGINT NOT NULL,
-    first_complained_at TIMESTAMPTZ,
-    last_complained_at TIMESTAMPTZ,
-    complained_count BIGINT NOT NULL,
-    is_seen BOOLEAN NOT NULL,
-    is_read BOOLEAN NOT NULL,
-    is_archived BOOLEAN NOT NULL,
-    is_snoozed BOOLEAN NOT NULL,
-    snoozed_until TIMESTAMPTZ,
-    is_deleted BOOLEAN NOT NULL
+    marks BIGINT NOT NULL,
+    snoozed_until TIMESTAMPTZ
 );
-COMMENT ON TABLE deliveries IS 'Grain: delivery, one inbox entry over one channel; delivery_ref (empty: none) tells apart devices, steps, resends.';
+COMMENT ON TABLE delivery_rows IS 'Grain: delivery. Query the view deliveries.';
 
-CREATE TABLE contents (
+CREATE TABLE recipient_count_rows (
+    recipient_key UBIGINT NOT NULL,
+    tenant_id VARCHAR NOT NULL,
+    recipient_id VARCHAR NOT NULL,
+    shelf VARCHAR NOT NULL,
+    total BIGINT NOT NULL,
+    unread BIGINT NOT NULL,
+    unseen BIGINT NOT NULL,
+    unacknowledged BIGINT NOT NULL
+);
+COMMENT ON TABLE recipient_count_rows IS 'How many listed entries each recipient has, by shelf: deleted, else archived, else snoozed, else inbox. recipient_key: 64 bits of the MD5 of tenant and recipient, what a look-up goes by. Query the view recipient_counts.';
+
+CREATE TABLE content_rows (
+    n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     source VARCHAR,
@@ -357,7 +148,7 @@ CREATE TABLE contents (
     ),
     personal_key_id VARCHAR
 );
-COMMENT ON TABLE contents IS 'What a notification says: per field, the value of its latest amended that speaks of it, else that of its earliest created that has one.';
-COMMENT ON COLUMN contents."number" IS 'Integer id: what its first created states or else, of its first copy in the log, offset x partitions + partition.';
-COMMENT ON COLUMN contents.audience IS 'Members that created names, then those that each audience_added adds, each recipient once.';
-COMMENT ON COLUMN contents.personal IS 'Personal data; everything outside this column is safe to keep for ever.';
+COMMENT ON TABLE content_rows IS 'What a notification says: per field, the value of its latest amended that speaks of it, else that of its earliest created that has one.';
+COMMENT ON COLUMN content_rows."number" IS 'Integer id: what its first created states or else, of its first copy in the log, offset x partitions + partition.';
+COMMENT ON COLUMN content_rows.audience IS 'Members that created names, then those that each audience_added adds, each recipient once.';
+COMMENT ON COLUMN content_rows.personal IS 'Personal data; everything outside this column is safe to keep for ever.';

@@ -1,4 +1,476 @@
--- Views for analysts over history and the lifecycle tables. They are policies over the facts: change one without any replay.
+-- What people query: the three grains in full, contents, counts, facts and history; and views for analysts over them.
+-- They are policies over the rows and over history: change one without any replay.
+
+CREATE OR REPLACE VIEW events AS
+SELECT
+    d.tenant_id,
+    d.notification_id,
+    e.event_id,
+    e.kind::VARCHAR AS kind,
+    e.occurred_at,
+    e.recorded_at,
+    e.log_partition,
+    e.log_offset,
+    e.recipient_id,
+    e.channel,
+    e.delivery_ref,
+    e.attempt_id,
+    e.source,
+    e.actor,
+    e.correlation_id,
+    e.causation_id,
+    e.provider,
+    e.automated,
+    e.permanent,
+    e.snoozed_until,
+    e.retracted_event_id,
+    e.action_type,
+    e.audience,
+    more.* EXCLUDE (written_in, log_partition, log_offset)
+FROM event_rows AS e
+INNER JOIN directory AS d ON d.touched_in = e.touched_in AND d.n = e.n
+LEFT JOIN event_details AS more
+    ON more.written_in = e.written_in
+    AND more.log_partition = e.log_partition
+    AND more.log_offset = e.log_offset;
+COMMENT ON VIEW events IS 'History: every event that was applied, once, as it was recorded. Columns of other kinds are null. Grain: event.';
+
+CREATE OR REPLACE VIEW history AS
+SELECT events.*, e.is_retracted
+FROM events
+INNER JOIN event_rows AS e USING (log_partition, log_offset);
+COMMENT ON VIEW history IS 'Every event that was applied, and whether it counts no more because a retracted names it. Grain: event.';
+
+-- What was said of one row, per fact: earliest, latest, how often.
+
+CREATE OR REPLACE MACRO told_of_notification(batch_number, notification_number) AS TABLE
+SELECT
+    min(e.occurred_at) FILTER (e.kind = 'created') AS first_created_at,
+    max(e.occurred_at) FILTER (e.kind = 'created') AS last_created_at,
+    count(*) FILTER (e.kind = 'created') AS created_count,
+    min(e.occurred_at) FILTER (e.kind = 'amended') AS first_amended_at,
+    max(e.occurred_at) FILTER (e.kind = 'amended') AS last_amended_at,
+    count(*) FILTER (e.kind = 'amended') AS amended_count,
+    min(e.occurred_at) FILTER (e.kind = 'audience_added') AS first_audience_added_at,
+    max(e.occurred_at) FILTER (e.kind = 'audience_added') AS last_audience_added_at,
+    count(*) FILTER (e.kind = 'audience_added') AS audience_added_count,
+    min(e.occurred_at) FILTER (e.kind = 'retracted') AS first_retracted_at,
+    max(e.occurred_at) FILTER (e.kind = 'retracted') AS last_retracted_at,
+    count(*) FILTER (e.kind = 'retracted') AS retracted_count,
+    min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
+    max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
+    count(*) FILTER (e.kind = 'fired') AS fired_count,
+    min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
+    max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
+    count(*) FILTER (e.kind = 'attempted') AS attempted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
+    max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
+    count(*) FILTER (e.kind = 'deferred') AS deferred_count,
+    min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
+    max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
+    count(*) FILTER (e.kind = 'delivered') AS delivered_count,
+    min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
+    max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
+    count(*) FILTER (e.kind = 'failed') AS failed_count,
+    min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
+    max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
+    count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
+    min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
+    max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
+    count(*) FILTER (e.kind = 'expired') AS expired_count,
+    min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
+    max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
+    count(*) FILTER (e.kind = 'seen') AS seen_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
+    max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
+    count(*) FILTER (e.kind = 'read') AS read_count,
+    min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
+    max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
+    count(*) FILTER (e.kind = 'unread') AS unread_count,
+    min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
+    max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
+    count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
+    min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
+    max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
+    count(*) FILTER (e.kind = 'archived') AS archived_count,
+    min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
+    max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
+    count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
+    min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
+    count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
+    count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
+    count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
+    count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
+    max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
+    count(*) FILTER (e.kind = 'deleted') AS deleted_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
+    count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
+    min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
+    max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
+    count(*) FILTER (e.kind = 'complained') AS complained_count
+FROM event_rows AS e
+WHERE
+    e.touched_in = batch_number
+    AND e.n = notification_number
+    AND e.kind <> 'observed'
+    AND NOT e.is_retracted;
+
+CREATE OR REPLACE MACRO told_of_inbox_entry(batch_number, notification_number, recipient, row_marks) AS TABLE
+SELECT
+    min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
+    max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
+    count(*) FILTER (e.kind = 'fired') AS fired_count,
+    min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
+    max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
+    count(*) FILTER (e.kind = 'attempted') AS attempted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
+    max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
+    count(*) FILTER (e.kind = 'deferred') AS deferred_count,
+    min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
+    max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
+    count(*) FILTER (e.kind = 'delivered') AS delivered_count,
+    min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
+    max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
+    count(*) FILTER (e.kind = 'failed') AS failed_count,
+    min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
+    max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
+    count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
+    min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
+    max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
+    count(*) FILTER (e.kind = 'expired') AS expired_count,
+    min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
+    max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
+    count(*) FILTER (e.kind = 'seen') AS seen_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
+    max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
+    count(*) FILTER (e.kind = 'read') AS read_count,
+    min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
+    max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
+    count(*) FILTER (e.kind = 'unread') AS unread_count,
+    min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
+    max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
+    count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
+    min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
+    max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
+    count(*) FILTER (e.kind = 'archived') AS archived_count,
+    min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
+    max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
+    count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
+    min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
+    count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
+    count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
+    count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
+    count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
+    max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
+    count(*) FILTER (e.kind = 'deleted') AS deleted_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
+    count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
+    min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
+    max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
+    count(*) FILTER (e.kind = 'complained') AS complained_count
+FROM event_rows AS e
+WHERE
+    e.touched_in = batch_number
+    AND e.n = notification_number
+    AND e.kind <> 'observed'
+    AND NOT e.is_retracted
+    AND e.kind <> 'retracted'
+    AND (
+        e.recipient_id = recipient
+        OR (e.recipient_id IS NULL AND marked(row_marks, 'is_sole'))
+        OR (
+            e.recipient_id IS NULL
+            AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
+            AND (
+                e.channel IS NULL
+                OR EXISTS (
+                    FROM delivery_rows AS s
+                    WHERE
+                        s.touched_in = batch_number
+                        AND s.n = notification_number
+                        AND s.recipient_id = recipient
+                        AND s.channel = e.channel
+                        AND coalesce(e.delivery_ref, '') IN ('', s.delivery_ref)
+                )
+            )
+        )
+    );
+
+CREATE OR REPLACE MACRO told_of_delivery(batch_number, notification_number, recipient, over_channel, under_ref, row_marks) AS TABLE
+SELECT
+    min(e.occurred_at) FILTER (e.kind = 'fired') AS first_fired_at,
+    max(e.occurred_at) FILTER (e.kind = 'fired') AS last_fired_at,
+    count(*) FILTER (e.kind = 'fired') AS fired_count,
+    min(e.occurred_at) FILTER (e.kind = 'attempted') AS first_attempted_at,
+    max(e.occurred_at) FILTER (e.kind = 'attempted') AS last_attempted_at,
+    count(*) FILTER (e.kind = 'attempted') AS attempted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deferred') AS first_deferred_at,
+    max(e.occurred_at) FILTER (e.kind = 'deferred') AS last_deferred_at,
+    count(*) FILTER (e.kind = 'deferred') AS deferred_count,
+    min(e.occurred_at) FILTER (e.kind = 'delivered') AS first_delivered_at,
+    max(e.occurred_at) FILTER (e.kind = 'delivered') AS last_delivered_at,
+    count(*) FILTER (e.kind = 'delivered') AS delivered_count,
+    min(e.occurred_at) FILTER (e.kind = 'failed') AS first_failed_at,
+    max(e.occurred_at) FILTER (e.kind = 'failed') AS last_failed_at,
+    count(*) FILTER (e.kind = 'failed') AS failed_count,
+    min(e.occurred_at) FILTER (e.kind = 'cancelled') AS first_cancelled_at,
+    max(e.occurred_at) FILTER (e.kind = 'cancelled') AS last_cancelled_at,
+    count(*) FILTER (e.kind = 'cancelled') AS cancelled_count,
+    min(e.occurred_at) FILTER (e.kind = 'expired') AS first_expired_at,
+    max(e.occurred_at) FILTER (e.kind = 'expired') AS last_expired_at,
+    count(*) FILTER (e.kind = 'expired') AS expired_count,
+    min(e.occurred_at) FILTER (e.kind = 'seen') AS first_seen_at,
+    max(e.occurred_at) FILTER (e.kind = 'seen') AS last_seen_at,
+    count(*) FILTER (e.kind = 'seen') AS seen_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS first_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS last_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated IS DISTINCT FROM true) AS opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS first_automated_opened_at,
+    max(e.occurred_at) FILTER (e.kind = 'opened' AND e.automated) AS last_automated_opened_at,
+    count(*) FILTER (e.kind = 'opened' AND e.automated) AS automated_opened_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS first_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS last_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated IS DISTINCT FROM true) AS clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS first_automated_clicked_at,
+    max(e.occurred_at) FILTER (e.kind = 'clicked' AND e.automated) AS last_automated_clicked_at,
+    count(*) FILTER (e.kind = 'clicked' AND e.automated) AS automated_clicked_count,
+    min(e.occurred_at) FILTER (e.kind = 'read') AS first_read_at,
+    max(e.occurred_at) FILTER (e.kind = 'read') AS last_read_at,
+    count(*) FILTER (e.kind = 'read') AS read_count,
+    min(e.occurred_at) FILTER (e.kind = 'unread') AS first_unread_at,
+    max(e.occurred_at) FILTER (e.kind = 'unread') AS last_unread_at,
+    count(*) FILTER (e.kind = 'unread') AS unread_count,
+    min(e.occurred_at) FILTER (e.kind = 'acknowledged') AS first_acknowledged_at,
+    max(e.occurred_at) FILTER (e.kind = 'acknowledged') AS last_acknowledged_at,
+    count(*) FILTER (e.kind = 'acknowledged') AS acknowledged_count,
+    min(e.occurred_at) FILTER (e.kind = 'archived') AS first_archived_at,
+    max(e.occurred_at) FILTER (e.kind = 'archived') AS last_archived_at,
+    count(*) FILTER (e.kind = 'archived') AS archived_count,
+    min(e.occurred_at) FILTER (e.kind = 'unarchived') AS first_unarchived_at,
+    max(e.occurred_at) FILTER (e.kind = 'unarchived') AS last_unarchived_at,
+    count(*) FILTER (e.kind = 'unarchived') AS unarchived_count,
+    min(e.occurred_at) FILTER (e.kind = 'snoozed') AS first_snoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'snoozed') AS last_snoozed_at,
+    count(*) FILTER (e.kind = 'snoozed') AS snoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS first_unsnoozed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsnoozed') AS last_unsnoozed_at,
+    count(*) FILTER (e.kind = 'unsnoozed') AS unsnoozed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_completed') AS first_action_completed_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_completed') AS last_action_completed_at,
+    count(*) FILTER (e.kind = 'action_completed') AS action_completed_count,
+    min(e.occurred_at) FILTER (e.kind = 'action_reverted') AS first_action_reverted_at,
+    max(e.occurred_at) FILTER (e.kind = 'action_reverted') AS last_action_reverted_at,
+    count(*) FILTER (e.kind = 'action_reverted') AS action_reverted_count,
+    min(e.occurred_at) FILTER (e.kind = 'deleted') AS first_deleted_at,
+    max(e.occurred_at) FILTER (e.kind = 'deleted') AS last_deleted_at,
+    count(*) FILTER (e.kind = 'deleted') AS deleted_count,
+    min(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS first_unsubscribed_at,
+    max(e.occurred_at) FILTER (e.kind = 'unsubscribed') AS last_unsubscribed_at,
+    count(*) FILTER (e.kind = 'unsubscribed') AS unsubscribed_count,
+    min(e.occurred_at) FILTER (e.kind = 'complained') AS first_complained_at,
+    max(e.occurred_at) FILTER (e.kind = 'complained') AS last_complained_at,
+    count(*) FILTER (e.kind = 'complained') AS complained_count
+FROM event_rows AS e
+WHERE
+    e.touched_in = batch_number
+    AND e.n = notification_number
+    AND e.kind <> 'observed'
+    AND NOT e.is_retracted
+    AND e.kind <> 'retracted'
+    AND (
+        (
+            (e.recipient_id = recipient OR (e.recipient_id IS NULL AND marked(row_marks, 'is_sole')))
+            AND (
+                (e.channel = over_channel AND coalesce(e.delivery_ref, '') = under_ref)
+                OR (e.channel IS NULL AND (marked(row_marks, 'is_single') OR e.kind IN ('fired', 'cancelled', 'expired', 'failed')))
+            )
+        )
+        OR (
+            e.recipient_id IS NULL
+            AND NOT marked(row_marks, 'is_sole')
+            AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
+            AND (e.channel IS NULL OR e.channel = over_channel)
+            AND coalesce(e.delivery_ref, '') IN ('', under_ref)
+        )
+    );
+
+CREATE OR REPLACE VIEW notifications AS
+SELECT
+    r.tenant_id,
+    r.notification_id,
+    r.listed_at,
+    told.*,
+    marked(r.marks, 'failed_permanently') AS failed_permanently,
+    r.channels,
+    r.recipients::BIGINT AS recipients,
+    r.recipients_delivered::BIGINT AS recipients_delivered,
+    r.recipients_failed::BIGINT AS recipients_failed,
+    r.recipients_cancelled::BIGINT AS recipients_cancelled,
+    r.recipients_expired::BIGINT AS recipients_expired,
+    r.recipients_seen::BIGINT AS recipients_seen,
+    r.recipients_opened::BIGINT AS recipients_opened,
+    r.recipients_clicked::BIGINT AS recipients_clicked,
+    r.recipients_read::BIGINT AS recipients_read,
+    r.recipients_acknowledged::BIGINT AS recipients_acknowledged,
+    r.recipients_archived::BIGINT AS recipients_archived,
+    r.recipients_snoozed::BIGINT AS recipients_snoozed,
+    r.recipients_deleted::BIGINT AS recipients_deleted,
+    r.deliveries::BIGINT AS deliveries
+FROM notification_rows AS r,
+told_of_notification(r.touched_in, r.n) AS told;
+COMMENT ON VIEW notifications IS 'Grain: notification. Times and counts of everything below it merged; reversible states as numbers of recipients.';
+
+CREATE OR REPLACE VIEW inbox_entries AS
+SELECT
+    r.tenant_id,
+    r.notification_id,
+    r.recipient_id,
+    inbox_entry_id_of(r.tenant_id, r.notification_id, r.recipient_id) AS inbox_entry_id,
+    r.listed_at,
+    told.*,
+    marked(r.marks, 'failed_permanently') AS failed_permanently,
+    r.marks & seen_marks() <> 0 AS is_seen,
+    marked(r.marks, 'is_read') AS is_read,
+    marked(r.marks, 'is_archived') AS is_archived,
+    marked(r.marks, 'is_snoozed') AS is_snoozed,
+    r.snoozed_until,
+    marked(r.marks, 'deleted') AS is_deleted,
+    r.channels,
+    r.deliveries::BIGINT AS deliveries
+FROM inbox_entry_rows AS r,
+told_of_inbox_entry(r.touched_in, r.n, r.recipient_id, r.marks) AS told;
+COMMENT ON VIEW inbox_entries IS 'Grain: inbox entry, one notification as one recipient has it.';
+
+CREATE OR REPLACE VIEW deliveries AS
+SELECT
+    r.tenant_id,
+    r.notification_id,
+    r.recipient_id,
+    r.channel,
+    r.delivery_ref,
+    r.listed_at,
+    told.*,
+    marked(r.marks, 'failed_permanently') AS failed_permanently,
+    r.marks & seen_marks() <> 0 AS is_seen,
+    marked(r.marks, 'is_read') AS is_read,
+    marked(r.marks, 'is_archived') AS is_archived,
+    marked(r.marks, 'is_snoozed') AS is_snoozed,
+    r.snoozed_until,
+    marked(r.marks, 'deleted') AS is_deleted
+FROM delivery_rows AS r,
+told_of_delivery(r.touched_in, r.n, r.recipient_id, r.channel, r.delivery_ref, r.marks) AS told;
+COMMENT ON VIEW deliveries IS 'Grain: delivery, one inbox entry over one channel; delivery_ref (empty: none) tells apart devices, steps, resends.';
+
+CREATE OR REPLACE VIEW contents AS
+SELECT * EXCLUDE (n)
+FROM content_rows;
+COMMENT ON VIEW contents IS 'What a notification says: per field, the value of its latest amended that speaks of it, else that of its earliest created that has one.';
+
+CREATE OR REPLACE VIEW recipient_counts AS
+SELECT * EXCLUDE (recipient_key)
+FROM recipient_count_rows;
+COMMENT ON VIEW recipient_counts IS 'How many listed inbox entries each recipient has, by shelf (deleted, else archived, else snoozed, else inbox), kept with the rows: a badge is a look-up.';
+
+CREATE OR REPLACE VIEW facts AS
+WITH heard AS (
+    SELECT
+        n,
+        event_id,
+        CASE WHEN kind <> 'retracted' THEN coalesce(recipient_id, '') ELSE '' END AS recipient_id,
+        CASE WHEN kind <> 'retracted' THEN coalesce(channel, '') ELSE '' END AS channel,
+        CASE WHEN kind <> 'retracted' THEN coalesce(delivery_ref, '') ELSE '' END AS delivery_ref,
+        CASE
+            WHEN kind = 'opened' AND automated THEN ['automated_opened']
+            WHEN kind = 'clicked' AND automated THEN ['automated_clicked']
+            WHEN kind = 'failed' AND permanent THEN ['failed', 'failed_permanently']
+            ELSE [kind::VARCHAR]
+        END AS said,
+        occurred_at,
+        least(occurred_at, recorded_at) AS effective_at,
+        snoozed_until,
+        audience
+    FROM event_rows
+    WHERE kind <> 'observed' AND NOT is_retracted
+),
+members AS (
+    SELECT n, unnest(audience) AS member
+    FROM heard
+    WHERE audience IS NOT NULL
+),
+stated AS (
+    SELECT
+        n, recipient_id, channel, delivery_ref, unnest(said) AS fact,
+        occurred_at, effective_at, event_id, snoozed_until
+    FROM heard
+    UNION ALL BY NAME
+    SELECT
+        n,
+        member.recipient_id AS recipient_id,
+        unnest(list_prepend('', member.channels)) AS channel,
+        '' AS delivery_ref,
+        'declared' AS fact
+    FROM members
+)
+SELECT
+    d.tenant_id,
+    d.notification_id,
+    s.recipient_id,
+    s.channel,
+    s.delivery_ref,
+    s.fact,
+    min(s.occurred_at) AS first_at,
+    max(s.occurred_at) AS last_at,
+    count(s.event_id) AS event_count,
+    min(s.effective_at) AS known_at,
+    max(s.effective_at) AS latest_at,
+    arg_max(s.event_id, row(s.effective_at, s.event_id)) AS latest_event_id,
+    arg_max_null(s.snoozed_until, row(s.effective_at, s.event_id)) FILTER (s.fact = 'snoozed') AS latest_snoozed_until
+FROM stated AS s
+INNER JOIN directory AS d USING (n)
+GROUP BY ALL;
+COMMENT ON VIEW facts IS 'What events said, by the grain whose fields they carried (an empty text: not carried), one row per grain key and fact.';
 
 CREATE OR REPLACE VIEW notification_status AS
 SELECT
@@ -40,16 +512,10 @@ LEFT JOIN contents AS c USING (tenant_id, notification_id);
 COMMENT ON VIEW notification_status IS 'One row per notification with its present status: the furthest fact that all (deleted, acknowledged, read, cancelled, expired) or any (clicked, opened, seen, delivered, deferred, fired, attempted) of its recipients reached. What nobody is named for counts as all where there are no recipients.';
 
 CREATE OR REPLACE VIEW unread_by_recipient AS
-SELECT
-    tenant_id,
-    recipient_id,
-    count(*) AS inbox_entries,
-    count(*) FILTER (WHERE NOT is_read) AS unread,
-    count(*) FILTER (WHERE NOT is_seen) AS unseen
-FROM inbox_entries
-WHERE listed_at IS NOT NULL AND NOT is_deleted AND NOT is_archived AND NOT is_snoozed
-GROUP BY tenant_id, recipient_id;
-COMMENT ON VIEW unread_by_recipient IS 'The badge of each recipient: entries that are not deleted, archived or snoozed. Grain: inbox entry.';
+SELECT tenant_id, recipient_id, total AS inbox_entries, unread, unseen, unacknowledged
+FROM recipient_counts
+WHERE shelf = 'inbox';
+COMMENT ON VIEW unread_by_recipient IS 'The badge of each recipient: entries that are not deleted, archived or snoozed. Grain: recipient.';
 
 CREATE OR REPLACE VIEW channel_outcomes AS
 SELECT
@@ -73,18 +539,6 @@ FROM deliveries
 WHERE listed_at IS NOT NULL
 GROUP BY tenant_id, channel;
 COMMENT ON VIEW channel_outcomes IS 'What became of deliveries, by channel. Grain: delivery.';
-
-CREATE OR REPLACE VIEW history AS
-SELECT
-    e.*,
-    e.kind <> 'retracted' AND coalesce(r.retracted, false) AS is_retracted
-FROM events AS e
-LEFT JOIN (
-    SELECT DISTINCT tenant_id, notification_id, retracted_event_id AS event_id, true AS retracted
-    FROM events
-    WHERE kind = 'retracted'
-) AS r USING (tenant_id, notification_id, event_id);
-COMMENT ON VIEW history IS 'Every event that was applied, and whether it counts no more because a retracted names it. Grain: event.';
 
 CREATE OR REPLACE VIEW actions AS
 SELECT

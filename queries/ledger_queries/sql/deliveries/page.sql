@@ -1,6 +1,13 @@
 -- One page of the filtered deliveries, newest first, from behind the row that the cursor names.
 SELECT
-    page.*,
+    page.* EXCLUDE (touched_in, n, marks),
+    told.*,
+    marked(page.marks, 'failed_permanently') AS failed_permanently,
+    page.marks & seen_marks() <> 0 AS is_seen,
+    marked(page.marks, 'is_read') AS is_read,
+    marked(page.marks, 'is_archived') AS is_archived,
+    marked(page.marks, 'is_snoozed') AS is_snoozed,
+    marked(page.marks, 'deleted') AS is_deleted,
     content.personal.title AS title
 FROM (
     SELECT filtered.*
@@ -26,6 +33,7 @@ FROM (
         filtered.delivery_ref
     LIMIT $rows
 ) AS page
-LEFT JOIN contents AS content
-    ON content.tenant_id = $tenant AND content.notification_id = page.notification_id
+CROSS JOIN LATERAL (FROM told_of_delivery(page.touched_in, page.n, page.recipient_id, page.channel, page.delivery_ref, page.marks)) AS told
+LEFT JOIN content_rows AS content
+    ON content.n = page.n
 ORDER BY page.listed_at DESC, page.notification_id DESC, page.recipient_id, page.channel, page.delivery_ref;

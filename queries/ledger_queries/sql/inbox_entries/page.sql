@@ -1,6 +1,14 @@
 -- One page of the filtered inbox entries, newest first, from behind the row that the cursor names.
 SELECT
-    page.*,
+    page.* EXCLUDE (touched_in, n, marks),
+    told.*,
+    marked(page.marks, 'failed_permanently') AS failed_permanently,
+    page.marks & seen_marks() <> 0 AS is_seen,
+    marked(page.marks, 'is_read') AS is_read,
+    marked(page.marks, 'is_archived') AS is_archived,
+    marked(page.marks, 'is_snoozed') AS is_snoozed,
+    marked(page.marks, 'deleted') AS is_deleted,
+    inbox_entry_id_of(page.tenant_id, page.notification_id, page.recipient_id) AS inbox_entry_id,
     content.personal.title AS title
 FROM (
     SELECT filtered.*
@@ -21,6 +29,7 @@ FROM (
     ORDER BY filtered.listed_at DESC, filtered.notification_id DESC, filtered.recipient_id
     LIMIT $rows
 ) AS page
-LEFT JOIN contents AS content
-    ON content.tenant_id = $tenant AND content.notification_id = page.notification_id
+CROSS JOIN LATERAL (FROM told_of_inbox_entry(page.touched_in, page.n, page.recipient_id, page.marks)) AS told
+LEFT JOIN content_rows AS content
+    ON content.n = page.n
 ORDER BY page.listed_at DESC, page.notification_id DESC, page.recipient_id;

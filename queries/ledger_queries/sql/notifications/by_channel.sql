@@ -12,7 +12,7 @@ WHERE
     -- when recipient
     AND (each.notification_id, each.channel) IN (
         SELECT delivery.notification_id, delivery.channel
-        FROM deliveries AS delivery
+        FROM delivery_rows AS delivery
         WHERE delivery.tenant_id = $tenant AND delivery.recipient_id = $recipient
     )
     -- end when

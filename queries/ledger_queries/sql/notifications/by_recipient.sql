@@ -3,8 +3,8 @@ SELECT
     entry.recipient_id AS name,
     count(*) AS group_rows
 FROM filtered
-INNER JOIN inbox_entries AS entry
-    ON entry.notification_id = filtered.notification_id
+INNER JOIN inbox_entry_rows AS entry
+    ON entry.touched_in = filtered.touched_in AND entry.n = filtered.n
 WHERE
     entry.tenant_id = $tenant
     AND entry.recipient_id = $recipient -- when recipient

@@ -1,6 +1,6 @@
 -- The notifications that a filter asks for; list and count both read from here, so they cannot disagree.
 SELECT notification.*
-FROM notifications AS notification
+FROM notification_rows AS notification
 WHERE
     notification.tenant_id = $tenant
     AND notification.listed_at IS NOT NULL
@@ -10,36 +10,36 @@ WHERE
     -- when recipient
     AND notification.notification_id IN (
         SELECT entry.notification_id
-        FROM inbox_entries AS entry
+        FROM inbox_entry_rows AS entry
         WHERE
             entry.tenant_id = $tenant
             AND entry.recipient_id = $recipient
             AND list_contains(entry.channels, $channel) -- when channel
     )
     -- end when
-    AND (notification.created_count > 0) = $reached_created -- when reached_created
-    AND (notification.fired_count > 0) = $reached_fired -- when reached_fired
-    AND (notification.delivered_count > 0) = $reached_delivered -- when reached_delivered
-    AND (notification.opened_count > 0) = $reached_opened -- when reached_opened
-    AND (notification.read_count > 0) = $reached_read -- when reached_read
-    AND (notification.acknowledged_count > 0) = $reached_acknowledged -- when reached_acknowledged
-    AND (notification.failed_count > 0) = $reached_failed -- when reached_failed
-    AND (notification.attempted_count > 0) = $reached_attempted -- when reached_attempted
-    AND (notification.deferred_count > 0) = $reached_deferred -- when reached_deferred
-    AND (notification.cancelled_count > 0) = $reached_cancelled -- when reached_cancelled
-    AND (notification.expired_count > 0) = $reached_expired -- when reached_expired
-    AND (notification.seen_count > 0) = $reached_seen -- when reached_seen
-    AND (notification.clicked_count > 0) = $reached_clicked -- when reached_clicked
-    AND (notification.unread_count > 0) = $reached_unread -- when reached_unread
-    AND (notification.archived_count > 0) = $reached_archived -- when reached_archived
-    AND (notification.unarchived_count > 0) = $reached_unarchived -- when reached_unarchived
-    AND (notification.snoozed_count > 0) = $reached_snoozed -- when reached_snoozed
-    AND (notification.unsnoozed_count > 0) = $reached_unsnoozed -- when reached_unsnoozed
-    AND (notification.action_completed_count > 0) = $reached_action_completed -- when reached_action_completed
-    AND (notification.action_reverted_count > 0) = $reached_action_reverted -- when reached_action_reverted
-    AND (notification.deleted_count > 0) = $reached_deleted -- when reached_deleted
-    AND (notification.unsubscribed_count > 0) = $reached_unsubscribed -- when reached_unsubscribed
-    AND (notification.complained_count > 0) = $reached_complained -- when reached_complained
-    AND (notification.amended_count > 0) = $reached_amended -- when reached_amended
-    AND (notification.audience_added_count > 0) = $reached_audience_added -- when reached_audience_added
-    AND (notification.retracted_count > 0) = $reached_retracted -- when reached_retracted
+    AND marked(notification.marks, 'created') = $reached_created -- when reached_created
+    AND marked(notification.marks, 'fired') = $reached_fired -- when reached_fired
+    AND marked(notification.marks, 'delivered') = $reached_delivered -- when reached_delivered
+    AND marked(notification.marks, 'opened') = $reached_opened -- when reached_opened
+    AND marked(notification.marks, 'read') = $reached_read -- when reached_read
+    AND marked(notification.marks, 'acknowledged') = $reached_acknowledged -- when reached_acknowledged
+    AND marked(notification.marks, 'failed') = $reached_failed -- when reached_failed
+    AND marked(notification.marks, 'attempted') = $reached_attempted -- when reached_attempted
+    AND marked(notification.marks, 'deferred') = $reached_deferred -- when reached_deferred
+    AND marked(notification.marks, 'cancelled') = $reached_cancelled -- when reached_cancelled
+    AND marked(notification.marks, 'expired') = $reached_expired -- when reached_expired
+    AND marked(notification.marks, 'seen') = $reached_seen -- when reached_seen
+    AND marked(notification.marks, 'clicked') = $reached_clicked -- when reached_clicked
+    AND marked(notification.marks, 'unread') = $reached_unread -- when reached_unread
+    AND marked(notification.marks, 'archived') = $reached_archived -- when reached_archived
+    AND marked(notification.marks, 'unarchived') = $reached_unarchived -- when reached_unarchived
+    AND marked(notification.marks, 'snoozed') = $reached_snoozed -- when reached_snoozed
+    AND marked(notification.marks, 'unsnoozed') = $reached_unsnoozed -- when reached_unsnoozed
+    AND marked(notification.marks, 'action_completed') = $reached_action_completed -- when reached_action_completed
+    AND marked(notification.marks, 'action_reverted') = $reached_action_reverted -- when reached_action_reverted
+    AND marked(notification.marks, 'deleted') = $reached_deleted -- when reached_deleted
+    AND marked(notification.marks, 'unsubscribed') = $reached_unsubscribed -- when reached_unsubscribed
+    AND marked(notification.marks, 'complained') = $reached_complained -- when reached_complained
+    AND marked(notification.marks, 'amended') = $reached_amended -- when reached_amended
+    AND marked(notification.marks, 'audience_added') = $reached_audience_added -- when reached_audience_added
+    AND marked(notification.marks, 'retracted') = $reached_retracted -- when reached_retracted

@@ -1,6 +1,8 @@
 -- One page of the filtered notifications, newest first, from behind the row that the cursor names.
 SELECT
-    page.*,
+    page.* EXCLUDE (touched_in, n, marks, content_channels),
+    told.*,
+    marked(page.marks, 'failed_permanently') AS failed_permanently,
     content.personal.title AS title
 FROM (
     SELECT filtered.*
@@ -16,6 +18,7 @@ FROM (
     ORDER BY filtered.listed_at DESC, filtered.notification_id DESC
     LIMIT $rows
 ) AS page
-LEFT JOIN contents AS content
-    ON content.tenant_id = $tenant AND content.notification_id = page.notification_id
+CROSS JOIN LATERAL (FROM told_of_notification(page.touched_in, page.n)) AS told
+LEFT JOIN content_rows AS content
+    ON content.n = page.n
 ORDER BY page.listed_at DESC, page.notification_id DESC;

@@ -1,175 +1,68 @@
--- What each notification says: per field, what its latest amended has made of the value of its earliest created.
+-- What notifications say that one created alone speaks for: most of them. The others are told anew, from history.
 
--- Told anew from history where an event that speaks of content was there before, or was taken back.
+CREATE OR REPLACE TEMP TABLE reworded AS
+SELECT n FROM fresh WHERE kind IN ('created', 'amended', 'audience_added', 'retracted')
+UNION
+SELECT n FROM displaced
+UNION
+SELECT n FROM doubted;
+
+CREATE OR REPLACE TEMP TABLE wording AS
+SELECT n, count(*) AS statements, any_value(kind) AS kind, any_value(event_id) AS event_id
+FROM heard
+SEMI JOIN reworded USING (n)
+WHERE kind IN ('created', 'amended', 'audience_added')
+GROUP BY n;
+
+CREATE OR REPLACE TEMP TABLE worded_once AS
+SELECT wording.n, fresh.* EXCLUDE (n)
+FROM wording
+INNER JOIN fresh USING (n, event_id)
+WHERE wording.statements = 1 AND wording.kind = 'created';
 
 CREATE OR REPLACE TEMP TABLE rewritten AS
-SELECT tenant_id, notification_id
-FROM fresh
-SEMI JOIN (FROM known_facts WHERE fact IN ('created', 'amended', 'audience_added')) AS written
-    USING (tenant_id, notification_id)
-WHERE kind IN ('created', 'amended', 'audience_added')
-UNION
-FROM retold;
+SELECT n FROM wording
+ANTI JOIN worded_once USING (n);
 
-CREATE OR REPLACE TEMP TABLE worded AS
-WITH heard AS (
-    FROM fresh
-    ANTI JOIN rewritten USING (tenant_id, notification_id)
-    WHERE kind IN ('created', 'amended', 'audience_added')
-    UNION ALL BY NAME
-    FROM events
-    SEMI JOIN rewritten USING (tenant_id, notification_id)
-    ANTI JOIN taken_back USING (tenant_id, notification_id, event_id)
-    WHERE kind IN ('created', 'amended', 'audience_added')
-)
+DELETE FROM content_rows USING reworded
+WHERE content_rows.n = reworded.n;
+
+INSERT INTO content_rows BY NAME
 SELECT
-    * REPLACE (
-        nullif(audience, []) AS audience,
-        nullif(channels, []) AS channels,
-        nullif(groups, []) AS groups,
-        nullif(tags, []) AS tags,
-        nullif(contexts, []) AS contexts
-    ),
-    row_number() OVER (PARTITION BY tenant_id, notification_id, kind ORDER BY occurred_at, event_id) AS place
-FROM heard;
-
-CREATE OR REPLACE TEMP TABLE said AS
-WITH first_said AS (
-    SELECT
-        tenant_id,
-        notification_id,
-        arg_min(source, place) AS source,
-        arg_min(actor, place) AS actor,
-        arg_min(creator, place) AS creator,
-        arg_min(parent_notification_id, place) AS parent_notification_id,
-        arg_min(external_id, place) AS external_id,
-        arg_min(attributes, place) AS attributes,
-        arg_min(channels, place) AS channels,
-        arg_min(groups, place) AS groups,
-        arg_min("type", place) AS "type",
-        arg_min(category, place) AS category,
-        arg_min("action", place) AS "action",
-        arg_min(reason, place) AS reason,
-        arg_min(priority, place) AS priority,
-        arg_min(severity, place) AS severity,
-        arg_min(subject, place) AS subject,
-        arg_min("template", place) AS "template",
-        arg_min(schedule, place) AS schedule,
-        arg_min(scheduled_at, place) AS scheduled_at,
-        arg_min(expires_at, place) AS expires_at,
-        arg_min(digest, place) AS digest,
-        arg_min(tags, place) AS tags,
-        arg_min(contexts, place) AS contexts,
-        arg_min(audience, place) AS audience,
-        -- Opening a file checks that it has one position for each partition of the topic.
-        arg_min(coalesce("number", log_offset * (SELECT count(*) FROM positions) + log_partition), place) AS "number",
-        -- One field: a key id belongs to the text that it locks.
-        arg_min({'personal': personal, 'key': personal_key_id}, place) FILTER (personal IS NOT NULL) AS locked
-    FROM worded
-    WHERE kind = 'created'
-    GROUP BY tenant_id, notification_id
-),
--- A field that an amended speaks of is a value in a struct: it may be null, and null it may be that none speaks of it.
-amended AS (
-    SELECT
-        tenant_id,
-        notification_id,
-        arg_max({'value': channels}, place)
-            FILTER (channels IS NOT NULL OR list_contains(cleared, 'channels')) AS channels,
-        arg_max({'value': groups}, place) FILTER (groups IS NOT NULL OR list_contains(cleared, 'groups')) AS groups,
-        arg_max({'value': "type"}, place) FILTER ("type" IS NOT NULL OR list_contains(cleared, 'type')) AS "type",
-        arg_max({'value': category}, place)
-            FILTER (category IS NOT NULL OR list_contains(cleared, 'category')) AS category,
-        arg_max({'value': "action"}, place)
-            FILTER ("action" IS NOT NULL OR list_contains(cleared, 'action')) AS "action",
-        arg_max({'value': reason}, place) FILTER (reason IS NOT NULL OR list_contains(cleared, 'reason')) AS reason,
-        arg_max({'value': priority}, place)
-            FILTER (priority IS NOT NULL OR list_contains(cleared, 'priority')) AS priority,
-        arg_max({'value': severity}, place)
-            FILTER (severity IS NOT NULL OR list_contains(cleared, 'severity')) AS severity,
-        arg_max({'value': subject}, place)
-            FILTER (subject IS NOT NULL OR list_contains(cleared, 'subject')) AS subject,
-        arg_max({'value': "template"}, place)
-            FILTER ("template" IS NOT NULL OR list_contains(cleared, 'template')) AS "template",
-        arg_max({'value': schedule}, place)
-            FILTER (schedule IS NOT NULL OR list_contains(cleared, 'schedule')) AS schedule,
-        arg_max({'value': scheduled_at}, place)
-            FILTER (scheduled_at IS NOT NULL OR list_contains(cleared, 'scheduled_at')) AS scheduled_at,
-        arg_max({'value': expires_at}, place)
-            FILTER (expires_at IS NOT NULL OR list_contains(cleared, 'expires_at')) AS expires_at,
-        arg_max({'value': digest}, place) FILTER (digest IS NOT NULL OR list_contains(cleared, 'digest')) AS digest,
-        arg_max({'value': tags}, place) FILTER (tags IS NOT NULL OR list_contains(cleared, 'tags')) AS tags,
-        arg_max({'value': contexts}, place)
-            FILTER (contexts IS NOT NULL OR list_contains(cleared, 'contexts')) AS contexts,
-        arg_max({'personal': personal, 'key': CASE WHEN personal IS NOT NULL THEN personal_key_id END}, place)
-            FILTER (personal IS NOT NULL OR list_contains(cleared, 'personal')) AS locked
-    FROM worded
-    WHERE kind = 'amended'
-    GROUP BY tenant_id, notification_id
-),
-grown AS (
-    SELECT tenant_id, notification_id, 0 AS place, audience
-    FROM first_said
-    SEMI JOIN (FROM worded WHERE kind = 'audience_added') AS added USING (tenant_id, notification_id)
-    UNION ALL
-    SELECT tenant_id, notification_id, place, audience
-    FROM worded
-    WHERE kind = 'audience_added'
-),
-members AS (
-    SELECT tenant_id, notification_id, place, unnest(audience) AS member, generate_subscripts(audience, 1) AS nth
-    FROM grown
-),
-named_first AS (
-    FROM members
-    QUALIFY row_number() OVER (
-        PARTITION BY tenant_id, notification_id, member.recipient_id
-        ORDER BY place, nth
-    ) = 1
-),
-united AS (
-    SELECT tenant_id, notification_id, list(member ORDER BY place, nth) AS audience
-    FROM named_first
-    GROUP BY tenant_id, notification_id
-)
-SELECT
-    first_said.tenant_id,
-    first_said.notification_id,
-    first_said."number",
-    coalesce(united.audience, first_said.audience) AS audience,
-    first_said.source,
-    first_said.actor,
-    first_said.creator,
-    first_said.parent_notification_id,
-    first_said.external_id,
-    first_said.attributes,
-    CASE WHEN amended.channels IS NULL THEN first_said.channels ELSE amended.channels."value" END AS channels,
-    CASE WHEN amended.groups IS NULL THEN first_said.groups ELSE amended.groups."value" END AS groups,
-    CASE WHEN amended."type" IS NULL THEN first_said."type" ELSE amended."type"."value" END AS "type",
-    CASE WHEN amended.category IS NULL THEN first_said.category ELSE amended.category."value" END AS category,
-    CASE WHEN amended."action" IS NULL THEN first_said."action" ELSE amended."action"."value" END AS "action",
-    CASE WHEN amended.reason IS NULL THEN first_said.reason ELSE amended.reason."value" END AS reason,
-    CASE WHEN amended.priority IS NULL THEN first_said.priority ELSE amended.priority."value" END AS priority,
-    CASE WHEN amended.severity IS NULL THEN first_said.severity ELSE amended.severity."value" END AS severity,
-    CASE WHEN amended.subject IS NULL THEN first_said.subject ELSE amended.subject."value" END AS subject,
-    CASE WHEN amended."template" IS NULL THEN first_said."template" ELSE amended."template"."value" END AS "template",
-    CASE WHEN amended.schedule IS NULL THEN first_said.schedule ELSE amended.schedule."value" END AS schedule,
-    CASE
-        WHEN amended.scheduled_at IS NULL THEN first_said.scheduled_at
-        ELSE amended.scheduled_at."value"
-    END AS scheduled_at,
-    CASE WHEN amended.expires_at IS NULL THEN first_said.expires_at ELSE amended.expires_at."value" END AS expires_at,
-    CASE WHEN amended.digest IS NULL THEN first_said.digest ELSE amended.digest."value" END AS digest,
-    CASE WHEN amended.tags IS NULL THEN first_said.tags ELSE amended.tags."value" END AS tags,
-    CASE WHEN amended.contexts IS NULL THEN first_said.contexts ELSE amended.contexts."value" END AS contexts,
-    coalesce(amended.locked, first_said.locked) AS lock,
-    (lock).personal AS personal,
-    (lock)."key" AS personal_key_id
-FROM first_said
-LEFT JOIN amended USING (tenant_id, notification_id)
-LEFT JOIN united USING (tenant_id, notification_id);
-
-DELETE FROM contents USING rewritten
-WHERE contents.notification_id = rewritten.notification_id AND contents.tenant_id = rewritten.tenant_id;
-
-INSERT INTO contents BY NAME SELECT * EXCLUDE (lock) FROM said;
+    touched.n,
+    touched.tenant_id,
+    touched.notification_id,
+    nullif(worded_once.audience, []) AS audience,
+    -- Opening a file checks that it has one position for each partition of the topic.
+    coalesce(
+        details."number",
+        worded_once.log_offset * (SELECT count(*) FROM positions) + worded_once.log_partition
+    ) AS "number",
+    worded_once.source,
+    worded_once.actor,
+    details.creator,
+    details.parent_notification_id,
+    details.external_id,
+    details.attributes,
+    nullif(details.channels, []) AS channels,
+    nullif(details.groups, []) AS groups,
+    details."type",
+    details.category,
+    details."action",
+    details.reason,
+    details.priority,
+    details.severity,
+    details.subject,
+    details."template",
+    details.schedule,
+    details.scheduled_at,
+    details.expires_at,
+    details.digest,
+    nullif(details.tags, []) AS tags,
+    nullif(details.contexts, []) AS contexts,
+    details.personal,
+    -- A key id without the text that it locks is no value.
+    CASE WHEN details.personal IS NOT NULL THEN details.personal_key_id END AS personal_key_id
+FROM worded_once
+INNER JOIN touched USING (n)
+LEFT JOIN batch_details AS details USING (log_partition, log_offset);

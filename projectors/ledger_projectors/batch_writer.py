@@ -1,0 +1,123 @@
+"""Writes a decoded batch inside an open transaction: history, folded rows, duplicates, quarantine, statement by statement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from ledger_projectors import quarantine
+from ledger_projectors.projection import Projection, engine_statements
+from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.staging import NO_EVENTS, stage
+from ledger_projectors.steps import Step, StepObserver
+
+_DEDUPLICATION: Final = ("recall", "deduplicate", "compare_details")
+_HISTORY: Final = ("history", "details")
+
+
+class BatchWriter:
+    """Runs the statement files of the engine and of one projection, in their order, on the writer's connection.
+
+    Every batch has a number, and so has every notification; the rows of a notification carry the number of the batch
+    that touched it last, so that what is known of it is found without reading the rest of a file.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, projection: Projection) -> None:
+        """Take the writer's connection."""
+        self._connection = connection
+        self._projection = projection
+
+    def write(
+        self,
+        table: pa.Table,
+        rejections: Sequence[Rejection],
+        records: Sequence[LogRecord],
+        on_step: StepObserver,
+        *,
+        earlier: bool = False,
+    ) -> BatchOutcome:
+        """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies.
+
+        `table` (EVENT_SCHEMA) and `rejections` are what was made of `records`. Raises duckdb.Error.
+        """
+        if table.num_rows:
+            self._write_events(table, on_step, earlier=earlier)
+            found = quarantine.conflicts(self._connection, records)
+            applied = self._one_int("SELECT count(*) FROM fresh")
+            duplicates = self._one_int("SELECT count(*) FROM copies WHERE NOT conflicts")
+            if earlier:
+                self._connection.execute("DELETE FROM displaced")
+        else:
+            found, applied, duplicates = [], 0, 0
+        kept = [*rejections, *found]
+        quarantine.keep(self._connection, kept)
+        on_step(Step.QUARANTINED)
+        reasons = Counter(rejection.reason.value for rejection in kept)
+        return BatchOutcome(applied, duplicates, len(kept), dict(reasons), tuple(kept))
+
+    def refold(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Fold notifications (tenant_id, notification_id) anew from history alone; those that are unknown are left.
+
+        It changes no row of a read model that is right. Raises duckdb.Error.
+        """
+        columns = {
+            "tenant_id": pa.array([tenant for tenant, _ in keys], pa.string()),
+            "notification_id": pa.array([notification for _, notification in keys], pa.string()),
+        }
+        self._connection.register("asked", pa.table(columns))
+        self._begin(NO_EVENTS)
+        self._run("refold")
+        self._run("recall")
+        self._run("history")
+        self._fold()
+        self._connection.unregister("asked")
+        self._connection.execute("DELETE FROM doubted")
+        self._end()
+
+    def _write_events(self, table: pa.Table, on_step: StepObserver, *, earlier: bool) -> None:
+        self._begin(table)
+        self._run("stage")
+        on_step(Step.STAGED)
+        for name in _DEDUPLICATION:
+            self._run(name)
+        if earlier:
+            self._run("displace")
+        self._run("set_aside")
+        on_step(Step.DEDUPLICATED)
+        for name in _HISTORY:
+            self._run(name)
+        on_step(Step.HISTORY_WRITTEN)
+        self._fold()
+        self._end()
+        on_step(Step.FOLDED)
+
+    def _begin(self, table: pa.Table) -> None:
+        """Number the batch and what it may make, where statements find the numbers, and show them the events."""
+        staged = stage(table)
+        connection = self._connection
+        connection.register("batch_events", staged.events)
+        connection.register("batch_details", staged.details)
+        ((batches, notifications),) = connection.execute("FROM numbering").fetchall()
+        connection.execute(f"SET VARIABLE batch = {batches + 1}::INTEGER")
+        connection.execute(f"SET VARIABLE notifications = {notifications}::BIGINT")
+
+    def _fold(self) -> None:
+        for statements in self._projection.fold:
+            statements.run(self._connection)
+
+    def _end(self) -> None:
+        # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
+        self._connection.unregister("batch_events")
+        self._connection.unregister("batch_details")
+
+    def _run(self, name: str) -> None:
+        engine_statements(name).run(self._connection)
+
+    def _one_int(self, sql: str) -> int:
+        # Fetched to the end: a connection with an unfinished result refuses other work.
+        ((value,),) = self._connection.execute(sql).fetchall()
+        return int(value)

@@ -1,0 +1,7 @@
+-- Only when there is a row in batch_details
+-- What else the new events state.
+
+INSERT INTO event_details BY NAME
+SELECT *, getvariable('batch') AS written_in
+FROM batch_details
+SEMI JOIN fresh USING (log_partition, log_offset);
