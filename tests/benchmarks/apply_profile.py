@@ -167,6 +167,7 @@ def measure(path: Path, batches: Sequence[Sequence[LogRecord]], partitions: int)
     ledger = Ledger()
     timed = TimedConnection(model._connection, ledger)
     model._connection = timed  # type: ignore[assignment]  # it stands in for the connection
+    model._writer._connection = timed  # type: ignore[assignment]  # as above
     wal_bytes = 0
     counts = {"applied": 0, "duplicates": 0, "quarantined": 0}
 
