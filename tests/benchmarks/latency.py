@@ -55,16 +55,19 @@ class Commits:
     model: ReadModel
     rows: list[tuple[int, int, Position]] = field(default_factory=list)
     checkpoints: list[int] = field(default_factory=list)
-    _fetched: list[int] = field(default_factory=list)
+    _fetched: int = 0
+    _taken: int = 0
 
     def on_step(self, step: Step) -> None:
         """Note the time; a commit's position is that of the model, which knows it by then."""
         now = time.monotonic_ns()
         if step is Step.FETCHED:
-            self._fetched.append(now)
-        elif step is Step.COMMITTED and self._fetched:
-            self.rows.append((self._fetched.pop(), now, self.model.position()))
-            self._fetched.clear()
+            self._fetched = now
+        elif step is Step.DECODED:
+            # From here on the next batch may be fetched already: this one's time is kept.
+            self._taken = self._fetched
+        elif step is Step.COMMITTED:
+            self.rows.append((self._taken, now, self.model.position()))
         elif step is Step.CHECKPOINTED:
             self.checkpoints.append(now)
 
