@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import duckdb
 
@@ -14,8 +15,10 @@ from ledger_infra.paths import read_model_path
 from ledger_infra.quarantine_routes import Retry
 from ledger_infra.service import kafka_of
 from ledger_infra.settings import Settings
+from ledger_projectors.log_again import read_again, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.read_model import ReadModel
+from ledger_projectors.steps import unobserved
 from ledger_schemas.errors import ProjectorFailed, SettingInvalid
 
 
@@ -45,7 +48,8 @@ async def retrying_stopped(settings: Settings, download: Progress | None = None)
 
         async def retry(selection: Selection) -> RetryOutcome:
             await schemas.look_again(await asyncio.to_thread(model.references, selection))
-            return await asyncio.to_thread(model.retry, selection, schemas.known)
+            work = partial(asyncio.to_thread, model.retry, selection, schemas.known, unobserved)
+            return await with_copies(work, partial(read_again, connection, settings.topic)) or RetryOutcome()
 
         try:
             yield retry

@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -29,6 +30,7 @@ from ledger_producers import Emitter
 from ledger_producers.ingest import ingest_router
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.dead_letters import DeadLetters
+from ledger_projectors.log_again import read_again
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
@@ -102,6 +104,7 @@ async def serve(
                 dead_letters=DeadLetters(model, produce) if produce is not None else None,
                 quarantine_max=settings.quarantine_max,
                 quarantine_window_records=settings.quarantine_window_records,
+                read_again=partial(read_again, connection, settings.topic),
             )
             jobs = [asyncio.create_task(projector.run(), name="projector")]
             if until_caught_up:

@@ -15,7 +15,7 @@ from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.staging import NO_EVENTS, stage
 from ledger_projectors.steps import Step, StepObserver
 
-_DEDUPLICATION: Final = ("recall", "deduplicate", "compare_details")
+_DEDUPLICATION: Final = ("deduplicate", "compare_details")
 _HISTORY: Final = ("history", "details")
 
 
@@ -39,13 +39,15 @@ class BatchWriter:
         on_step: StepObserver,
         *,
         earlier: bool = False,
+        anew: Sequence[LogRecord] = (),
     ) -> BatchOutcome:
         """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies.
 
+        Those of them that are `anew` were applied before, and are judged again, together with the others.
         `table` (EVENT_SCHEMA) and `rejections` are what was made of `records`. Raises duckdb.Error.
         """
         if table.num_rows:
-            self._write_events(table, on_step, earlier=earlier)
+            self._write_events(table, on_step, earlier=earlier, anew=anew)
             found = quarantine.conflicts(self._connection, records)
             applied = self._one_int("SELECT count(*) FROM fresh")
             duplicates = self._one_int("SELECT count(*) FROM copies WHERE NOT conflicts")
@@ -78,10 +80,15 @@ class BatchWriter:
         self._connection.execute("DELETE FROM doubted")
         self._end()
 
-    def _write_events(self, table: pa.Table, on_step: StepObserver, *, earlier: bool) -> None:
+    def _write_events(
+        self, table: pa.Table, on_step: StepObserver, *, earlier: bool, anew: Sequence[LogRecord]
+    ) -> None:
         self._begin(table)
         self._run("stage")
         on_step(Step.STAGED)
+        self._run("recall")
+        if anew:
+            self._unapply(anew)
         for name in _DEDUPLICATION:
             self._run(name)
         if earlier:
@@ -94,6 +101,15 @@ class BatchWriter:
         self._fold()
         self._end()
         on_step(Step.FOLDED)
+
+    def _unapply(self, records: Sequence[LogRecord]) -> None:
+        columns = {
+            "log_partition": pa.array([record.partition for record in records], pa.int32()),
+            "log_offset": pa.array([record.offset for record in records], pa.int64()),
+        }
+        self._connection.register("anew", pa.table(columns))
+        self._run("unapplied")
+        self._connection.unregister("anew")
 
     def _begin(self, table: pa.Table) -> None:
         """Number the batch and what it may make, where statements find the numbers, and show them the events."""

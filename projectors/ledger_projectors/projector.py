@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +17,11 @@ from ledger_projectors.awaited_schemas import AwaitedSchemas, pause
 from ledger_projectors.checkpoints import Alarm, Checkpoints
 from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.duckdb_errors import may_pass
+from ledger_projectors.log_again import ReadAgain, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QuarantineRate
 from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import BatchOutcome
+from ledger_projectors.records import BatchOutcome, LogRecord
 from ledger_projectors.retries import Retries
 from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import Step, StepObserver, unobserved
@@ -79,6 +80,7 @@ class Projector:
         quarantine_window_records: int = QUARANTINE_WINDOW_RECORDS,
         checkpoint_wal_bytes: int | None = None,
         dead_letters: DeadLetters | None = None,
+        read_again: ReadAgain | None = None,
     ) -> None:
         """Take an open read model and an entered source; `until` ends the run when that position is reached.
 
@@ -92,6 +94,7 @@ class Projector:
         self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records)
         self._window_records = quarantine_window_records
         self._dead_letters = dead_letters
+        self._read_again = read_again
         self._retries = Retries(read_model, on_step)
         self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step)
         self._stopping = asyncio.Event()
@@ -220,7 +223,7 @@ class Projector:
         Between the two, do what was asked of the quarantine.
         """
         if self._schemas is None:
-            await self._retries.do(partial(self._commit, writer=writer), None)
+            await self._retries.do(partial(self._commit, writer=writer), None, self._read_again, self._stopping)
             if fetched is not None and not self._stopping.is_set():
                 await self._apply(fetched, None, writer)
             return
@@ -232,7 +235,9 @@ class Projector:
         # Nothing is learnt between a release and the batch after it: of two copies the earlier offset comes first.
         async with self._schemas.steady():
             await self._release(self._schemas, writer)
-            await self._retries.do(partial(self._commit, writer=writer), self._schemas.known)
+            await self._retries.do(
+                partial(self._commit, writer=writer), self._schemas.known, self._read_again, self._stopping
+            )
             if fetched is not None and not self._stopping.is_set():
                 await self._apply(fetched, self._schemas.known, writer)
 
@@ -260,8 +265,15 @@ class Projector:
     async def _release(self, schemas: AwaitedSchemas, writer: ThreadPoolExecutor) -> None:
         if self._released_at == schemas.learnt:
             return
-        work = partial(self._read_model.release, schemas.known, self._on_step)
-        while not self._stopping.is_set() and (outcome := await self._commit(work, writer)) is not None:
+        release = partial(self._read_model.release, schemas.known, self._on_step)
+
+        async def work(copies: Sequence[LogRecord] | None) -> RetryOutcome | None:
+            return await self._commit(partial(release, copies), writer)
+
+        while (
+            not self._stopping.is_set()
+            and (outcome := await with_copies(work, self._read_again, self._stopping)) is not None
+        ):
             _log.info("projector.records_released", applied=outcome.applied, refused=outcome.reasons)
         self._released_at = schemas.learnt
 

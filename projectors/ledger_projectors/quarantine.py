@@ -71,9 +71,14 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class RetryOutcome(BatchOutcome):
-    """What one committed retry did: also record by record, in log order."""
+    """What one retry or release did: also record by record, in log order.
+
+    `wanted`: where copies lie that were applied against the order of the log, since an earlier one with other content
+    was in quarantine. They must be judged anew, together.
+    """
 
     retried: tuple[Retried, ...] = ()
+    wanted: tuple[Place, ...] = ()
 
 
 def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord]) -> list[Rejection]:
@@ -178,7 +183,25 @@ def duplicates_among(connection: duckdb.DuckDBPyConnection, records: Sequence[Lo
     return {(partition, offset) for partition, offset in rows}
 
 
-def told(outcome: BatchOutcome, records: Sequence[LogRecord], duplicates: set[Place]) -> RetryOutcome:
+def overtaken(connection: duckdb.DuckDBPyConnection) -> tuple[Place, ...]:
+    """Return where the copies lie that a deduplicated batch conflicts with, though it comes before them in the log."""
+    rows = connection.execute(engine_sql("overtaken")).fetchall()
+    return tuple((partition, offset) for partition, offset in rows)
+
+
+def with_conflicts(
+    connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord], copies: Sequence[LogRecord]
+) -> list[LogRecord]:
+    """Return records, copies, and the conflicts in quarantine under the copies' keys, each once, in log order."""
+    keys = list({copy.key for copy in copies})
+    conflicting = _records(connection.execute(engine_sql("conflicts_of"), {"keys": keys}).fetchall())
+    found = {(one.partition, one.offset): one for one in (*conflicting, *copies, *records)}
+    return [found[place] for place in sorted(found)]
+
+
+def told(
+    outcome: BatchOutcome, records: Sequence[LogRecord], duplicates: set[Place], wanted: tuple[Place, ...]
+) -> RetryOutcome:
     """Return the outcome of a retry with what became of each record."""
     refused = {(one.record.partition, one.record.offset): one for one in outcome.rejections}
     retried = []
@@ -188,7 +211,13 @@ def told(outcome: BatchOutcome, records: Sequence[LogRecord], duplicates: set[Pl
         else:
             retried.append(Retried(*place, Result.DUPLICATE if place in duplicates else Result.APPLIED))
     return RetryOutcome(
-        outcome.applied, outcome.duplicates, outcome.quarantined, outcome.reasons, outcome.rejections, tuple(retried)
+        outcome.applied,
+        outcome.duplicates,
+        outcome.quarantined,
+        outcome.reasons,
+        outcome.rejections,
+        tuple(retried),
+        wanted,
     )
 
 

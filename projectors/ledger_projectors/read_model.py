@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
-from ledger_projectors.quarantine import RetryOutcome, Selection
+from ledger_projectors.quarantine import Place, RetryOutcome, Selection
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import GuardRefused
@@ -36,6 +37,10 @@ DEAD_LETTERS_BYTES_MAX: Final = 8 * 1024 * 1024
 
 RETRY_RECORDS_MAX: Final = 1_000
 """Records that one transaction tries again: it says of each what became of it."""
+
+
+class _CopiesWantedError(Exception):
+    """The transaction is rolled back: what it would do is not what a replay does."""
 
 
 class ReadModel:
@@ -89,30 +94,45 @@ class ReadModel:
             on_step(Step.POSITIONED)
         return outcome
 
-    def release(self, known: KnownSchemas, on_step: StepObserver = unobserved) -> BatchOutcome | None:
+    def release(
+        self,
+        known: KnownSchemas,
+        on_step: StepObserver = unobserved,
+        copies: Sequence[LogRecord] | None = None,
+    ) -> RetryOutcome | None:
         """Take out of quarantine what is there only because its schema, or its kind, was not known, and now is.
 
         Up to RELEASE_BYTES of records, in log order, are applied as if their schema had come in time, in one
         transaction with their removal: same partition, offset and recorded_at; the position stays. What is refused for
         another reason goes back with that reason. Returns what was done, None when nothing waits; call it again until
         then. Raises what `apply` raises.
+
+        Where one turns out to be the first copy of an event, with other content than the copy that was applied, that
+        one must give way and become a conflict, and its bytes are in the log alone. With `copies` (none at first)
+        nothing is done then, and the outcome says which are `wanted`: call it again with their records. Without, the
+        applied one stays; `wanted` says so.
         """
         records = quarantine.releasable(self._connection, known, RELEASE_BYTES)
-        return self._take_out(records, known, on_step) if records else None
+        return self._take_out(records, known, on_step, copies) if records else None
 
     def retry(
-        self, selection: Selection, known: KnownSchemas | None = None, on_step: StepObserver = unobserved
+        self,
+        selection: Selection,
+        known: KnownSchemas | None = None,
+        on_step: StepObserver = unobserved,
+        copies: Sequence[LogRecord] | None = None,
     ) -> RetryOutcome:
         """Try selected records of the quarantine again, as if they came now for the first time, whatever the reason.
 
         Up to RETRY_RECORDS_MAX records and RELEASE_BYTES, the first in log order, in one transaction as `release`
         does it; for the rest call again with the last place as `after`, until nothing is retried. What cannot be
-        applied still is refused again and stays, with the reason that it has now. Raises what `apply` raises.
+        applied still is refused again and stays, with the reason that it has now. `copies` and what it raises are as
+        for `release`.
         """
         records = self._selected(selection)
         if not records:
             return RetryOutcome()
-        return self._take_out(records, known, on_step)
+        return self._take_out(records, known, on_step, copies)
 
     def refold(self, keys: Sequence[tuple[str, str]]) -> None:
         """Recompute the rows of notifications, by (tenant_id, notification_id), from history alone, in one transaction.
@@ -151,16 +171,26 @@ class ReadModel:
         return quarantine.selected(self._connection, selection, records_max=RETRY_RECORDS_MAX, bytes_max=RELEASE_BYTES)
 
     def _take_out(
-        self, records: Sequence[LogRecord], known: KnownSchemas | None, on_step: StepObserver
+        self,
+        records: Sequence[LogRecord],
+        known: KnownSchemas | None,
+        on_step: StepObserver,
+        copies: Sequence[LogRecord] | None,
     ) -> RetryOutcome:
         """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
-        table, rejections = decode_records(records, self.partitions, known)
+        together = quarantine.with_conflicts(self._connection, records, copies) if copies else records
+        table, rejections = decode_records(together, self.partitions, known)
         on_step(Step.DECODED)
-        with self._transaction(on_step):
-            quarantine.remove(self._connection, records)
-            outcome = self._writer.write(table, rejections, records, on_step, earlier=True)
-            duplicates = quarantine.duplicates_among(self._connection, records)
-        return quarantine.told(outcome, records, duplicates)
+        done: RetryOutcome | None = None
+        wanted: tuple[Place, ...] = ()
+        with contextlib.suppress(_CopiesWantedError), self._transaction(on_step):
+            quarantine.remove(self._connection, together)
+            outcome = self._writer.write(table, rejections, together, on_step, earlier=True, anew=copies or ())
+            wanted = quarantine.overtaken(self._connection) if table.num_rows else ()
+            if wanted and copies is not None:
+                raise _CopiesWantedError
+            done = quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records), wanted)
+        return done or RetryOutcome(wanted=wanted)
 
     def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
         """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""

@@ -7,15 +7,18 @@ import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.log_again import ReadAgain, read_again, with_copies
 from ledger_projectors.projector import Progress, Projector
 from ledger_projectors.quarantine import marked_dead_letters
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
+from ledger_projectors.steps import unobserved
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, NotFound, ReadModelsDiffer, ReadModelUnusable
 from ledger_schemas.positions import Position
@@ -65,7 +68,8 @@ async def rebuild(
         until = held.position() if held else None
         new = await _replay_once_more(unfinished, connection, topic, partitions, schemas, until, on_progress)
         # Behind the replay, which may have learnt of schemas: both files are read with the same ones.
-        old = await asyncio.to_thread(_digest, held, schemas) if held else None
+        read = partial(read_again, connection, topic)
+        old = await _digest(held, schemas, read) if held else None
         if old is not None and old.text != new.text:
             aside = await asyncio.to_thread(_set_aside, unfinished, path)
             differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
@@ -162,10 +166,15 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
         return None
 
 
-def _digest(model: ReadModel, schemas: AwaitedSchemas | None) -> Digest:
+async def _digest(model: ReadModel, schemas: AwaitedSchemas | None, read: ReadAgain) -> Digest:
     if schemas is not None:
-        while model.release(schemas.known) is not None:
+        release = partial(asyncio.to_thread, model.release, schemas.known, unobserved)
+        while await with_copies(release, read) is not None:
             pass
+    return await asyncio.to_thread(_digest_of, model)
+
+
+def _digest_of(model: ReadModel) -> Digest:
     with model.reader() as connection:
         return digest_read_model(connection)
 
@@ -180,6 +189,7 @@ async def _replay(
     on_progress: Callable[[Progress], None] | None,
 ) -> Digest:
     model = await asyncio.to_thread(ReadModel.create_or_open, unfinished, topic=topic, partitions=partitions)
+    read = partial(read_again, connection, topic)
     try:
         if until is not None and not until.reached(model.position()):
             raise GuardRefused(f"{unfinished} is at {model.position()}, beyond {until}.", hint="Remove it.")
@@ -193,7 +203,9 @@ async def _replay(
         ) as source:
             target = until if until is not None else await source.end()
             # A replay meets again what live runs put into quarantine one by one: the limit is theirs.
-            projector = Projector(model, source, schemas=schemas, until=target, quarantine_max=sys.maxsize)
+            projector = Projector(
+                model, source, schemas=schemas, until=target, quarantine_max=sys.maxsize, read_again=read
+            )
             telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
             try:
                 await projector.run()
@@ -204,7 +216,7 @@ async def _replay(
                         await telling
         if on_progress:
             on_progress(projector.progress())
-        return await asyncio.to_thread(_digest, model, schemas)
+        return await _digest(model, schemas, read)
     finally:
         await asyncio.to_thread(model.close)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
 import structlog
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.log_again import ReadAgain, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import LogRecord
 from ledger_projectors.steps import StepObserver
 from ledger_schemas.errors import LedgerError
 from ledger_schemas.framing import SchemaReference
@@ -46,12 +48,15 @@ class Retries:
             found: set[SchemaReference] = await asyncio.get_running_loop().run_in_executor(writer, work)
             await schemas.look_again(found)
 
-    async def do(self, commit: Commit, known: KnownSchemas | None) -> None:
-        """Do what was asked, until nothing is or a stop was asked for."""
+    async def do(
+        self, commit: Commit, known: KnownSchemas | None, read: ReadAgain | None, stopping: asyncio.Event
+    ) -> None:
+        """Do what was asked, until nothing is or a stop was asked for. `read` gives copies from the log."""
         while self._waiting:
             selection, answer = self._waiting[0]
             if not answer.done():
-                outcome = await commit(partial(self._read_model.retry, selection, known, self._on_step))
+                retry = partial(self._read_model.retry, selection, known, self._on_step)
+                outcome = await with_copies(partial(_committed, commit, retry), read, stopping)
                 if outcome is None:
                     return
                 _log.info("projector.records_retried", count=len(outcome.retried), refused=outcome.reasons)
@@ -65,3 +70,9 @@ class Retries:
             _, answer = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(error)
+
+
+async def _committed(
+    commit: Commit, work: Callable[[Sequence[LogRecord] | None], RetryOutcome], copies: Sequence[LogRecord] | None
+) -> RetryOutcome | None:
+    return await commit(partial(work, copies))

@@ -48,7 +48,7 @@ class WireReader:
         self._topic = topic
         self._places = {partition: _Place(offset, offset) for partition, offset in start.items()}
         self._order = list(start)
-        self._flights: dict[int, asyncio.Task[list[Answer] | None]] = {}
+        self._flights: dict[int, asyncio.Task[list[Answer]]] = {}
         self._packed: deque[tuple[int, RecordBatch, bool]] = deque()
         self._interrupted: set[int] = set()
 
@@ -112,9 +112,9 @@ class WireReader:
         await asyncio.wait(self._flights.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for leader in [leader for leader, flight in self._flights.items() if flight.done()]:
             answers = self._flights.pop(leader).result()
-            for answer in answers or ():
+            for answer in answers:
                 self._take(answer)
-            if answers is None:
+            if not answers:
                 self._interrupted.update(one for one, place in self._places.items() if place.leader == leader)
         self._ask()
         # The next requests leave before the processor is busy unpacking.
@@ -143,16 +143,19 @@ class WireReader:
         # Asked of two leaders at once, a partition would come twice.
         return before is not None and before != leader and before in self._flights
 
-    async def _fly(self, leader: int, offsets: list[tuple[int, int]]) -> list[Answer] | None:
-        """Return the answer, None when the leader cannot be asked for now."""
+    async def _fly(self, leader: int, offsets: list[tuple[int, int]]) -> list[Answer]:
+        """Return the answer, nothing when the leader cannot be asked for now."""
         try:
-            return await fetch_from(self._client, leader, self._topic, offsets, wait_ms=FETCH_WAIT_MS, apart=True)
+            answers = await fetch_from(self._client, leader, self._topic, offsets, wait_ms=FETCH_WAIT_MS, apart=True)
         except KafkaError as error:
             if not error.retriable:
                 raise
+            answers = []
             self._client.force_metadata_update()
+        if not answers or any(answer.error_code for answer in answers):
+            # A refusal comes at once, and until metadata is new the next one would, too.
             await asyncio.sleep(BACKOFF_SECONDS)
-            return None
+        return answers
 
     def _take(self, answer: Answer) -> None:
         place = self._places[answer.partition]

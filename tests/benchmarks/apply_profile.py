@@ -15,9 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import duckdb
 
+from ledger_projectors import read_model
+from ledger_projectors.opening import open_file
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_projectors.steps import Step
@@ -38,6 +41,7 @@ RETURNED: Final = "returned"
 """Names for what comes after the last step: until `apply` returns, and the closing of the file."""
 
 _COMMENT: Final = re.compile(r"--[^\n]*")
+_NUMBER: Final = re.compile(r"\b\d+\b")
 
 
 @dataclass(slots=True)
@@ -163,11 +167,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def measure(path: Path, batches: Sequence[Sequence[LogRecord]], partitions: int) -> dict[str, Any]:
     """Apply the batches, which begin where the file at `path` stands; return nanoseconds an event."""
-    model = ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=partitions)
     ledger = Ledger()
-    timed = TimedConnection(model._connection, ledger)
-    model._connection = timed  # type: ignore[assignment]  # it stands in for the connection
-    model._writer._connection = timed  # type: ignore[assignment]  # as above
+
+    def open_timed(*arguments: Any) -> TimedConnection:  # noqa: ANN401 - whatever `open_file` takes
+        return TimedConnection(open_file(*arguments), ledger)
+
+    # Wrapped where it is opened: whoever is given the connection is given this one.
+    with patch.object(read_model, "open_file", open_timed):
+        model = ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=partitions)
     wal_bytes = 0
     counts = {"applied": 0, "duplicates": 0, "quarantined": 0}
 
@@ -237,7 +244,8 @@ def _line(name: str, spent: dict[str, Any], whole: float) -> str:
 
 
 def _label(statement: str) -> str:
-    return " ".join(_COMMENT.sub("", statement).split())[:LABEL_CHARS]
+    """Return what a statement is called: its text, without comments, and the same for any number in it."""
+    return _NUMBER.sub("?", " ".join(_COMMENT.sub("", statement).split()))[:LABEL_CHARS]
 
 
 def _size(path: Path) -> int:

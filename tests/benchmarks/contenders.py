@@ -132,6 +132,7 @@ async def obvious(task: Task, watch: Watch) -> None:
     with obvious_loop.ObviousLoop(Path(task.path)) as loop:
         async for records in _getmany(task, task.batch):
             loop.apply(records)
+            watch.on_step(Step.COMMITTED)
     watch.stop()
 
 

@@ -32,13 +32,12 @@ COLUMNS: Final = ("partition", "offset", "before_ns", "receipt_ns")
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What is to be appended: records from `skip` on, `rate` a second, for `seconds`."""
+    """What is to be appended: `rate` records a second, for `seconds`, and where its receipts are written to."""
 
     bootstrap_servers: str
     topic: str
     rate: int
     seconds: float
-    skip: int
     seed: int
     file: str
 
@@ -50,7 +49,7 @@ class Emission:
 
 def emit(emission: Emission) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Append at the rate; return COLUMNS, a row for each record. Raises RuntimeError when a record has no receipt."""
-    workload = make_workload(emission.skip + emission.events, seed=emission.seed)
+    workload = make_workload(emission.events, seed=emission.seed)
     found = np.full((emission.events, len(COLUMNS)), -1, np.int64)
     options = producer_options(KafkaConnection(emission.bootstrap_servers))
     # acks=all and idempotent, as the emitter is; the shortest linger, so that what is measured is the ledger's.
@@ -65,7 +64,7 @@ def emit(emission: Emission) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         return delivered
 
     columns = zip(workload.keys, workload.values, workload.partition.tolist(), strict=True)
-    records = [*columns][emission.skip :]
+    records = [*columns]
     producer.list_topics(emission.topic)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -33,8 +33,10 @@ def test_the_profile_accounts_for_every_step() -> None:
     for spent in told["steps"].values():
         assert spent["statements"]
         assert abs(sum(one["wall_ns"] for one in spent["statements"]) - spent["wall_ns"]) < len(spent["statements"])
-    committed = [one["statement"] for one in told["steps"][Step.COMMITTED]["statements"]]
-    assert any(statement.startswith("COMMIT") for statement in committed)
+    named = {step: [one["statement"] for one in spent["statements"]] for step, spent in told["steps"].items()}
+    assert any(statement.startswith("COMMIT") for statement in named[Step.COMMITTED])
+    assert any(statement.startswith("INSERT INTO") for statement in named[Step.HISTORY_WRITTEN])
+    assert any(statement.startswith("INSERT INTO") for statement in named[Step.FOLDED])
     assert told["file_bytes"] > 0
     lines = apply_profile.text(told).splitlines()
     assert {"decoded", "folded", "committed", "closed", "all"} <= {line.split()[0] for line in lines if line}
@@ -44,20 +46,20 @@ def test_the_profile_accounts_for_every_step() -> None:
 def test_contenders_are_measured_once_they_are_right(kafka: Kafka) -> None:
     """What each contender took and ratios of ours to the others, for the size of batch that is asked for."""
     told = _run(
-        *("projector", "--bootstrap-servers", kafka.bootstrap_servers, "--events", "400", "--obvious-events", "60"),
-        *("--rounds", "1", "--batch", "150", "--contenders", *SOME),
+        *("projector", "--bootstrap-servers", kafka.bootstrap_servers, "--events", "400", "--obvious-events", "40"),
+        *("--rounds", "1", "--batch", "200", "--contenders", *SOME),
     )
     assert {*SOME} == {one["contender"] for one in told["contenders"]}
     for one in told["contenders"]:
-        assert (one["contender"] == "obvious") == (one["events"] == 60)
+        assert (one["contender"] == "obvious") == (one["events"] == 40)
         assert one["wall_s"] > 0
         assert one["rss_bytes"] > 0
         assert one["file_bytes"] > 0
         assert one["events_a_second"] == pytest.approx(one["events"] / one["wall_s"])
     assert {"batch", *SOME} <= {line.split()[0] for line in catching_up.text(told).splitlines() if line}
-    assert {f"ours / {name} at 150" for name in SOME if name != "ours"} == {*told["ratios"]}
+    assert {f"ours / {name} at 200" for name in SOME if name != "ours"} == {*told["ratios"]}
     rates = {one["contender"]: one["events_a_second"] for one in told["contenders"]}
-    assert told["ratios"]["ours / obvious at 150"]["wall_s"] == pytest.approx(rates["ours"] / rates["obvious"])
+    assert told["ratios"]["ours / obvious at 200"]["wall_s"] == pytest.approx(rates["ours"] / rates["obvious"])
 
 
 def test_a_contender_that_is_wrong_has_no_figure(tmp_path: Path) -> None:
@@ -80,6 +82,7 @@ def test_latency_is_counted_for_every_record_but_the_first(kafka: Kafka) -> None
         *("--notifications", "20"),
     )
     assert told["counted"] == 270
+    assert 0 < told["emitted_a_second"] < 400
     whole = told["emit_to_visible"]
     assert 0 < whole["p50"] <= whole["p95"] <= whole["p99"] <= whole["p100"]
     assert sum(part["share"] for part in told["parts"].values()) == pytest.approx(1)

@@ -157,6 +157,21 @@ def test_a_leader_that_moves_costs_nothing() -> None:
     asyncio.run(work())
 
 
+def test_a_leader_that_refuses_is_not_asked_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An election takes a while, and a refusal no time at all: who asks on and on makes it longer."""
+    log = PretendedLog({0: batches_of([2])})
+    monkeypatch.setattr(wire_fetch, "BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr(wire_fetch, "leader_of", lambda *_: 2)
+
+    async def work() -> None:
+        source = source_on(log)
+        assert not (await source.fetch()).records
+        await source._running().reader.close()
+        assert 1 <= len(log.asked) <= 4
+
+    asyncio.run(work())
+
+
 def test_another_log_behind_an_interruption_is_refused() -> None:
     """Made anew while its leader was away, and longer by now than what was read: not one record of it comes."""
     log = PretendedLog({0: batches_of([5])})

@@ -20,7 +20,9 @@ GROUP BY ALL;
 INSERT INTO duplicates BY NAME
 SELECT touched.tenant_id, touched.notification_id, displaced.* EXCLUDE (n, by_offset, written_in)
 FROM displaced
-INNER JOIN touched USING (n);
+INNER JOIN touched USING (n)
+-- Without one: it is judged anew, and what it is found to be is not known yet.
+WHERE displaced.by_offset IS NOT NULL;
 
 DELETE FROM prior USING displaced
 WHERE prior.log_partition = displaced.log_partition AND prior.log_offset = displaced.log_offset;

@@ -1,0 +1,111 @@
+"""Engines that are broken on purpose: a simulator that does not find them proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, Final
+from unittest.mock import patch
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger_projectors import decode, log_positions, projection, quarantine, read_model
+from ledger_projectors.records import LogRecord, Rejection
+from ledger_projectors.steps import Step
+from tests.simulator.faults import Fault, Life
+
+Broken = Callable[[], AbstractContextManager[Any]]
+
+
+def position_not_written() -> AbstractContextManager[Any]:
+    """Commit rows without the position after them."""
+    return patch.object(read_model, "advance", lambda *_: None)
+
+
+def position_written_apart() -> AbstractContextManager[Any]:
+    """Commit the position by itself, before the rows: offsets kept apart from the view."""
+
+    def advance(connection: duckdb.DuckDBPyConnection, *where: Any) -> None:  # noqa: ANN401 - as `advance`
+        apart = connection.cursor()
+        log_positions.advance(apart, *where)
+        apart.close()
+
+    return patch.object(read_model, "advance", advance)
+
+
+def commit_before_position() -> AbstractContextManager[Any]:
+    """Commit rows, and checkpoint, before the position is written."""
+
+    def advance(connection: duckdb.DuckDBPyConnection, *where: Any) -> None:  # noqa: ANN401 - as `advance`
+        connection.execute("COMMIT")
+        connection.execute("CHECKPOINT")
+        connection.execute("BEGIN")
+        log_positions.advance(connection, *where)
+
+    return patch.object(read_model, "advance", advance)
+
+
+def copies_not_recognised() -> AbstractContextManager[Any]:
+    """Count further copies of an event again."""
+
+    def without_copies(name: str) -> str:
+        return "\n".join([projection.engine_sql(name), *(["DELETE FROM copies;"] if name == "deduplicate" else [])])
+
+    return patch.object(read_model, "engine_sql", without_copies)
+
+
+def kind_left_out() -> AbstractContextManager[Any]:
+    """Drop events of one kind without a word."""
+    return _decoded(lambda table: table.filter(pc.not_equal(table["kind"], "amended")))
+
+
+def last_one_wins() -> AbstractContextManager[Any]:
+    """Take what comes last for what happened last."""
+
+    def by_arrival(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index("occurred_at")
+        return table.set_column(place, table.schema.field(place), table["recorded_at"])
+
+    return _decoded(by_arrival)
+
+
+def failed_attempt_kept() -> AbstractContextManager[Any]:
+    """Commit what a failed attempt did, and try the batch again all the same."""
+
+    def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("COMMIT")
+
+    return patch.object(read_model, "_roll_back", roll_back)
+
+
+def quarantine_forgotten() -> AbstractContextManager[Any]:
+    """Pass over records that cannot be applied."""
+    return patch.object(quarantine, "keep", lambda *_: None)
+
+
+def _meets(fault: Fault, step: Step = Step.FETCHED) -> Callable[[Life], Life]:
+    return lambda life: replace(life, fault=fault, step=step, occurrence=1)
+
+
+BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
+    "position not written": (position_not_written, _meets(Fault.NONE)),
+    "position written apart": (position_written_apart, _meets(Fault.DIES, Step.POSITIONED)),
+    "commit and checkpoint before the position": (commit_before_position, _meets(Fault.DIES, Step.POSITIONED)),
+    "copies not recognised": (copies_not_recognised, _meets(Fault.NONE)),
+    "a kind left out": (kind_left_out, _meets(Fault.NONE)),
+    "the last one wins": (last_one_wins, _meets(Fault.NONE)),
+    "a failed attempt kept": (failed_attempt_kept, _meets(Fault.FAILS_FOR_NOW)),
+    "quarantine forgotten": (quarantine_forgotten, _meets(Fault.NONE)),
+}
+"""Each with what is to be met for it to show."""
+
+
+def _decoded(change: Callable[[pa.Table], pa.Table]) -> AbstractContextManager[Any]:
+    def decoded(records: Sequence[LogRecord], *known: Any) -> tuple[pa.Table, list[Rejection]]:  # noqa: ANN401 - as `decode_records`
+        table, rejections = decode.decode_records(records, *known)
+        return change(table), rejections
+
+    return patch.object(read_model, "decode_records", decoded)

@@ -1,0 +1,154 @@
+"""What goes wrong in one life of a simulated projector: where it dies, and which statements of DuckDB fail."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import duckdb
+
+from ledger_projectors.steps import Step
+
+STATEMENTS_MAX: Final = 70
+"""About as many as two batches have."""
+
+FAILURES_MAX: Final = 3
+OCCURRENCE_MAX: Final = 2
+CHECKPOINT_ABORTS: Final = ("before_truncate", "before_header", "after_free_list_write")
+"""Places inside a checkpoint where DuckDB can be told to break off (its setting debug_checkpoint_abort)."""
+
+CHECKPOINT_WAL_BYTES: Final = (1, 1, 60_000, 2**40)
+"""After each batch, now and then, never."""
+
+
+class Fault(StrEnum):
+    """How a life goes wrong."""
+
+    NONE = "none"
+    DIES = "dies"
+    DIES_INSIDE_COMMIT = "dies_inside_commit"
+    DIES_INSIDE_CHECKPOINT = "dies_inside_checkpoint"
+    FAILS_FOR_NOW = "fails_for_now"
+    FAILS_FOR_GOOD = "fails_for_good"
+    STOPPED = "stopped"
+    OTHER_WRITER = "other_writer"
+    LOG_TRUNCATED = "log_truncated"
+    LOG_SHORTENED = "log_shortened"
+    LOG_RECREATED = "log_recreated"
+
+
+LOG_FAULTS: Final = frozenset({Fault.LOG_TRUNCATED, Fault.LOG_SHORTENED, Fault.LOG_RECREATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What one life of the projector is to meet; every number is drawn before it begins."""
+
+    fault: Fault
+    step: Step
+    occurrence: int
+    statement: int
+    failures: int
+    no_memory: bool
+    abort: str
+    torn: float
+    checkpoint_wal_bytes: int
+    slow_reader: bool
+    left_open: bool
+    """It ends without closing its file, though nothing went wrong."""
+    unoptimized: bool
+    """DuckDB takes each statement as it stands: another plan, the same rows, and a third of the planning less."""
+
+    def __str__(self) -> str:
+        """Return what matters of it."""
+        told = {
+            Fault.DIES: f" at {self.step} number {self.occurrence}",
+            Fault.DIES_INSIDE_COMMIT: f" number {self.occurrence}, {self.torn:.0%} of it written",
+            Fault.DIES_INSIDE_CHECKPOINT: f" {self.abort}",
+            Fault.FAILS_FOR_NOW: f" {self.failures} times from statement {self.statement}",
+            Fault.FAILS_FOR_GOOD: f" at statement {self.statement}",
+            Fault.STOPPED: f" at batch {self.occurrence}",
+            Fault.OTHER_WRITER: f" at batch {self.occurrence}",
+        }
+        more = [name for name in ("slow_reader", "left_open", "no_memory", "unoptimized") if getattr(self, name)]
+        return " ".join([f"{self.fault}{told.get(self.fault, '')}", f"checkpoint {self.checkpoint_wal_bytes}", *more])
+
+
+def draw_life(rng: Random, fault: Fault | None = None) -> Life:
+    """Draw one life; with any fault unless told."""
+    drawn = rng.choice(list(Fault)) if fault is None else fault
+    inside = drawn is Fault.DIES_INSIDE_CHECKPOINT
+    return Life(
+        drawn,
+        rng.choice(list(Step)),
+        rng.randint(1, OCCURRENCE_MAX),
+        rng.randint(1, STATEMENTS_MAX),
+        rng.randint(1, FAILURES_MAX),
+        rng.random() < 0.5,
+        rng.choice(CHECKPOINT_ABORTS),
+        rng.random(),
+        1 if inside else rng.choice(CHECKPOINT_WAL_BYTES),
+        rng.random() < 0.3,
+        rng.random() < 0.5,
+        rng.random() < 0.6,
+    )
+
+
+class Died(BaseException):
+    """The simulated process is gone; nothing of it may be looked at but the copy of its file."""
+
+
+class FailingConnection:
+    """A connection whose statements are counted; some of them fail before they do anything."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, fail: Callable[[int], None]) -> None:
+        """Wrap a connection; `fail` is told the number of each statement, from 1, and may raise."""
+        self._connection = connection
+        self._fail = fail
+        self._statements = 0
+
+    def execute(self, *arguments: Any) -> Any:  # noqa: ANN401 - as DuckDB's own
+        """Execute it or fail; but for a ROLLBACK, which asks nothing of the disk."""
+        if arguments[0] != "ROLLBACK":
+            self._count()
+        return self._connection.execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:  # noqa: ANN401 - as DuckDB's own
+        """Execute it or fail."""
+        self._count()
+        return self._connection.executemany(*arguments)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as DuckDB's own
+        """Give everything else as it is."""
+        return getattr(self._connection, name)
+
+    def _count(self) -> None:
+        self._statements += 1
+        self._fail(self._statements)
+
+
+def wal_of(path: Path) -> Path:
+    """Return the write-ahead log of a file."""
+    return path.with_name(path.name + ".wal")
+
+
+def wal_bytes(path: Path) -> int:
+    """Return how long the write-ahead log is."""
+    return wal_of(path).stat().st_size if wal_of(path).exists() else 0
+
+
+def copy_as_left(path: Path, to: Path, wal_bytes_kept: int | None = None) -> None:
+    """Copy a file and its write-ahead log as the kernel has them: what SIGKILL at this instant would leave.
+
+    With `wal_bytes_kept` the log is cut there: the kill came while DuckDB wrote it.
+    """
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copyfile(file, to.with_name(file.name.replace(path.name, to.name, 1)))
+    if wal_bytes_kept is not None:
+        with wal_of(to).open("r+b") as log:
+            log.truncate(wal_bytes_kept)

@@ -1,0 +1,214 @@
+"""One life of the real projector on a real file, with what it is to meet: it dies, fails, is stopped, or gets there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import duckdb
+
+from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.projector import Projector
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.steps import Step
+from ledger_schemas import LIFECYCLE_TOPIC, Position
+from ledger_schemas.errors import GuardRefused, ProjectorFailed
+from tests.simulator.checks import Invariants
+from tests.simulator.fakes import SimulatedSource, SimulatedStore
+from tests.simulator.faults import LOG_FAULTS, Died, FailingConnection, Fault, Life, copy_as_left, wal_bytes
+from tests.simulator.the_log import SimulatedLog
+
+LIFE_SECONDS_MAX: Final = 60.0
+"""Real seconds: a life that takes longer is stuck."""
+
+WAIT_SECONDS: Final = 5.0
+"""Simulated: how long a batch waits for a schema."""
+
+SNAPSHOT: Final = "SELECT (SELECT count(*) FROM history), (SELECT sum(next_offset) FROM positions)"
+
+
+class Process:
+    """Opens a file, lives, and leaves a file behind: its own, or, where it dies, a copy as SIGKILL would leave it."""
+
+    def __init__(self, path: Path, left_at: Path, log: SimulatedLog, life: Life, invariants: Invariants) -> None:
+        """Open the file at `path`; where the life ends without closing it, a copy is left at `left_at`."""
+        self._path = path
+        self._left_at = left_at
+        self._log = log
+        self._life = life
+        self._invariants = invariants
+        self._model = ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=log.partitions)
+        self._connection: duckdb.DuckDBPyConnection = self._model._connection
+        self._seen = dict.fromkeys(Step, 0)
+        self._wal_bytes_begun = 0
+        self._projector: Projector | None = None
+        self._left = False
+        self.position = self._model.position()
+        self._check("opening")
+        if life.unoptimized:
+            self._connection.execute("PRAGMA disable_optimizer")
+        if life.fault in {Fault.FAILS_FOR_NOW, Fault.FAILS_FOR_GOOD}:
+            failing: Any = FailingConnection(self._connection, self._fail)
+            self._model._connection = failing
+        if life.fault is Fault.DIES_INSIDE_CHECKPOINT:
+            self._connection.execute(f"SET debug_checkpoint_abort = '{life.abort}'")
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed."""
+        return self._seen[Step.COMMITTED]
+
+    async def live(self, store: SimulatedStore, until: Position, rng: Random, batches: int | None = None) -> str:
+        """Project up to `until`, or as far as it gets; return how it ended. Raises what no fault of it explains."""
+        if self._life.fault in LOG_FAULTS:
+            await self._meet_another_log(until, rng)
+        source = self._source(self._log, until, rng, batches)
+        async with source, asyncio.timeout(LIFE_SECONDS_MAX):
+            self._projector = Projector(
+                self._model,
+                source.as_kafka(),
+                schemas=AwaitedSchemas(store.as_store(), WAIT_SECONDS),
+                until=until,
+                on_step=self._observe,
+                quarantine_max=sys.maxsize,
+                checkpoint_wal_bytes=self._life.checkpoint_wal_bytes,
+            )
+            waiting = asyncio.create_task(self._projector.wait_for(until, LIFE_SECONDS_MAX))
+            try:
+                with self._slow_reader():
+                    ending = await self._run(self._projector)
+            finally:
+                (told,) = await asyncio.gather(waiting, return_exceptions=True)
+        reached = self._model.position().reached(until)
+        if ending == "done":
+            assert reached or self._life.fault is Fault.STOPPED, f"it ended before {until}"
+            assert reached == (told is None), f"whoever waited was told {told!r}"
+            if self._life.left_open:
+                self._leave()
+        return ending
+
+    def digest(self) -> Digest:
+        """Return what the file says."""
+        with self._model.reader() as reader:
+            return digest_read_model(reader)
+
+    def close(self) -> Path:
+        """Be gone; return the file that is left."""
+        if self._left:
+            # Else closing would checkpoint, for nothing: nobody looks at this file any more.
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        self._connection.close()
+        return self._left_at if self._left else self._path
+
+    async def _run(self, projector: Projector) -> str:
+        """Run it; an ending that its fault does not explain is raised on."""
+        fault = self._life.fault
+        try:
+            await projector.run()
+        except Died:
+            return "died"
+        except ProjectorFailed:
+            if fault not in {Fault.FAILS_FOR_GOOD, Fault.DIES_INSIDE_CHECKPOINT}:
+                raise
+            if not self._left:
+                self._leave()
+            return "failed"
+        except GuardRefused:
+            if fault is not Fault.OTHER_WRITER:
+                raise
+            self._check("another writer came")
+            return "gave way"
+        return "done"
+
+    @contextlib.contextmanager
+    def _slow_reader(self) -> Any:  # noqa: ANN401 - an iterator
+        """Hold a snapshot open for the whole life: it hinders nobody and sees nothing of what happens."""
+        if not self._life.slow_reader:
+            yield
+            return
+        reader = self._model.reader()
+        reader.execute("BEGIN")
+        before = reader.execute(SNAPSHOT).fetchall()
+        try:
+            yield
+            # After a fatal error, or a death, there is nobody to read from.
+            if not self._left:
+                after = reader.execute(SNAPSHOT).fetchall()
+                assert before == after, f"an open reader saw {before} become {after}"
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                reader.execute("ROLLBACK")
+            reader.close()
+
+    def _observe(self, step: Step) -> None:
+        self._seen[step] += 1
+        life, count = self._life, self._seen[step]
+        now = count == life.occurrence
+        if step is Step.BEGUN:
+            self._wal_bytes_begun = wal_bytes(self._path)
+        if step is Step.COMMITTED:
+            if life.fault is Fault.DIES_INSIDE_COMMIT and now:
+                written = wal_bytes(self._path) - self._wal_bytes_begun
+                self._leave(self._wal_bytes_begun + round(life.torn * written))
+                raise Died
+            self._check(f"commit {count}")
+        if step is Step.FETCHED and now and life.fault is Fault.STOPPED and self._projector is not None:
+            self._projector.stop()
+        if step is Step.FETCHED and now and life.fault is Fault.OTHER_WRITER:
+            # Between two batches: the writer's thread has nothing to do.
+            self._connection.execute("UPDATE read_model SET epoch = epoch + 1")
+        if life.fault is Fault.DIES and step is life.step and now:
+            self._leave()
+            raise Died
+
+    def _fail(self, statement: int) -> None:
+        life = self._life
+        if life.fault is Fault.FAILS_FOR_GOOD and statement == life.statement:
+            self._leave()
+            raise duckdb.FatalException("The simulated instance is invalid.")
+        if life.fault is Fault.FAILS_FOR_NOW and life.statement <= statement < life.statement + life.failures:
+            if life.no_memory:
+                raise duckdb.OutOfMemoryException("There is no simulated memory.")
+            raise duckdb.IOException("No space left on the simulated device")
+
+    def _check(self, after: str) -> None:
+        self.position = self._model.position()
+        self._invariants.check(self._model, f"{after} ({self._life})")
+
+    def _leave(self, wal_bytes_kept: int | None = None) -> None:
+        copy_as_left(self._path, self._left_at, wal_bytes_kept)
+        self._left = True
+
+    async def _meet_another_log(self, until: Position, rng: Random) -> None:
+        """Meet a log that is not ours in one partition: it is refused, and nothing has changed."""
+        log, position = self._log, self._model.position()
+        for partition, (offset, _, _) in self._model.last_records().items():
+            ours = position[LIFECYCLE_TOPIC, partition]
+            other = {
+                Fault.LOG_TRUNCATED: replace(log, begins={partition: ours + 1}, ends={**log.ends, partition: ours + 2}),
+                Fault.LOG_SHORTENED: replace(log, ends={**log.ends, partition: ours - 1}),
+                Fault.LOG_RECREATED: log.with_another_record(partition, offset, rng),
+            }[self._life.fault]
+            try:
+                async with self._source(other, until, rng):
+                    raise AssertionError(f"partition {partition} of another log was not refused")
+            except GuardRefused:
+                assert self._model.position() == position
+        self._check(self._life.fault)
+
+    def _source(self, log: SimulatedLog, until: Position, rng: Random, batches: int | None = None) -> SimulatedSource:
+        return SimulatedSource(
+            log,
+            rng,
+            position=self._model.position(),
+            last_records=self._model.last_records(),
+            until=until,
+            batches=batches,
+        )

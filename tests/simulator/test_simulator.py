@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Final
+
+import pytest
+
+from ledger_projectors.records import Reason
+from ledger_schemas import Kind
+from tests.properties.comparison import folded
+from tests.simulator.broken import BROKEN, Broken, kind_left_out
+from tests.simulator.faults import Life
+from tests.simulator.rounds import Room, a_room, run_round
+from tests.simulator.the_log import draw_log
+
+CHUNKS: Final = 4
+ROUNDS_PER_CHUNK: Final = 8
+SEEDS_MAX: Final = 10
+"""How many rounds a broken engine may survive."""
+
+LOGS: Final = 100
+FOLDED_LOGS: Final = 20
+
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[Room]:
+    """Give a room to all rounds of this module: what takes longest is making an empty file."""
+    with a_room() as made:
+        yield made
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_round_loses_doubles_or_changes_anything(room: Room, chunk: int) -> None:
+    """After each commit and each reopening the file is the oracle's fold of what lies before its position, row by row.
+
+    Whatever the log, the batches and the faults; and a replay of the whole log has the digest of what lived through
+    them.
+    """
+    for seed in range(chunk * ROUNDS_PER_CHUNK, (chunk + 1) * ROUNDS_PER_CHUNK):
+        report = run_round(seed, room)
+        assert report.finding is None, "\n".join([*report.trace, report.finding.what, report.finding.command])
+        assert report.commits > 0
+        assert report.checks >= report.commits
+
+
+@pytest.mark.parametrize(("broken", "meets"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_engine_is_found(room: Room, broken: Broken, meets: Callable[[Life], Life]) -> None:
+    """Each engine that is broken on purpose fails within a few rounds: a simulator that cannot fail shows nothing."""
+    with broken():
+        assert any(run_round(seed, room, meets).finding for seed in range(SEEDS_MAX))
+
+
+def test_a_round_is_its_seed(room: Room) -> None:
+    """The same seed makes the same decisions and ends in the same digest; another makes others."""
+    first, again, other = (run_round(seed, room).trace for seed in (3, 3, 5))
+    assert first[-1].startswith("replayed, digest ")
+    assert first == again
+    assert first != other
+
+
+def test_logs_hold_what_a_hostile_day_brings() -> None:
+    """Among a hundred logs are each kind, each reason, further and conflicting copies, late schemas and holes."""
+    logs = [draw_log(Random(seed), 3) for seed in range(LOGS)]  # noqa: S311 - a simulation, no secret
+    entries = [entry for log in logs for entry in log.entries.values()]
+    assert {*Kind} == {entry.recorded.event.kind for entry in entries if entry.recorded is not None}
+    assert {*Reason} - {Reason.CONFLICT} == {entry.reason for entry in entries} - {None}
+    states = [folded(log.placed(log.ends), 3) for log in logs[:FOLDED_LOGS]]
+    assert all(any(found) for found in zip(*((state.duplicates, state.conflicts) for state in states), strict=True))
+    assert sum(bool(log.schemas()) for log in logs) > LOGS / 2
+    assert all(sum(log.ends.values()) > len(log.entries) for log in logs[:FOLDED_LOGS])
+
+
+def test_a_failed_round_names_the_command_that_repeats_it() -> None:
+    """The command runs rounds, counts them as JSON and exits with 0; the finding of a failed one names its seed."""
+    command = [sys.executable, "-m", "tests.simulator", "--rounds", "1", "--seed", "7", "--fault", "none", "--json"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    told = json.loads(finished.stdout)
+    assert (told["rounds"], told["failed"]) == (1, [])
+    with a_room() as room, kind_left_out():
+        found = next(finding for seed in range(SEEDS_MAX) if (finding := run_round(seed, room).finding))
+    assert found.command == f"python -m tests.simulator --rounds 1 --seed {found.seed}"
