@@ -28,9 +28,13 @@ HEADER_BYTES_MAX: Final = SINGLE_OBJECT_HEADER_BYTES
 """The longest frame's header: records that begin alike for so long have one writer schema."""
 
 
+Decoded = tuple[pa.Table, list[Rejection]]
+"""The events of a batch (EVENT_SCHEMA), and the records that are none."""
+
+
 def decode_records(
     records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None
-) -> tuple[pa.Table, list[Rejection]]:
+) -> Decoded:
     """Return the events of a batch (EVENT_SCHEMA) and the records that are none, each with its reason.
 
     `partitions` is the partition count of the topic, `known` are the writer schemas that may be met, by default the

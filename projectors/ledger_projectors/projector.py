@@ -1,4 +1,4 @@
-"""The projector: fetches the next batch while the last one is applied, and says how far the read model is."""
+"""The projector: advances a read model batch by batch, and says how far it is."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QuarantineRate
+from ledger_projectors.read_ahead import ReadAhead, ReadBatch
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord
 from ledger_projectors.retries import Retries
@@ -171,7 +172,7 @@ class Projector:
     async def run(self) -> None:
         """Work until stopped, until `until` is reached, or until an error that trying again cannot mend (raised).
 
-        The next batch is fetched while the one in hand is applied. What lies in quarantine for a schema that is known
+        The next batches are fetched and decoded while the one in hand is written. What lies in quarantine for a schema that is known
         by now is released first, at the start and whenever the schema store has grown.
         """
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-writer") as writer:
@@ -180,27 +181,23 @@ class Projector:
                 watches.append(asyncio.create_task(self._schemas.watch()))
             if self._dead_letters is not None:
                 watches.append(asyncio.create_task(self._dead_letters.run(writer)))
-            fetch = asyncio.create_task(self._source.fetch())
             try:
                 work = partial(self._read_model.recently_kept, self._window_records)
                 self._rate.resume(await asyncio.get_running_loop().run_in_executor(writer, work))
-                await self._advance(None, writer)
-                while not self._done():
-                    fetched = await self._next(fetch)
-                    if fetched is None:
-                        break
-                    self._on_step(Step.FETCHED)
-                    fetch = asyncio.create_task(self._source.fetch())
-                    moved = fetched.records or not self._position.reached(self._after(fetched))
-                    await self._advance(fetched if moved else None, writer)
+                async with self._read_ahead() as ahead:
+                    await self._advance(None, writer)
+                    while not self._done() and (batch := await ahead.next()) is not None:
+                        fetched = batch.fetched
+                        moved = fetched.records or not self._position.reached(self._after(fetched))
+                        await self._advance(batch if moved else None, writer)
             except BaseException as error:
                 self._error = error
                 raise
             finally:
-                for task in (fetch, *watches):
+                for task in watches:
                     task.cancel()
                 # What these failed with is known, or of no more interest: the ending must be told whatever it was.
-                await asyncio.gather(fetch, *watches, return_exceptions=True)
+                await asyncio.gather(*watches, return_exceptions=True)
                 if self._dead_letters is not None:
                     await self._dead_letters.finish(writer)
                 await self._announce(finished=True)
@@ -209,41 +206,42 @@ class Projector:
     def _done(self) -> bool:
         return self._stopping.is_set() or (self._until is not None and self._position.reached(self._until))
 
-    async def _next(self, fetch: asyncio.Task[Fetched]) -> Fetched | None:
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({fetch, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-        return fetch.result() if fetch.done() and not self._stopping.is_set() else None
+    def _read_ahead(self) -> ReadAhead:
+        return ReadAhead(
+            self._source,
+            self._schemas,
+            partitions=self._read_model.partitions,
+            stopping=self._stopping,
+            tell_retrying=self._tell_retrying,
+            on_step=self._on_step,
+        )
 
-    async def _advance(self, fetched: Fetched | None, writer: ThreadPoolExecutor) -> None:
-        """Release what waits in quarantine for what is known by now, then apply what was fetched, if anything was.
+    async def _advance(self, batch: ReadBatch | None, writer: ThreadPoolExecutor) -> None:
+        """Release what waits in quarantine for what is known by now, then apply a batch, if there is one.
 
         Between the two, do what was asked of the quarantine.
         """
+        commit = partial(self._commit, writer=writer)
         if self._schemas is None:
-            await self._retries.do(partial(self._commit, writer=writer), None, self._read_again, self._stopping)
-            if fetched is not None and not self._stopping.is_set():
-                await self._apply(fetched, None, writer)
+            await self._retries.do(commit, None, self._read_again, self._stopping)
+            if batch is not None and not self._stopping.is_set():
+                await self._apply(batch, None, writer)
             return
-        if fetched is not None:
-            await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
-            if self._stopping.is_set():
-                return
         await self._retries.look_again(self._schemas, writer)
         # Nothing is learnt between a release and the batch after it: of two copies the earlier offset comes first.
         async with self._schemas.steady():
             await self._release(self._schemas, writer)
-            await self._retries.do(
-                partial(self._commit, writer=writer), self._schemas.known, self._read_again, self._stopping
-            )
-            if fetched is not None and not self._stopping.is_set():
-                await self._apply(fetched, self._schemas.known, writer)
+            await self._retries.do(commit, self._schemas.known, self._read_again, self._stopping)
+            if batch is not None and not self._stopping.is_set():
+                await self._apply(batch, self._schemas, writer)
 
-    async def _apply(self, fetched: Fetched, known: KnownSchemas | None, writer: ThreadPoolExecutor) -> None:
+    async def _apply(self, batch: ReadBatch, schemas: AwaitedSchemas | None, writer: ThreadPoolExecutor) -> None:
         started = time.perf_counter()
-        work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step, known)
+        fetched = batch.fetched
+        # What was learnt since it was decoded may make events of what were none.
+        decoded = batch.decoded if schemas is None or batch.learnt == schemas.learnt else None
+        known = schemas.known if schemas is not None else None
+        work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step, known, decoded)
         outcome = await self._commit(work, writer)
         if outcome is None:
             return

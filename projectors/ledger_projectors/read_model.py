@@ -13,7 +13,7 @@ import duckdb
 
 from ledger_projectors import quarantine
 from ledger_projectors.batch_writer import BatchWriter
-from ledger_projectors.decode import decode_records
+from ledger_projectors.decode import Decoded, decode_records
 from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
@@ -77,16 +77,18 @@ class ReadModel:
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
+        decoded: Decoded | None = None,
     ) -> BatchOutcome:
         """Decode the records with the `known` schemas (default: the shipped), and apply them, all or nothing.
 
         Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
         position after them per partition, by default the offset after the last record of each; offsets have legal
-        holes, so that it may move without a record. Returns what was done. Raises duckdb.Error when the transaction
+        holes, so that it may move without a record. `decoded` is what `decode_records` has made of them already, with
+        the same schemas. Returns what was done. Raises duckdb.Error when the transaction
         fails as a whole: nothing is changed then, and the same call may be made again.
         """
         check_not_applied(self._position, records)
-        table, rejections = decode_records(records, self.partitions, known)
+        table, rejections = decode_records(records, self.partitions, known) if decoded is None else decoded
         on_step(Step.DECODED)
         with self._transaction(on_step):
             outcome = self._writer.write(table, rejections, records, on_step)
