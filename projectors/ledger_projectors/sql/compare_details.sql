@@ -1,26 +1,37 @@
--- Only when there is a row in copies
+-- Only when there is a row in copies WHERE NOT conflicts AND kind IN ('created', 'amended')
 -- Copies of what states content agree in that content, too, or they conflict.
 
+CREATE OR REPLACE TEMP TABLE compared AS
+SELECT kind, coalesce(written_in, 0) AS written_in, log_partition, log_offset, original_offset
+FROM copies
+WHERE NOT conflicts AND kind IN ('created', 'amended');
+
 CREATE OR REPLACE TEMP TABLE differing AS
-WITH compared AS (
-    SELECT kind, written_in, log_partition, log_offset, original_offset
-    FROM copies
-    WHERE NOT conflicts AND kind IN ('created', 'amended')
+WITH told_of AS (
+    SELECT log_partition, log_offset FROM compared
+    UNION
+    SELECT log_partition, original_offset FROM compared
 ),
 details AS (
     FROM batch_details
+    SEMI JOIN told_of USING (log_partition, log_offset)
     UNION ALL BY NAME
     SELECT event_details.* EXCLUDE (written_in)
     FROM event_details
-    SEMI JOIN compared USING (written_in)
+    SEMI JOIN (SELECT written_in, log_partition, original_offset AS log_offset FROM compared) AS originals
+        USING (written_in, log_partition, log_offset)
+),
+contents AS (
+    SELECT log_partition, log_offset, details AS content
+    FROM details
 )
 SELECT compared.log_partition, compared.log_offset
 FROM compared
-LEFT JOIN details AS copy
+LEFT JOIN contents AS copy
     ON copy.log_partition = compared.log_partition AND copy.log_offset = compared.log_offset
-LEFT JOIN details AS original
+LEFT JOIN contents AS original
     ON original.log_partition = compared.log_partition AND original.log_offset = compared.original_offset
-WHERE folded_details(compared.kind, copy) IS DISTINCT FROM folded_details(compared.kind, original);
+WHERE folded_details(compared.kind, copy.content) IS DISTINCT FROM folded_details(compared.kind, original.content);
 
 UPDATE copies SET conflicts = true
 FROM differing

@@ -4,4 +4,4 @@
 INSERT INTO event_details BY NAME
 SELECT *, getvariable('batch') AS written_in
 FROM batch_details
-SEMI JOIN fresh USING (log_partition, log_offset);
+ANTI JOIN copies USING (log_partition, log_offset);

@@ -2,22 +2,28 @@
 -- What notifications say for which several events speak: per field, what the latest amended has made of the value of the
 -- earliest created.
 
-CREATE OR REPLACE TEMP TABLE worded AS
-WITH heard_again AS (
-    SELECT written_in, prior.* EXCLUDE (touched_in, written_in, is_retracted)
+CREATE OR REPLACE TEMP TABLE heard_again AS
+WITH wording_events AS (
+    SELECT
+        n, kind, event_id, occurred_at, log_partition, log_offset, source, actor, audience, written_in
     FROM prior
-    SEMI JOIN rewritten USING (n)
-    UNION ALL BY NAME
-    SELECT getvariable('batch') AS written_in, *
+    UNION ALL
+    SELECT n, kind, event_id, occurred_at, log_partition, log_offset, source, actor, audience, 0
     FROM fresh
-    SEMI JOIN rewritten USING (n)
-),
-details AS (
+)
+FROM wording_events
+SEMI JOIN rewritten USING (n)
+ANTI JOIN taken_back USING (n, event_id)
+WHERE kind IN ('created', 'amended', 'audience_added');
+
+CREATE OR REPLACE TEMP TABLE worded AS
+WITH details AS (
     FROM batch_details
+    SEMI JOIN heard_again USING (log_partition, log_offset)
     UNION ALL BY NAME
     SELECT event_details.* EXCLUDE (written_in)
     FROM event_details
-    SEMI JOIN heard_again USING (written_in)
+    SEMI JOIN heard_again USING (written_in, log_partition, log_offset)
 )
 SELECT
     heard_again.n,
@@ -38,10 +44,7 @@ SELECT
         ORDER BY heard_again.occurred_at, heard_again.event_id
     ) AS place
 FROM heard_again
-ANTI JOIN taken_back USING (n, event_id)
-LEFT JOIN details
-    ON details.log_partition = heard_again.log_partition AND details.log_offset = heard_again.log_offset
-WHERE heard_again.kind IN ('created', 'amended', 'audience_added');
+LEFT JOIN details USING (log_partition, log_offset);
 
 CREATE OR REPLACE TEMP TABLE said AS
 WITH first_said AS (
