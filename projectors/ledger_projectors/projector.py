@@ -43,6 +43,7 @@ QUARANTINE_WINDOW_RECORDS: Final = 100_000
 fault of another kind."""
 
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
+_Result = TypeVar("_Result")
 
 _log = structlog.get_logger("ledger_projectors.projector")
 
@@ -183,7 +184,7 @@ class Projector:
                 watches.append(asyncio.create_task(self._dead_letters.run(writer)))
             try:
                 work = partial(self._read_model.recently_kept, self._window_records)
-                self._rate.resume(await asyncio.get_running_loop().run_in_executor(writer, work))
+                self._rate.resume(await self._tried(work, writer) or ())
                 async with self._read_ahead() as ahead:
                     await self._advance(None, writer)
                     while not self._done() and (batch := await ahead.next()) is not None:
@@ -227,7 +228,7 @@ class Projector:
             if batch is not None and not self._stopping.is_set():
                 await self._apply(batch, None, writer)
             return
-        await self._retries.look_again(self._schemas, writer)
+        await self._retries.look_again(self._schemas, partial(self._tried, writer=writer))
         # Nothing is learnt between a release and the batch after it: of two copies the earlier offset comes first.
         async with self._schemas.steady():
             await self._release(self._schemas, writer)
@@ -276,16 +277,25 @@ class Projector:
         self._released_at = schemas.learnt
 
     async def _commit(self, work: Callable[[], _Outcome | None], writer: ThreadPoolExecutor) -> _Outcome | None:
+        """Do it as `_tried` does, then checkpoint if due. None also: there was nothing to do."""
+        outcome = await self._tried(work, writer)
+        if outcome is not None:
+            await self._checkpoint(writer)
+            if outcome.rejections and self._dead_letters is not None:
+                self._dead_letters.notice()
+            self._applied += outcome.applied
+            self._duplicates += outcome.duplicates
+        return outcome
+
+    async def _tried(self, work: Callable[[], _Result], writer: ThreadPoolExecutor) -> _Result | None:
         """Do it on the writer's thread, again and again while it fails for a reason that may pass.
 
-        None: there was nothing to do, or a stop was asked for meanwhile.
+        None: a stop was asked for meanwhile.
         """
         delay = RETRY_SECONDS_FIRST
         while True:
             try:
-                outcome = await asyncio.get_running_loop().run_in_executor(writer, work)
-                self._retrying = False
-                break
+                result = await asyncio.get_running_loop().run_in_executor(writer, work)
             except duckdb.Error as error:
                 if not may_pass(error):
                     raise ProjectorFailed(
@@ -294,17 +304,13 @@ class Projector:
                     ) from error
                 self._retrying = True
                 _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
+            else:
+                self._retrying = False
+                return result
             await pause(self._stopping, delay)
             if self._stopping.is_set():
                 return None
             delay = min(delay * 2, RETRY_SECONDS_MAX)
-        if outcome is not None:
-            await self._checkpoint(writer)
-            if outcome.rejections and self._dead_letters is not None:
-                self._dead_letters.notice()
-            self._applied += outcome.applied
-            self._duplicates += outcome.duplicates
-        return outcome
 
     async def _checkpoint(self, writer: ThreadPoolExecutor) -> None:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
 from functools import partial
 
 import structlog
@@ -22,6 +21,9 @@ from ledger_schemas.known_schemas import KnownSchemas
 
 Commit = Callable[[Callable[[], RetryOutcome]], Awaitable[RetryOutcome | None]]
 """Does it on the writer's thread and returns what came of it; None: a stop was asked for meanwhile."""
+
+Tried = Callable[[Callable[[], set[SchemaReference]]], Awaitable[set[SchemaReference] | None]]
+"""Does it on the writer's thread, again while it fails for a reason that may pass; None as above."""
 
 _log = structlog.get_logger("ledger_projectors.projector")
 
@@ -41,12 +43,11 @@ class Retries:
         self._waiting.append((selection, answer))
         return await answer
 
-    async def look_again(self, schemas: AwaitedSchemas, writer: Executor) -> None:
+    async def look_again(self, schemas: AwaitedSchemas, tried: Tried) -> None:
         """Have the store asked once more for the schemas of what will be retried, also for those given up."""
         for selection, _ in list(self._waiting):
             work = partial(self._read_model.references, selection)
-            found: set[SchemaReference] = await asyncio.get_running_loop().run_in_executor(writer, work)
-            await schemas.look_again(found)
+            await schemas.look_again(await tried(work) or ())
 
     async def do(
         self, commit: Commit, known: KnownSchemas | None, read: ReadAgain | None, stopping: asyncio.Event

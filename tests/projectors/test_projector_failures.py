@@ -56,10 +56,11 @@ class Failures:
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
+        decoded: Decoded | None = None,
     ) -> BatchOutcome:
         if self.left and (error := self.left.pop(0)) is not None:
             raise error
-        return self._apply(records, next_offsets, on_step, known)
+        return self._apply(records, next_offsets, on_step, known, decoded)
 
 
 def test_poison_does_not_stop_good_records(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
