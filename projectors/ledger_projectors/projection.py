@@ -18,23 +18,30 @@ _CONDITION: Final = "-- Only when there is a row in "
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The text of one statement file, and the table whose rows it has something to do for (none: always)."""
+    """One statement file, parsed once, and the rows that it has something to do for (none: always).
+
+    `only_when` is what follows FROM in a question whether there is such a row.
+    """
 
     sql: str
-    only_when: str | None
+    parsed: tuple[duckdb.Statement, ...]
+    only_when: duckdb.Statement | None
 
     @classmethod
     def of(cls, text: str) -> Self:
         """Take the text of a statement file."""
         first, _, _ = text.partition("\n")
-        return cls(text, first.removeprefix(_CONDITION) if first.startswith(_CONDITION) else None)
+        rows = first.removeprefix(_CONDITION) if first.startswith(_CONDITION) else None
+        # Rows are named by our own files.
+        asked = duckdb.extract_statements(f"SELECT 1 FROM {rows} LIMIT 1")[0] if rows else None  # noqa: S608 - as said above
+        return cls(text, tuple(duckdb.extract_statements(text)), asked)
 
     def run(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Execute the statements, where there is something to do."""
-        if self.only_when is not None:
-            if not connection.execute(f"SELECT 1 FROM {self.only_when} LIMIT 1").fetchall():  # noqa: S608 - a name in our own files
-                return
-        connection.execute(self.sql)
+        if self.only_when is not None and not connection.execute(self.only_when).fetchall():
+            return
+        for statement in self.parsed:
+            connection.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reads ahead: the next batch is fetched, its schemas are waited for, and it is decoded, while the one in hand is written."""
+"""Reads ahead: the next batch is fetched, its schemas are waited for, and it is decoded, while another is written."""
 
 from __future__ import annotations
 

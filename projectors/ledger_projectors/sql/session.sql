@@ -64,3 +64,16 @@ CREATE OR REPLACE TEMP TABLE displaced (
 
 -- Notifications that are told anew although nothing new was heard of them.
 CREATE OR REPLACE TEMP TABLE doubted (n BIGINT);
+
+-- Further copies of events in a batch, and what they are copies of.
+CREATE OR REPLACE TEMP TABLE copies (
+    n BIGINT,
+    event_id UUID,
+    kind VARCHAR,
+    recorded_at TIMESTAMPTZ,
+    log_partition INTEGER,
+    log_offset BIGINT,
+    original_offset BIGINT,
+    written_in INTEGER,
+    conflicts BOOLEAN
+);

@@ -46,23 +46,7 @@ CREATE TABLE notification_rows (
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     listed_at TIMESTAMPTZ,
-    marks BIGINT NOT NULL,
-    channels VARCHAR[] NOT NULL,
-    content_channels VARCHAR[],
-    recipients INTEGER NOT NULL,
-    recipients_delivered INTEGER NOT NULL,
-    recipients_failed INTEGER NOT NULL,
-    recipients_cancelled INTEGER NOT NULL,
-    recipients_expired INTEGER NOT NULL,
-    recipients_seen INTEGER NOT NULL,
-    recipients_opened INTEGER NOT NULL,
-    recipients_clicked INTEGER NOT NULL,
-    recipients_read INTEGER NOT NULL,
-    recipients_acknowledged INTEGER NOT NULL,
-    recipients_archived INTEGER NOT NULL,
-    recipients_snoozed INTEGER NOT NULL,
-    recipients_deleted INTEGER NOT NULL,
-    deliveries INTEGER NOT NULL
+    marks BIGINT NOT NULL
 );
 COMMENT ON TABLE notification_rows IS 'Grain: notification. Query the view notifications.';
 
@@ -74,9 +58,7 @@ CREATE TABLE inbox_entry_rows (
     recipient_id VARCHAR NOT NULL,
     listed_at TIMESTAMPTZ,
     marks BIGINT NOT NULL,
-    snoozed_until TIMESTAMPTZ,
-    channels VARCHAR[] NOT NULL,
-    deliveries INTEGER NOT NULL
+    snoozed_until TIMESTAMPTZ
 );
 COMMENT ON TABLE inbox_entry_rows IS 'Grain: inbox entry. Query the view inbox_entries.';
 

@@ -336,6 +336,45 @@ WHERE
         )
     );
 
+-- What lies below a notification, and below an inbox entry.
+
+CREATE OR REPLACE MACRO entries_of_notification(batch_number, notification_number) AS TABLE
+SELECT
+    count(*) AS recipients,
+    count(*) FILTER (marked(s.marks, 'delivered')) AS recipients_delivered,
+    count(*) FILTER (marked(s.marks, 'failed')) AS recipients_failed,
+    count(*) FILTER (marked(s.marks, 'cancelled')) AS recipients_cancelled,
+    count(*) FILTER (marked(s.marks, 'expired')) AS recipients_expired,
+    count(*) FILTER (s.marks & seen_marks() <> 0) AS recipients_seen,
+    count(*) FILTER (marked(s.marks, 'opened')) AS recipients_opened,
+    count(*) FILTER (marked(s.marks, 'clicked')) AS recipients_clicked,
+    count(*) FILTER (marked(s.marks, 'is_read')) AS recipients_read,
+    count(*) FILTER (marked(s.marks, 'acknowledged')) AS recipients_acknowledged,
+    count(*) FILTER (marked(s.marks, 'is_archived')) AS recipients_archived,
+    count(*) FILTER (marked(s.marks, 'is_snoozed')) AS recipients_snoozed,
+    count(*) FILTER (marked(s.marks, 'deleted')) AS recipients_deleted
+FROM inbox_entry_rows AS s
+WHERE s.touched_in = batch_number AND s.n = notification_number;
+
+CREATE OR REPLACE MACRO deliveries_of_notification(batch_number, notification_number) AS TABLE
+SELECT
+    count(*) FILTER (s.is_delivery) AS deliveries,
+    coalesce(list_sort(list(DISTINCT s.channel)), []) AS channels
+FROM (
+    SELECT r.channel, true AS is_delivery
+    FROM delivery_rows AS r
+    WHERE r.touched_in = batch_number AND r.n = notification_number
+    UNION ALL
+    SELECT unnest(c.channels) AS channel, false AS is_delivery
+    FROM content_rows AS c
+    WHERE c.n = notification_number
+) AS s;
+
+CREATE OR REPLACE MACRO deliveries_of_inbox_entry(batch_number, notification_number, recipient) AS TABLE
+SELECT count(*) AS deliveries, coalesce(list_sort(list(DISTINCT s.channel)), []) AS channels
+FROM delivery_rows AS s
+WHERE s.touched_in = batch_number AND s.n = notification_number AND s.recipient_id = recipient;
+
 CREATE OR REPLACE VIEW notifications AS
 SELECT
     r.tenant_id,
@@ -343,23 +382,12 @@ SELECT
     r.listed_at,
     told.*,
     marked(r.marks, 'failed_permanently') AS failed_permanently,
-    r.channels,
-    r.recipients::BIGINT AS recipients,
-    r.recipients_delivered::BIGINT AS recipients_delivered,
-    r.recipients_failed::BIGINT AS recipients_failed,
-    r.recipients_cancelled::BIGINT AS recipients_cancelled,
-    r.recipients_expired::BIGINT AS recipients_expired,
-    r.recipients_seen::BIGINT AS recipients_seen,
-    r.recipients_opened::BIGINT AS recipients_opened,
-    r.recipients_clicked::BIGINT AS recipients_clicked,
-    r.recipients_read::BIGINT AS recipients_read,
-    r.recipients_acknowledged::BIGINT AS recipients_acknowledged,
-    r.recipients_archived::BIGINT AS recipients_archived,
-    r.recipients_snoozed::BIGINT AS recipients_snoozed,
-    r.recipients_deleted::BIGINT AS recipients_deleted,
-    r.deliveries::BIGINT AS deliveries
+    sent.*,
+    had.*
 FROM notification_rows AS r,
-told_of_notification(r.touched_in, r.n) AS told;
+told_of_notification(r.touched_in, r.n) AS told,
+entries_of_notification(r.touched_in, r.n) AS had,
+deliveries_of_notification(r.touched_in, r.n) AS sent;
 COMMENT ON VIEW notifications IS 'Grain: notification. Times and counts of everything below it merged; reversible states as numbers of recipients.';
 
 CREATE OR REPLACE VIEW inbox_entries AS
@@ -377,9 +405,9 @@ SELECT
     marked(r.marks, 'is_snoozed') AS is_snoozed,
     r.snoozed_until,
     marked(r.marks, 'deleted') AS is_deleted,
-    r.channels,
-    r.deliveries::BIGINT AS deliveries
+    sent.*
 FROM inbox_entry_rows AS r,
+deliveries_of_inbox_entry(r.touched_in, r.n, r.recipient_id) AS sent,
 told_of_inbox_entry(r.touched_in, r.n, r.recipient_id, r.marks) AS told;
 COMMENT ON VIEW inbox_entries IS 'Grain: inbox entry, one notification as one recipient has it.';
 

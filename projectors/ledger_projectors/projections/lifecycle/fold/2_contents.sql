@@ -15,7 +15,13 @@ WHERE kind IN ('created', 'amended', 'audience_added')
 GROUP BY n;
 
 CREATE OR REPLACE TEMP TABLE worded_once AS
-SELECT wording.n, fresh.* EXCLUDE (n)
+SELECT
+    fresh.n,
+    fresh.audience,
+    fresh.log_partition,
+    fresh.log_offset,
+    fresh.source,
+    fresh.actor
 FROM wording
 INNER JOIN fresh USING (n, event_id)
 WHERE wording.statements = 1 AND wording.kind = 'created';

@@ -49,16 +49,11 @@ FROM carried_out
 UNION
 FROM planned;
 
-CREATE OR REPLACE TEMP TABLE slot_numbers AS
-SELECT
-    n,
-    recipient_id,
-    count(*) AS deliveries,
-    min(channel) AS first_channel,
-    max(channel) AS last_channel,
-    min(delivery_ref) AS delivery_ref
+CREATE OR REPLACE TEMP TABLE singles AS
+SELECT n, recipient_id, min(channel) AS channel, min(delivery_ref) AS delivery_ref
 FROM slots
-GROUP BY n, recipient_id;
+GROUP BY n, recipient_id
+HAVING count(*) = 1;
 
 -- A single delivery: what names no channel is that delivery's.
 
@@ -66,7 +61,7 @@ CREATE OR REPLACE TEMP TABLE placed AS
 SELECT
     attributed.*,
     CASE
-        WHEN attributed.channel = '' AND singles.n IS NOT NULL THEN singles.first_channel
+        WHEN attributed.channel = '' AND singles.n IS NOT NULL THEN singles.channel
         ELSE attributed.channel
     END AS of_channel,
     CASE
@@ -74,5 +69,10 @@ SELECT
         ELSE attributed.delivery_ref
     END AS of_delivery_ref
 FROM attributed
-LEFT JOIN (FROM slot_numbers WHERE deliveries = 1) AS singles
+LEFT JOIN singles
     ON singles.n = attributed.n AND singles.recipient_id = attributed.of_recipient;
+
+CREATE OR REPLACE TEMP TABLE states AS
+SELECT n, of_recipient, of_channel, of_delivery_ref, marks, NULL::TIMESTAMPTZ AS snoozed_until
+FROM placed
+LIMIT 0;

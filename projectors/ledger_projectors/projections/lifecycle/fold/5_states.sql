@@ -1,44 +1,46 @@
+-- Only when there is a row in heard WHERE kind IN ('read', 'unread', 'archived', 'unarchived', 'snoozed', 'unsnoozed')
 -- Which reversible states hold: the latest of what was said for and against, of entries and of deliveries.
 
-CREATE OR REPLACE TEMP TABLE toggles AS
-SELECT
-    heard.n,
-    heard.kind,
-    heard.snoozed_until,
-    row(heard.effective_at, heard.event_id) AS moment,
-    placed.of_recipient AS recipient_id,
-    placed.of_channel AS channel,
-    placed.of_delivery_ref AS delivery_ref
-FROM heard
-INNER JOIN placed USING (n, recipient_id, channel, delivery_ref)
-WHERE heard.kind IN ('read', 'unread', 'archived', 'unarchived', 'snoozed', 'unsnoozed')
-AND placed.of_recipient <> '';
-
-CREATE OR REPLACE TEMP TABLE states AS
-WITH of_both AS (
-    SELECT n, recipient_id, channel, delivery_ref, kind, moment, snoozed_until
-    FROM toggles
-    WHERE channel <> ''
-    UNION ALL
-    SELECT n, recipient_id, '' AS channel, '' AS delivery_ref, kind, moment, snoozed_until
-    FROM toggles
+INSERT INTO states
+WITH toggles AS (
+    SELECT
+        placed.n,
+        placed.of_recipient,
+        placed.of_channel,
+        placed.of_delivery_ref,
+        CASE
+            WHEN heard.kind IN ('read', 'unread') THEN 'read'
+            WHEN heard.kind IN ('archived', 'unarchived') THEN 'archived'
+            ELSE 'snoozed'
+        END AS family,
+        row(heard.effective_at, heard.event_id) AS moment,
+        row(heard.kind, heard.snoozed_until) AS said
+    FROM heard
+    INNER JOIN placed USING (n, recipient_id, channel, delivery_ref)
+    WHERE heard.kind IN ('read', 'unread', 'archived', 'unarchived', 'snoozed', 'unsnoozed')
+    AND placed.of_recipient <> ''
+),
+latest AS (
+    SELECT n, of_recipient, of_channel, of_delivery_ref, arg_max(said, moment) AS said
+    FROM (
+        FROM toggles
+        WHERE of_channel <> ''
+        UNION ALL
+        SELECT * REPLACE ('' AS of_channel, '' AS of_delivery_ref)
+        FROM toggles
+    )
+    GROUP BY n, of_recipient, of_channel, of_delivery_ref, family
 )
 SELECT
     n,
-    recipient_id,
-    channel,
-    delivery_ref,
-    CASE WHEN arg_max(kind, moment) FILTER (kind IN ('read', 'unread')) = 'read' THEN mark_of('is_read') ELSE 0 END
-    | CASE
-        WHEN arg_max(kind, moment) FILTER (kind IN ('archived', 'unarchived')) = 'archived'
-            THEN mark_of('is_archived')
-        ELSE 0
-    END
-    | CASE
-        WHEN arg_max(kind, moment) FILTER (kind IN ('snoozed', 'unsnoozed')) = 'snoozed' THEN mark_of('is_snoozed')
-        ELSE 0
+    of_recipient,
+    of_channel,
+    of_delivery_ref,
+    CASE said[1]
+        WHEN 'read' THEN mark_of('is_read')
+        WHEN 'archived' THEN mark_of('is_archived')
+        WHEN 'snoozed' THEN mark_of('is_snoozed')
     END AS marks,
-    -- An unsnoozed has none.
-    arg_max_null(snoozed_until, moment) FILTER (kind IN ('snoozed', 'unsnoozed')) AS snoozed_until
-FROM of_both
-GROUP BY n, recipient_id, channel, delivery_ref;
+    said[2] AS snoozed_until
+FROM latest
+WHERE said[1] IN ('read', 'archived', 'snoozed');

@@ -11,22 +11,19 @@ LEFT JOIN (FROM heard WHERE kind = 'created') AS created USING (n)
 GROUP BY ALL;
 
 CREATE OR REPLACE TEMP TABLE below AS
-SELECT n, of_recipient, of_channel, of_delivery_ref, bit_or(marks & downward_marks()) AS marks
+SELECT n, of_recipient, of_channel, of_delivery_ref, marks & downward_marks() AS marks
 FROM placed
-WHERE marks & downward_marks() <> 0 AND (of_recipient = '' OR of_channel = '')
-GROUP BY ALL;
+WHERE marks & downward_marks() <> 0 AND (of_recipient = '' OR of_channel = '');
 
 -- What a fact of a channel without a recipient reaches: everybody with a delivery over it, or under its reference.
 
-CREATE OR REPLACE TEMP TABLE below_channels AS
-SELECT slots.n, slots.recipient_id, slots.channel, slots.delivery_ref, bit_or(below.marks) AS marks
-FROM below
-INNER JOIN slots
-    ON slots.n = below.n
-    AND slots.channel = below.of_channel
-    AND below.of_delivery_ref IN ('', slots.delivery_ref)
-WHERE below.of_recipient = ''
-GROUP BY ALL;
+CREATE OR REPLACE TEMP TABLE below_slots AS
+SELECT slots.n, slots.recipient_id, slots.channel, slots.delivery_ref, below.marks, below.of_recipient, below.of_channel
+FROM slots
+INNER JOIN below ON below.n = slots.n
+WHERE below.of_recipient IN ('', slots.recipient_id)
+AND below.of_channel IN ('', slots.channel)
+AND (below.of_recipient <> '' OR below.of_delivery_ref IN ('', slots.delivery_ref));
 
 DELETE FROM delivery_rows USING touched
 WHERE delivery_rows.touched_in = touched.touched_in AND delivery_rows.n = touched.n;
@@ -35,39 +32,30 @@ INSERT INTO delivery_rows BY NAME
 WITH told AS (
     SELECT n, recipient_id, channel, delivery_ref, bit_or(marks) AS marks, max(snoozed_until) AS snoozed_until
     FROM (
-        SELECT *, 0::BIGINT AS marks, NULL::TIMESTAMPTZ AS snoozed_until
+        SELECT
+            *,
+            CASE WHEN n IN (SELECT n FROM soles) THEN mark_of('is_sole') ELSE 0 END AS marks,
+            NULL::TIMESTAMPTZ AS snoozed_until
         FROM slots
+        UNION ALL
+        SELECT n, recipient_id, channel, delivery_ref, mark_of('is_single'), NULL
+        FROM singles
         UNION ALL
         SELECT n, of_recipient, of_channel, of_delivery_ref, marks, NULL
         FROM placed
         WHERE of_channel <> '' AND of_recipient <> ''
         UNION ALL
-        SELECT n, recipient_id, channel, delivery_ref, marks, snoozed_until
         FROM states
-        WHERE channel <> ''
+        WHERE of_channel <> ''
         UNION ALL
-        SELECT *, NULL
-        FROM below_channels
+        SELECT n, recipient_id, channel, delivery_ref, marks, NULL
+        FROM below_slots
     )
     GROUP BY n, recipient_id, channel, delivery_ref
 )
-SELECT
-    getvariable('batch') AS touched_in,
-    listed.*,
-    told.* EXCLUDE (n) REPLACE (
-        told.marks
-        | coalesce(below_all.marks, 0)
-        | coalesce(below_entry.marks, 0)
-        | CASE WHEN soles.n IS NOT NULL THEN mark_of('is_sole') ELSE 0 END
-        | CASE WHEN slot_numbers.deliveries = 1 THEN mark_of('is_single') ELSE 0 END AS marks
-    )
+SELECT getvariable('batch') AS touched_in, listed.*, told.* EXCLUDE (n)
 FROM told
-INNER JOIN listed USING (n)
-INNER JOIN slot_numbers USING (n, recipient_id)
-LEFT JOIN soles USING (n)
-LEFT JOIN (FROM below WHERE of_recipient = '' AND of_channel = '') AS below_all USING (n)
-LEFT JOIN (FROM below WHERE of_recipient <> '') AS below_entry
-    ON below_entry.n = told.n AND below_entry.of_recipient = told.recipient_id;
+INNER JOIN listed USING (n);
 
 -- What the rows of entries said before: the counts of their recipients differ by what changes.
 
@@ -83,63 +71,36 @@ WITH told AS (
         SELECT *, 0::BIGINT AS marks, NULL::TIMESTAMPTZ AS snoozed_until
         FROM entries
         UNION ALL
+        SELECT n, recipient_id, mark_of('is_sole'), NULL
+        FROM soles
+        UNION ALL
         SELECT n, of_recipient, marks, NULL
         FROM placed
         WHERE of_recipient <> ''
         UNION ALL
-        SELECT n, recipient_id, marks, snoozed_until
+        SELECT n, of_recipient, marks, snoozed_until
         FROM states
-        WHERE channel = ''
+        WHERE of_channel = ''
+        UNION ALL
+        SELECT entries.n, entries.recipient_id, below.marks, NULL
+        FROM entries
+        INNER JOIN below USING (n)
+        WHERE below.of_recipient = '' AND below.of_channel = ''
         UNION ALL
         SELECT n, recipient_id, marks, NULL
-        FROM below_channels
+        FROM below_slots
+        WHERE of_recipient = '' AND of_channel <> ''
     )
     GROUP BY n, recipient_id
-),
-many AS (
-    SELECT n, recipient_id, list_sort(list_distinct(list(channel))) AS channels
-    FROM slots
-    SEMI JOIN (FROM slot_numbers WHERE deliveries > 2) AS several USING (n, recipient_id)
-    GROUP BY n, recipient_id
 )
-SELECT
-    getvariable('batch') AS touched_in,
-    listed.*,
-    told.* EXCLUDE (n) REPLACE (
-        told.marks
-        | coalesce(below_all.marks, 0)
-        | CASE WHEN soles.n IS NOT NULL THEN mark_of('is_sole') ELSE 0 END AS marks
-    ),
-    CASE
-        WHEN slot_numbers.n IS NULL THEN []
-        WHEN slot_numbers.first_channel = slot_numbers.last_channel THEN [slot_numbers.first_channel]
-        WHEN slot_numbers.deliveries = 2 THEN [slot_numbers.first_channel, slot_numbers.last_channel]
-        ELSE many.channels
-    END AS channels,
-    coalesce(slot_numbers.deliveries, 0) AS deliveries
+SELECT getvariable('batch') AS touched_in, listed.*, told.* EXCLUDE (n)
 FROM told
-INNER JOIN listed USING (n)
-LEFT JOIN slot_numbers USING (n, recipient_id)
-LEFT JOIN many USING (n, recipient_id)
-LEFT JOIN soles USING (n)
-LEFT JOIN (FROM below WHERE of_recipient = '' AND of_channel = '') AS below_all USING (n);
+INNER JOIN listed USING (n);
 
 DELETE FROM inbox_entry_rows USING touched
 WHERE inbox_entry_rows.touched_in = touched.touched_in AND inbox_entry_rows.n = touched.n;
 
 INSERT INTO inbox_entry_rows BY NAME FROM new_entries;
-
-CREATE OR REPLACE TEMP TABLE meant AS
-SELECT n, content_channels
-FROM notification_rows
-SEMI JOIN touched USING (touched_in, n)
-ANTI JOIN reworded USING (n)
-WHERE content_channels IS NOT NULL
-UNION ALL
-SELECT n, channels
-FROM content_rows
-SEMI JOIN reworded USING (n)
-WHERE channels IS NOT NULL;
 
 DELETE FROM notification_rows USING touched
 WHERE notification_rows.touched_in = touched.touched_in AND notification_rows.n = touched.n;
@@ -149,46 +110,7 @@ WITH told AS (
     SELECT n, bit_or(marks) AS marks
     FROM stated
     GROUP BY n
-),
-entry_numbers AS (
-    SELECT
-        n,
-        count(*) AS recipients,
-        count(*) FILTER (marked(marks, 'delivered')) AS recipients_delivered,
-        count(*) FILTER (marked(marks, 'failed')) AS recipients_failed,
-        count(*) FILTER (marked(marks, 'cancelled')) AS recipients_cancelled,
-        count(*) FILTER (marked(marks, 'expired')) AS recipients_expired,
-        count(*) FILTER (marks & seen_marks() <> 0) AS recipients_seen,
-        count(*) FILTER (marked(marks, 'opened')) AS recipients_opened,
-        count(*) FILTER (marked(marks, 'clicked')) AS recipients_clicked,
-        count(*) FILTER (marked(marks, 'is_read')) AS recipients_read,
-        count(*) FILTER (marked(marks, 'acknowledged')) AS recipients_acknowledged,
-        count(*) FILTER (marked(marks, 'is_archived')) AS recipients_archived,
-        count(*) FILTER (marked(marks, 'is_snoozed')) AS recipients_snoozed,
-        count(*) FILTER (marked(marks, 'deleted')) AS recipients_deleted,
-        sum(deliveries) AS deliveries
-    FROM new_entries
-    GROUP BY n
-),
-over_channels AS (
-    SELECT n, list_sort(list(channel)) AS channels
-    FROM (
-        SELECT n, channel FROM slots
-        UNION
-        SELECT n, unnest(content_channels) AS channel FROM meant
-    )
-    WHERE channel IS NOT NULL
-    GROUP BY n
 )
-SELECT
-    getvariable('batch') AS touched_in,
-    listed.*,
-    told.marks,
-    coalesce(over_channels.channels, []) AS channels,
-    meant.content_channels,
-    coalesce(COLUMNS(entry_numbers.* EXCLUDE (n)), 0)
+SELECT getvariable('batch') AS touched_in, listed.*, told.marks
 FROM told
-INNER JOIN listed USING (n)
-LEFT JOIN entry_numbers USING (n)
-LEFT JOIN over_channels USING (n)
-LEFT JOIN meant USING (n);
+INNER JOIN listed USING (n);

@@ -5,22 +5,22 @@ WITH counted AS (
     SELECT tenant_id, recipient_id, marks, -1 AS step FROM prior_entries WHERE listed_at IS NOT NULL
     UNION ALL
     SELECT tenant_id, recipient_id, marks, 1 AS step FROM new_entries WHERE listed_at IS NOT NULL
-),
-summed AS (
-    SELECT
-        tenant_id,
-        recipient_id,
-        shelf_of(marks) AS shelf,
-        sum(step) AS total,
-        coalesce(sum(step) FILTER (NOT marked(marks, 'is_read')), 0) AS unread,
-        coalesce(sum(step) FILTER (marks & seen_marks() = 0), 0) AS unseen,
-        coalesce(sum(step) FILTER (NOT marked(marks, 'acknowledged')), 0) AS unacknowledged
-    FROM counted
-    GROUP BY ALL
 )
-SELECT recipient_key(tenant_id, recipient_id) AS recipient_key, *
-FROM summed
-WHERE total <> 0 OR unread <> 0 OR unseen <> 0 OR unacknowledged <> 0;
+SELECT
+    recipient_key(tenant_id, recipient_id) AS recipient_key,
+    tenant_id,
+    recipient_id,
+    shelf_of(marks) AS shelf,
+    sum(step) AS total,
+    sum(CASE WHEN marked(marks, 'is_read') THEN 0 ELSE step END) AS unread,
+    sum(CASE WHEN marks & seen_marks() <> 0 THEN 0 ELSE step END) AS unseen,
+    sum(CASE WHEN marked(marks, 'acknowledged') THEN 0 ELSE step END) AS unacknowledged
+FROM counted
+GROUP BY ALL
+HAVING sum(step) <> 0
+OR sum(CASE WHEN marked(marks, 'is_read') THEN 0 ELSE step END) <> 0
+OR sum(CASE WHEN marks & seen_marks() <> 0 THEN 0 ELSE step END) <> 0
+OR sum(CASE WHEN marked(marks, 'acknowledged') THEN 0 ELSE step END) <> 0;
 
 CREATE OR REPLACE TEMP TABLE counts_now AS
 SELECT
