@@ -15,7 +15,7 @@ from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.staging import NO_EVENTS, stage
 from ledger_projectors.steps import Step, StepObserver
 
-_DEDUPLICATION: Final = ("deduplicate", "compare_details")
+_DEDUPLICATION: Final = ("deduplicate", "copies", "compare_details")
 _HISTORY: Final = ("history", "details")
 
 
