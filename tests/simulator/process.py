@@ -58,7 +58,7 @@ class Process:
         self._projector: Projector | None = None
         self._left = False
         self.position = self._model.position()
-        self._check("opening")
+        self._check("opening", whole=bool(self.position))
         if life.unoptimized:
             self._connection.execute("PRAGMA disable_optimizer")
         if life.fault is Fault.DIES_INSIDE_CHECKPOINT:
@@ -102,6 +102,10 @@ class Process:
             if self._life.left_open:
                 self._leave()
         return ending
+
+    def check(self) -> None:
+        """Compare every row of every table with the oracle's."""
+        self._check("the end", whole=True)
 
     def digest(self) -> Digest:
         """Return what the file says."""
@@ -209,9 +213,9 @@ class Process:
             return duckdb.OutOfMemoryException("There is no simulated memory.")
         return duckdb.IOException("No space left on the simulated device")
 
-    def _check(self, after: str) -> None:
+    def _check(self, after: str, *, whole: bool = False) -> None:
         self.position = self._model.position()
-        self._invariants.check(self._model, f"{after} ({self._life})")
+        self._invariants.check(self._model, f"{after} ({self._life})", whole=whole)
 
     def _leave(self, wal_bytes_kept: int | None = None) -> None:
         copy_as_left(self._path, self._left_at, wal_bytes_kept)

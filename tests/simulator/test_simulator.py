@@ -37,10 +37,10 @@ def room() -> Iterator[Room]:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_round_loses_doubles_or_changes_anything(room: Room, chunk: int) -> None:
-    """After each commit and each reopening the file is the oracle's fold of what lies before its position, row by row.
+    """Whatever the log, the batches and the faults, the file is the oracle's fold of what lies before its position.
 
-    Whatever the log, the batches and the faults; and a replay of the whole log has the digest of what lived through
-    them.
+    Facts, contents, and what each record became, after every commit; every row of every table after every reopening and
+    at the end of the log. A replay of it has the digest of the file that lived through all that.
     """
     for seed in range(chunk * ROUNDS_PER_CHUNK, (chunk + 1) * ROUNDS_PER_CHUNK):
         report = run_round(seed, room)
