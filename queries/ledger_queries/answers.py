@@ -26,6 +26,7 @@ from ledger_queries.rows import (
     TimelineEvent,
 )
 from ledger_queries.sql import over_filter, statement
+from ledger_queries.told import with_told
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest, NotFound
 
@@ -68,7 +69,7 @@ def list_rows(
     # One row more than the page tells whether there is a next one, also when the last page is exactly full.
     parameters["rows"] = limit + 1
     found = reading.rows(over_filter(form.folder, f"{form.folder}/page", parameters), parameters)
-    rows = [form.row.model_validate(row) for row in found[:limit]]
+    rows = [form.row.model_validate(row) for row in with_told(reading, grain, found[:limit])]
     more = len(found) > limit
     following = encode_cursor(rows[-1].sort_key(), grain, asked, reading.projection_version) if more else None
     return form.page.model_validate(
@@ -111,36 +112,41 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
     Raises NotFound, in the same words for an id that nobody has and for one that another tenant has.
     """
     key: dict[str, object] = {"tenant": tenant, "notification_id": notification_id}
-
-    def rows(name: str, most: int | None = None) -> list[dict[str, Any]]:
-        parameters = key if most is None else {**key, "rows": most + 1}
-        return reading.rows(statement(f"one_notification/{name}", parameters), parameters)
-
-    found = rows("notification")
+    places = _read_of_one(reading, "place", key)
+    found = _read_of_one(reading, "notification", places[0]) if places else []
     if not found:
         raise NotFound(
             "The tenant has no notification with this id.",
             hint="Check the id and the tenant; a notification that was just recorded may need at_least.",
             field="notification_id",
         )
-    contents = rows("content")
+    (place,) = places
+    contents = _read_of_one(reading, "content", {"n": place["n"]})
     title = {"title": contents[0]["title"] if contents else None}
-    entries, entries_complete = _cut(rows("inbox_entries", DETAIL_ROWS_MAX), DETAIL_ROWS_MAX)
-    deliveries, deliveries_complete = _cut(rows("deliveries", DETAIL_ROWS_MAX), DETAIL_ROWS_MAX)
-    events, events_complete = _cut(rows("timeline", limits.TIMELINE_EVENTS_MAX), limits.TIMELINE_EVENTS_MAX)
+    entries, entries_complete = _cut(reading, "inbox_entries", place, DETAIL_ROWS_MAX)
+    deliveries, deliveries_complete = _cut(reading, "deliveries", place, DETAIL_ROWS_MAX)
+    events, events_complete = _cut(reading, "timeline", place, limits.TIMELINE_EVENTS_MAX)
+    (notification,) = with_told(reading, Grain.NOTIFICATION, found)
     return NotificationDetail(
         position=str(reading.position),
-        notification=NotificationRow.model_validate(found[0] | title),
+        notification=NotificationRow.model_validate(notification | title),
         content=Content.from_row(contents[0]) if contents else None,
-        inbox_entries=[InboxEntryRow.model_validate(row | title) for row in entries],
+        inbox_entries=[
+            InboxEntryRow.model_validate(row | title) for row in with_told(reading, Grain.INBOX_ENTRY, entries)
+        ],
         inbox_entries_complete=entries_complete,
-        deliveries=[DeliveryRow.model_validate(row | title) for row in deliveries],
+        deliveries=[DeliveryRow.model_validate(row | title) for row in with_told(reading, Grain.DELIVERY, deliveries)],
         deliveries_complete=deliveries_complete,
         timeline=[TimelineEvent.model_validate(row) for row in events],
         timeline_complete=events_complete,
-        duplicates=rows("duplicates")[0]["duplicates"],
+        duplicates=_read_of_one(reading, "duplicates", key)[0]["duplicates"],
     )
 
 
-def _cut(rows: Sequence[dict[str, Any]], most: int) -> tuple[Sequence[dict[str, Any]], bool]:
+def _read_of_one(reading: Reading, name: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+    return reading.rows(statement(f"one_notification/{name}", parameters), parameters)
+
+
+def _cut(reading: Reading, name: str, place: Mapping[str, object], most: int) -> tuple[Sequence[dict[str, Any]], bool]:
+    rows = _read_of_one(reading, name, {**place, "rows": most + 1})
     return rows[:most], len(rows) <= most

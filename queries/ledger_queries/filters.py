@@ -163,7 +163,7 @@ class Filter(NotificationFilter):
             "tenant": self.tenant,
             "recipient": self.recipient,
             "channel": self.channel,
-            "inbox_entry_id": self.inbox_entry_id,
+            **self._span_of_id(),
             **{name: getattr(self, name) for name in STATES},
             "created_from": self.created_from,
             "created_before": self.created_before,
@@ -172,6 +172,17 @@ class Filter(NotificationFilter):
         named |= {f"reached_{kind}": False for kind in self.not_reached}
         return {name: value for name, value in named.items() if value is not None}
 
+    def _span_of_id(self) -> dict[str, object]:
+        """Return the id of an inbox entry, and between which ids its notification's lies: both begin alike."""
+        if self.inbox_entry_id is None:
+            return {}
+        begin = self.inbox_entry_id.int >> _ID_REST_BITS << _ID_REST_BITS
+        return {
+            "inbox_entry_id": self.inbox_entry_id,
+            "inbox_entry_id_from": UUID(int=begin),
+            "inbox_entry_id_to": UUID(int=begin | (1 << _ID_REST_BITS) - 1),
+        }
+
     def digest(self) -> str:
         """Return what a cursor keeps of the filter: the same for two filters that ask for the same rows."""
         lines = [f"{name}={value!r}" for name, value in sorted(self.parameters().items())]
@@ -179,6 +190,8 @@ class Filter(NotificationFilter):
 
 
 _DIGEST_CHARS: Final = 32
+_ID_REST_BITS: Final = 80
+"""Of an id of 128 bits, what stands behind its milliseconds."""
 
 Model = TypeVar("Model", bound=BaseModel)
 

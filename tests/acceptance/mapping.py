@@ -10,12 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import duckdb
 from pydantic import BaseModel, ConfigDict
+
+from ledger_projectors.projection import engine_sql, lifecycle
 
 ROOT: Final = Path(__file__).parents[2]
 MAPPING: Final = ROOT / "schemas/mapping"
 SAMPLES: Final = ROOT / "infra/ledger_infra/demo/samples"
-TABLES: Final = ROOT / "projectors/ledger_projectors/projections/lifecycle/tables.sql"
 ACCEPTANCE: Final = Path(__file__).with_name("acceptance.md")
 FIELDS: Final = Path(__file__).with_name("fields")
 
@@ -109,9 +111,15 @@ def row_of(rows: list[Field], path: str, free_form: set[str]) -> Field | None:
     return max(whole, key=lambda row: len(row.vendor), default=None)
 
 
-def columns() -> set[str]:
-    """Return the columns of the read model that its tables document, as table.column."""
-    found = set()
-    for table, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\n\);", TABLES.read_text(encoding="utf-8"), re.DOTALL):
-        found |= {f"{table}.{name}" for name in re.findall(r'^    "?(\w+)"? [A-Z]', body, re.MULTILINE)}
-    return found
+@cache
+def columns() -> frozenset[str]:
+    """Return the columns of the read model that people query, as view.column."""
+    projection = lifecycle()
+    with duckdb.connect() as connection:
+        for statements in (engine_sql("engine_tables"), projection.create_tables, projection.create_views):
+            connection.execute(statements)
+        found = connection.execute(
+            "SELECT table_name || '.' || column_name FROM duckdb_columns() "
+            "WHERE table_name IN (SELECT view_name FROM duckdb_views() WHERE NOT internal)"
+        ).fetchall()
+    return frozenset(name for (name,) in found)

@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,50 +42,66 @@ RECORDED_AT_MS: Final = 4_000_000_000_000
 no row then, so that one answer serves every run."""
 
 
+SUMMED: Final = tuple(table for table, key in comparison.KEYS.items() if "notification_id" not in key)
+"""Tables of numbers over many notifications: what they hold is the sum over the shards."""
+
+Digests = dict[str, str]
+
+
 class Expected:
-    """What the oracle says of a workload: per shard and table, a digest of the rows."""
+    """What the oracle says of a workload: digests of the rows, by shard and table, and of those that are sums."""
 
     def __init__(self, workload: Workload) -> None:
         """Ask the oracle, unless what it said is kept."""
         self._records = workload.records()
         self._partitions = workload.partitions
-        self._tables: dict[str, dict[str, str]]
-        self._shards = SHARD_DIGITS if len(workload) > WHOLE_RECORDS_MAX else [WHOLE]
+        self._shards: dict[str, Digests]
+        self._sums: Digests
+        small = len(workload) <= WHOLE_RECORDS_MAX
         kept = CACHE / f"{_digest_of(workload)}.json"
         if kept.exists():
-            self._tables = json.loads(kept.read_text(encoding="utf-8"))
+            self._shards, self._sums = json.loads(kept.read_text(encoding="utf-8"))
             return
-        if len(workload) <= WHOLE_RECORDS_MAX:
-            self._tables = {WHOLE: _digests(self._state(WHOLE))}
-            return
-        self._tables = self._fold_side_by_side()
-        CACHE.mkdir(exist_ok=True)
-        kept.write_text(json.dumps(self._tables), encoding="utf-8")
+        answers = {WHOLE: self._answer(WHOLE)} if small else self._answers_side_by_side()
+        self._shards = {shard: digests for shard, (digests, _) in answers.items()}
+        self._sums = _digests_of_tables(_summed(parts for _, parts in answers.values()))
+        if not small:
+            CACHE.mkdir(exist_ok=True)
+            kept.write_text(json.dumps([self._shards, self._sums]), encoding="utf-8")
 
     def check(self, model: ReadModel, name: str) -> None:
         """Compare every row of every table. Raises AssertionError that names row and column of each difference."""
-        for number, shard in enumerate(self._shards, 1):
+        sums: dict[str, Rows] = {}
+        for number, (shard, digests) in enumerate(self._shards.items(), 1):
             progress(f"checking {name}, part {number} of {len(self._shards)}")
             state = comparison.read_state(cast("ReadModel", _Shard(model, shard)))
-            if _digests(state) != self._tables[shard]:
-                comparison.assert_same(self._state(shard), state, after=name)
+            sums = {table: state.tables[table] for table in SUMMED}
+            if _digests(state) != digests:
+                expected = oracle.fold(log_events(_of_shard(self._records, shard)), self._partitions)
+                comparison.assert_same(
+                    State(expected.tables | sums, expected.duplicates, expected.conflicts), state, name
+                )
                 raise AssertionError(f"{name}: digests differ, and no row does.")
+        if _digests_of_tables(sums) != self._sums:
+            expected_sums = _summed(self._answer(shard)[1] for shard in self._shards)
+            comparison.assert_same(State(State().tables | expected_sums), State(State().tables | sums), name)
+            raise AssertionError(f"{name}: digests of sums differ, and no row does.")
 
-    def _fold_side_by_side(self) -> dict[str, dict[str, str]]:
+    def _answer(self, shard: str) -> tuple[Digests, dict[str, Rows]]:
+        return _answer(_of_shard(self._records, shard), self._partitions)
+
+    def _answers_side_by_side(self) -> dict[str, tuple[Digests, dict[str, Rows]]]:
         # Spawned: this process has threads of a Kafka client, which do not survive a fork.
         with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as workers:
             asked = {
-                shard: workers.submit(_fold_digests, _of_shard(self._records, shard), self._partitions)
-                for shard in self._shards
+                shard: workers.submit(_answer, _of_shard(self._records, shard), self._partitions)
+                for shard in SHARD_DIGITS
             }
             found = {}
             for number, (shard, answer) in enumerate(asked.items(), 1):
                 progress(f"the oracle folds part {number} of {len(asked)}")
                 found[shard] = answer.result()
         return found
-
-    def _state(self, shard: str) -> State:
-        return oracle.fold(log_events(_of_shard(self._records, shard)), self._partitions)
 
 
 class Judge:
@@ -121,8 +137,20 @@ def log_events(records: Sequence[LogRecord]) -> list[LogEvent]:
     return [one.log_event() for one in placed]
 
 
-def _fold_digests(records: Sequence[LogRecord], partitions: int) -> dict[str, str]:
-    return _digests(oracle.fold(log_events(records), partitions))
+def _answer(records: Sequence[LogRecord], partitions: int) -> tuple[Digests, dict[str, Rows]]:
+    """Return what the oracle says of a shard: digests of the tables, and the rows of those that are to be summed."""
+    state = oracle.fold(log_events(records), partitions)
+    return _digests(state), {table: state.tables[table] for table in SUMMED}
+
+
+def _summed(parts: Iterable[dict[str, Rows]]) -> dict[str, Rows]:
+    found: dict[str, Rows] = {table: {} for table in SUMMED}
+    for part in parts:
+        for table, rows in part.items():
+            for key, row in rows.items():
+                sums = found[table].setdefault(key, dict.fromkeys(row, 0))
+                found[table][key] = {column: sums[column] + row[column] for column in row}
+    return found
 
 
 def _of_shard(records: Sequence[LogRecord], shard: str) -> list[LogRecord]:
@@ -148,7 +176,7 @@ class _ShardCursor:
     def execute(self, query: str) -> duckdb.DuckDBPyConnection:
         columns = [column[0] for column in self._cursor.execute(f"DESCRIBE {query}").fetchall()]
         if not self._shard or "notification_id" not in columns:
-            # Quarantine, in which there is to be nothing: unfiltered it fails loudly.
+            # Sums; and quarantine, in which there is to be nothing: unfiltered it fails loudly.
             return self._cursor.execute(query)
         return self._cursor.execute(
             f"FROM ({query}) WHERE ends_with(notification_id::VARCHAR, $shard)",  # our own query
@@ -159,10 +187,14 @@ class _ShardCursor:
         self._cursor.close()
 
 
-def _digests(state: State) -> dict[str, str]:
-    found = {table: _digest_rows(rows) for table, rows in state.tables.items()}
+def _digests(state: State) -> Digests:
+    found = _digests_of_tables({table: rows for table, rows in state.tables.items() if table not in SUMMED})
     set_aside = [*sorted(state.duplicates.items()), "conflicts", *sorted(state.conflicts.items())]
     return found | {"set_aside": hashlib.sha256(_line(set_aside).encode()).hexdigest()}
+
+
+def _digests_of_tables(tables: dict[str, Rows]) -> Digests:
+    return {table: _digest_rows(rows) for table, rows in tables.items()}
 
 
 def _digest_rows(rows: Rows) -> str:
@@ -186,7 +218,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON has
 
 def _digest_of(workload: Workload) -> str:
     digest = hashlib.sha256(Path(oracle.__file__).read_bytes())
-    digest.update(f"{workload.partitions} {len(workload) > WHOLE_RECORDS_MAX}".encode())
+    digest.update(f"{workload.partitions} {SUMMED}".encode())
     digest.update(workload.partition.tobytes())
     for key, value in zip(workload.keys, workload.values, strict=True):
         digest.update(key)

@@ -14,9 +14,9 @@ import pytest
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
-from tests.benchmarks import apply_profile, catching_up, growth, latency
+from tests.benchmarks import apply_profile, catching_up, growth, latency, outcome
 from tests.benchmarks.latency import Commits
-from tests.benchmarks.outcome import Judge
+from tests.benchmarks.outcome import SHARD_DIGITS, SUMMED, Expected, Judge
 from tests.benchmarks.workload import make_workload
 from tests.conftest import Kafka
 
@@ -73,6 +73,28 @@ def test_a_contender_that_is_wrong_has_no_figure(tmp_path: Path) -> None:
         end = model.position()
     with pytest.raises(AssertionError, match=r"read_count: expected 1, is 0"):
         Judge(workload, end).check(path, LIFECYCLE_TOPIC, "the incomplete one")
+
+
+def test_a_large_workload_is_compared_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part by part the file is what the oracle says, numbers over many parts included; what it said is kept."""
+    monkeypatch.setattr(outcome, "WHOLE_RECORDS_MAX", 10)
+    monkeypatch.setattr(outcome, "CACHE", tmp_path / "kept")
+    monkeypatch.setattr(
+        Expected, "_answers_side_by_side", lambda self: {shard: self._answer(shard) for shard in SHARD_DIGITS}
+    )
+    workload = make_workload(150)
+    path = tmp_path / "read_model.duckdb"
+    with ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=workload.partitions) as model:
+        model.apply(workload.records())
+        end = model.position()
+    Judge(workload, end).check(path, LIFECYCLE_TOPIC, "the whole")
+    (kept,) = (tmp_path / "kept").iterdir()
+    shards, sums = json.loads(kept.read_text(encoding="utf-8"))
+    assert {*SHARD_DIGITS} == {*shards}
+    assert {*SUMMED} == {*sums}
+    kept.write_text(json.dumps([{"0": shards["0"]}, dict.fromkeys(sums, "another")]), encoding="utf-8")
+    with pytest.raises(AssertionError, match="recipient_counts"):
+        Judge(workload, end).check(path, LIFECYCLE_TOPIC, "the whole")
 
 
 def test_latency_is_counted_for_every_record_but_the_first(kafka: Kafka) -> None:

@@ -62,7 +62,7 @@ def _text(kills: Kills) -> str:
     return "\n".join(
         [
             f"seed {kills.seed}: {kills.rounds} rounds in {kills.seconds:.0f} s, all consistent",
-            f"killed at a named step {kills.at_step.total()} times, at any instant: {instants or 'never'}",
+            f"killed at a named step {sum(kills.at_step.values())} times, at any instant: {instants or 'never'}",
             f"{kills.records:,} records, {kills.released:,} of them released; rebuilt: {kills.digest[:16]}",
         ]
     )

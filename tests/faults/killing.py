@@ -7,7 +7,6 @@ import multiprocessing
 import shutil
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_int
@@ -61,8 +60,8 @@ class Kills:
 
     seed: int
     rounds: int = 0
-    at_step: Counter[str] = field(default_factory=Counter)
-    during: Counter[str] = field(default_factory=Counter)
+    at_step: dict[str, int] = field(default_factory=dict)
+    during: dict[str, int] = field(default_factory=dict)
     records: int = 0
     released: int = 0
     digest: str = ""
@@ -158,7 +157,7 @@ class KillRounds:
             process, said, _ = self._start(orders)
             while not (said.poll(HALT_TIMEOUT_SECONDS) and said.recv() == HALTED):
                 assert process.is_alive(), f"it ended by itself before {step}, with {process.exitcode}"
-            self.kills.at_step[step] += 1
+            self.kills.at_step[step.value] = self.kills.at_step.get(step.value, 0) + 1
             _kill(process)
             return f"SIGKILL at {step} number {occurrence}"
         process, said, last_step = self._start(Orders(self.file, self._servers, self._topic, wal_bytes))
@@ -172,7 +171,7 @@ class KillRounds:
         _kill(process)
         last = last_step.value
         during = "opening" if last == NO_STEP else STEPS[last].value
-        self.kills.during[during] += 1
+        self.kills.during[during] = self.kills.during.get(during, 0) + 1
         return f"SIGKILL after {seconds:.3f} s, when the last step was {during}"
 
     def _start(self, orders: Orders) -> tuple[ForkServerProcess, multiprocessing.connection.Connection, c_int]:

@@ -97,7 +97,7 @@ def test_kcat_reads_the_keys(kafka: Kafka, topic: TopicSpec) -> None:
 
 
 def test_the_duckdb_command_line_reads_a_snapshot(kafka: Kafka, topic: TopicSpec, tmp_path: Path) -> None:
-    """The command line of DuckDB 1.5 opens a snapshot, counts its rows and shows the comments of its tables."""
+    """The command line of DuckDB 1.5 opens a snapshot, counts its rows and shows the comments of its views."""
     records = read_records(kafka.connection, topic)
     with ReadModel.create_or_open(tmp_path / "model.duckdb", topic=topic.name, partitions=3) as model:
         model.apply(records)
@@ -106,7 +106,7 @@ def test_the_duckdb_command_line_reads_a_snapshot(kafka: Kafka, topic: TopicSpec
     found = _duckdb(tmp_path / "snapshot.duckdb", "SELECT count(*) AS notifications FROM notification_status")
     assert found == [{"notifications": notifications}]
     (comment,) = _duckdb(
-        tmp_path / "snapshot.duckdb", "SELECT comment FROM duckdb_tables() WHERE table_name = 'inbox_entries'"
+        tmp_path / "snapshot.duckdb", "SELECT comment FROM duckdb_views() WHERE view_name = 'inbox_entries'"
     )
     assert "Grain: inbox entry" in comment["comment"]
 

@@ -33,10 +33,11 @@ TABLES: Final = (
     "inbox_entries",
     "deliveries",
     "contents",
+    "recipient_counts",
     "duplicates",
     "quarantine",
 )
-"""Tables that hold what the log said."""
+"""Tables and views that hold what the log said."""
 
 RUN_SECONDS_MAX: Final = 60.0
 """How long a projector may take for a short log before the test gives up."""

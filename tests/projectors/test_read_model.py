@@ -21,6 +21,10 @@ from tests.projectors.building import TABLES, content, demo_events, open_model, 
 from tests.properties.strategies import NOON, NOON_MS, NOTIFICATION_IDS, Recorded, audience, clock, said
 
 VIEWS: Final = ("notification_status", "unread_by_recipient", "channel_outcomes", "history", "actions")
+HISTORY: Final = ("directory", "event_rows", "event_details")
+FOLDED: Final = ("notification_rows", "inbox_entry_rows", "delivery_rows", "content_rows", "recipient_count_rows")
+SET_ASIDE: Final = ("duplicates", "quarantine")
+OF_THE_ENGINE: Final = ("positions", "numbering", "read_model", "projections")
 STEPS_OF_APPLY: Final = tuple(step for step in Step if step not in {Step.FETCHED, Step.CHECKPOINTED})
 
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",)), source="shop")
@@ -40,10 +44,10 @@ def poison(offset: int, **changes: Any) -> LogRecord:  # noqa: ANN401 - any fiel
 
 
 def test_a_new_file_has_all_tables_and_stands_at_the_beginning(tmp_path: Path) -> None:
-    """History, the five folded tables, duplicates, quarantine, and the engine's own three; no record was applied."""
+    """History, the folded tables, duplicates, quarantine, and the engine's own; no record was applied."""
     with open_model(tmp_path, partitions=3) as model:
         tables = {name for (name,) in rows(model, "SELECT table_name FROM duckdb_tables() WHERE NOT temporary")}
-        assert tables == {*TABLES, "positions", "read_model", "projections"}
+        assert tables == {*HISTORY, *FOLDED, *SET_ASIDE, *OF_THE_ENGINE}
         assert (model.position(), model.last_records()) == (Position(), {})
         assert rows(model, "SELECT log_partition, next_offset FROM positions ORDER BY ALL") == [(0, 0), (1, 0), (2, 0)]
 
@@ -168,10 +172,10 @@ def test_a_committed_batch_has_happened(tmp_path: Path) -> None:
 def test_a_statement_that_fails_is_the_error_that_is_raised(tmp_path: Path) -> None:
     """A cause inside DuckDB comes out as itself, not as the aborted transaction behind it, and mended, all goes on."""
     with open_model(tmp_path) as model:
-        model._connection.execute("CREATE TEMP VIEW staged AS SELECT 'in the way'")
-        with pytest.raises(duckdb.CatalogException, match="staged"):
+        model._connection.execute("CREATE TEMP VIEW fresh AS SELECT 'in the way'")
+        with pytest.raises(duckdb.CatalogException, match="fresh"):
             model.apply(records_of(CREATED))
-        model._connection.execute("DROP VIEW staged")
+        model._connection.execute("DROP VIEW fresh")
         assert model.apply(records_of(CREATED)).applied == 1
 
 

@@ -42,6 +42,9 @@ NAME: Final = "read_model.duckdb"
 KEPT: Final = "read_model.replaced-1.duckdb"
 EVENTS: Final = demo_events(15)
 UNFINISHED: Final = NAME + UNFINISHED_SUFFIX
+TAMPERED: Final = (
+    "UPDATE inbox_entry_rows SET deliveries = deliveries + 1 WHERE rowid = (SELECT min(rowid) FROM inbox_entry_rows)"
+)
 HOLDER: Final = """
 import sys, duckdb
 held = duckdb.connect(sys.argv[1])
@@ -169,24 +172,20 @@ def test_a_rehearsal_leaves_no_file(ledger: Ledger) -> None:
 @pytest.mark.parametrize("swap", [True, False])
 def test_a_difference_is_named_and_nothing_is_swapped(ledger: Ledger, *, swap: bool) -> None:
     """One row that was tampered with: the error names its table and the position, and both files stay to look at."""
-    ledger.change(
-        "UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = (SELECT min(rowid) FROM inbox_entries)"
-    )
-    with pytest.raises(ReadModelsDiffer, match=r"differ in: inbox_entries\.") as raised:
+    ledger.change(TAMPERED)
+    with pytest.raises(ReadModelsDiffer, match=r"differ in: inbox_entry_rows\.") as raised:
         ledger.rebuild(swap=swap)
     aside = NAME.replace(".duckdb", ".differs-1.duckdb")
     assert aside in raised.value.message
     assert ledger.files() == {NAME, aside}
     with ledger.open() as model, ledger.open(aside) as other:
-        sums = [rows(one, "SELECT sum(read_count) FROM inbox_entries")[0][0] for one in (model, other)]
+        sums = [rows(one, "SELECT sum(deliveries) FROM inbox_entries")[0][0] for one in (model, other)]
     assert sums[0] == sums[1] + 1
 
 
 def test_after_a_difference_moving_the_old_file_away_makes_a_new_one(ledger: Ledger) -> None:
     """The next rebuild does not go on from what differed, and the way that the error names works."""
-    ledger.change(
-        "UPDATE inbox_entries SET read_count = read_count + 1 WHERE rowid = (SELECT min(rowid) FROM inbox_entries)"
-    )
+    ledger.change(TAMPERED)
     with pytest.raises(ReadModelsDiffer, match="move the old one away and rebuild"):
         ledger.rebuild()
     (ledger.folder / NAME).rename(ledger.folder / "away.duckdb")

@@ -104,7 +104,7 @@ def test_the_status_row_says_what_the_notification_is(tmp_path: Path) -> None:
 
 
 def test_the_badge_counts_listed_entries_of_one_recipient_and_tenant(tmp_path: Path) -> None:
-    """Entries that are read, put away, not listed yet, of another recipient or another tenant are not in a badge."""
+    """Entries that are put away, not listed yet, of another recipient or another tenant are in none of its numbers."""
     away = ("deleted", "archived", "snoozed")
     history = [
         *(said("created", "10:00:00", tenant_id=kind, audience=audience(ann=(), bob=(), eve=())) for kind in away),
@@ -114,6 +114,7 @@ def test_the_badge_counts_listed_entries_of_one_recipient_and_tenant(tmp_path: P
         *(said("seen", "10:00:03", tenant_id=kind, recipient_id="eve") for kind in away),
         CREATED,
         READ_BY_ANN,
+        ACKNOWLEDGED_BY_BOB,
         said("created", "11:00:00", notification_id=NOTIFICATION_IDS[1], audience=audience(ann=())),
         said("fired", "11:00:00", notification_id=NOTIFICATION_IDS[2], recipient_id="ann"),
         said("created", "10:00:00", tenant_id=TENANTS[1], audience=audience(ann=("email",))),
@@ -123,14 +124,36 @@ def test_the_badge_counts_listed_entries_of_one_recipient_and_tenant(tmp_path: P
     with open_model(tmp_path) as model:
         model.apply(records_of(*history))
         assert rows(model, "FROM unread_by_recipient ORDER BY ALL") == [
-            (TENANTS[1], "ann", 1, 1, 0),
-            (TENANTS[0], "ann", 2, 1, 1),
-            (TENANTS[0], "bob", 1, 1, 1),
-            ("archived", "ann", 1, 1, 1),
-            ("archived", "eve", 1, 1, 0),
-            ("deleted", "eve", 1, 1, 0),
-            ("snoozed", "ann", 1, 1, 1),
-            ("snoozed", "eve", 1, 1, 0),
+            (TENANTS[1], "ann", 1, 1, 0, 1),
+            (TENANTS[0], "ann", 2, 1, 1, 2),
+            (TENANTS[0], "bob", 1, 1, 1, 0),
+            ("archived", "ann", 1, 1, 1, 1),
+            ("archived", "eve", 1, 1, 0, 1),
+            ("deleted", "eve", 1, 1, 0, 1),
+            ("snoozed", "ann", 1, 1, 1, 1),
+            ("snoozed", "eve", 1, 1, 0, 1),
+        ]
+
+
+def test_counts_tell_of_every_shelf(tmp_path: Path) -> None:
+    """What the badge leaves out stands beside it: one row for each recipient and shelf that has an entry."""
+    history = [
+        CREATED,
+        READ_BY_ANN,
+        said("archived", "10:00:04", **ANN),
+        said("created", "11:00:00", notification_id=NOTIFICATION_IDS[1], audience=audience(ann=())),
+        said("created", "11:00:00", notification_id=NOTIFICATION_IDS[2], audience=audience(ann=())),
+        said("deleted", "11:00:01", notification_id=NOTIFICATION_IDS[2], recipient_id="ann"),
+        said("snoozed", "11:00:02", recipient_id="bob"),
+    ]
+    with open_model(tmp_path) as model:
+        model.apply(records_of(*history))
+        columns = "recipient_id, shelf, total, unread, unseen, unacknowledged"
+        assert rows(model, f"SELECT {columns} FROM recipient_counts ORDER BY ALL") == [  # noqa: S608 - our own names
+            ("ann", "archived", 1, 0, 0, 1),
+            ("ann", "deleted", 1, 1, 1, 1),
+            ("ann", "inbox", 1, 1, 1, 1),
+            ("bob", "snoozed", 1, 1, 1, 1),
         ]
 
 

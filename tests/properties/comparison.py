@@ -26,6 +26,7 @@ KEYS: Final = {
     "inbox_entries": (*NOTIFICATION, "recipient_id"),
     "deliveries": DELIVERY,
     "contents": NOTIFICATION,
+    "recipient_counts": ("tenant_id", "recipient_id", "shelf"),
 }
 
 
@@ -93,7 +94,7 @@ def folded(log: Iterable[Placed], partitions: int = 1) -> State:
 
 
 def read_state(model: ReadModel, poison: Container[tuple[int, int]] = ()) -> State:
-    """Return all rows of the five tables, and the copies that were set aside.
+    """Return all rows of what is folded, and the copies that were set aside.
 
     Nothing else may be in quarantine but the records that are no events, of the places (partition, offset) `poison`.
     """

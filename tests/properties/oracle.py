@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-TABLES = ("facts", "notifications", "inbox_entries", "deliveries", "contents")
+TABLES = ("facts", "notifications", "inbox_entries", "deliveries", "contents", "recipient_counts")
 TOLD = (
     *("fired", "attempted", "deferred", "delivered", "failed", "cancelled", "expired", "seen", "opened"),
     *("automated_opened", "clicked", "automated_clicked", "read", "unread", "acknowledged", "archived", "unarchived"),
@@ -25,6 +25,7 @@ DOWNWARD = {"fired", "cancelled", "expired", "failed", "failed_permanently"}
 SEEN = ("seen", "opened", "clicked", "read", "unread")
 REACHED = ("delivered", "failed", "cancelled", "expired", "opened", "clicked", "acknowledged")
 HELD = ("seen", "read", "archived", "snoozed", "deleted")
+SHELVES = ("deleted", "archived", "snoozed")
 PERSONAL = ("personal", "personal_key_id")
 CREATED = ("source", "actor", "creator", "parent_notification_id", "external_id", "attributes")
 AMENDABLE = (
@@ -108,7 +109,20 @@ def fold(log: Iterable[LogEvent], partitions: int = 1) -> State:
         left = [one for one in history if one.event_id not in taken_back or one.kind == "retracted"]
         if any(one.kind != "observed" for one in left):
             _fold_notification(state.tables, key, left, partitions)
+    _count(state.tables["recipient_counts"], state.tables["inbox_entries"])
     return state
+
+
+def _count(counts: Rows, entries: Rows) -> None:
+    for (tenant_id, _, recipient_id), entry in entries.items():
+        if entry["listed_at"] is not None:
+            shelf = next((name for name in SHELVES if entry[f"is_{name}"]), "inbox")
+            zero = dict.fromkeys(("total", "unread", "unseen", "unacknowledged"), 0)
+            row = counts.setdefault((tenant_id, recipient_id, shelf), zero)
+            row["total"] += 1
+            row["unread"] += not entry["is_read"]
+            row["unseen"] += not entry["is_seen"]
+            row["unacknowledged"] += entry["acknowledged_count"] == 0
 
 
 def _fold_notification(tables: dict[str, Rows], key: Key, history: list[LogEvent], partitions: int) -> None:

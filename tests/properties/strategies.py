@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from ledger_projectors.records import LogRecord
@@ -20,6 +21,10 @@ from ledger_schemas.events import Envelope
 
 from .oracle import LogEvent
 from .stated_fields import PERSONAL, SCENES, Scene, maybe, stated_by
+
+settings.register_profile("fold", deadline=None, derandomize=False, print_blob=True)
+FOLD: Final = settings.get_profile("fold")
+"""What every property of the fold is tried with: an example is some transactions of a real file."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)

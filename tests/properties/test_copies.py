@@ -86,6 +86,12 @@ def test_a_copy_that_differs_in_another_field_is_a_duplicate(kind: str, field: s
     assert _counts({"kind": kind, **STATED[kind]}, {"kind": kind, **STATED[kind], field: value}) == (1, 1, 0)
 
 
+def test_a_copy_with_more_that_folds_to_nothing_is_a_duplicate() -> None:
+    """Where the first copy states nothing but its envelope, and is kept without the lists that others leave empty."""
+    assert _counts({"kind": "amended"}, {"kind": "amended", "attributes": '{"a":1}'}) == (1, 1, 0)
+    assert _counts({"kind": "amended", "attributes": '{"a":1}'}, {"kind": "amended"}) == (1, 1, 0)
+
+
 def _counts(*stated: dict[str, Any]) -> tuple[int, int, int]:
     """Return how many copies of one identity were applied, duplicates, quarantined; the oracle must say the same."""
     log = place([said(**{"occurred_at": "10:00:00", "event_id": LARGE_ID} | fields) for fields in stated])

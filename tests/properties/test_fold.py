@@ -22,6 +22,7 @@ from .comparison import (
 from .oracle import State
 from .strategies import (
     EVENT_IDS,
+    FOLD,
     NOTIFICATION_IDS,
     Recorded,
     audience,
@@ -33,9 +34,6 @@ from .strategies import (
     place,
     said,
 )
-
-settings.register_profile("fold", deadline=None, derandomize=False, print_blob=True)
-FOLD: Final = settings.get_profile("fold")
 
 HISTORY: Final = "SELECT * FROM events ORDER BY log_partition, log_offset"
 

@@ -103,6 +103,10 @@ def _worked_example_state() -> State:
                     ],
                 }
             },
+            "recipient_counts": {
+                ("ann", "inbox"): {"total": 1, "unread": 0, "unseen": 0, "unacknowledged": 0},
+                ("bob", "inbox"): {"total": 1, "unread": 1, "unseen": 0, "unacknowledged": 1},
+            },
         }
     )
 

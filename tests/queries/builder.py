@@ -1,19 +1,20 @@
-"""Builds read model files for the tests of the read side: rows by SQL, without the projector."""
+"""Builds read model files for the tests of the read side: short histories, applied by the projector itself."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import duckdb
-import pyarrow as pa
-
-import ledger_projectors
-from ledger_schemas import derive_inbox_entry_id
+from ledger_projectors.partitioning import partition_of
+from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import LogRecord
+from ledger_schemas import Event, Personal, encode_event, limits, new_id, parse_event
+from tests.properties.oracle import State, fold
+from tests.properties.strategies import Placed, Recorded
 
 TOPIC: Final = "test.v1"
 NOON: Final = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -24,48 +25,94 @@ KINDS: Final = (
 )
 """Kinds that rows of every grain can have reached."""
 
+TOLD: Final = (*KINDS, "automated_opened", "automated_clicked")
+"""What can be told of rows of every grain: the kinds, and that a machine did it."""
+
 STATES: Final = ("seen", "read", "archived", "snoozed", "deleted")
-_FACTS: Final = (*KINDS, "automated_opened", "automated_clicked")
-_FACTS_ABOVE: Final = ("created", "amended", "audience_added", "retracted")
+SOURCE: Final = "billing"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One delivery to be written."""
+    """One delivery; `reached`: what is told of it, in that order."""
 
     channel: str
     ref: str = ""
-    reached: Collection[str] = ()
-    states: Collection[str] = ()
+    reached: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One inbox entry to be written."""
+    """One inbox entry; `reached`: what is told of it, in that order."""
 
     recipient: str
     sent: Sequence[Sent] = ()
-    reached: Collection[str] = ()
-    states: Collection[str] = ()
+    reached: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One notification to be written; `listed_at` None: its created has not come. `channels` name no recipient."""
+    """One notification and all that is told of it; `listed_at` None: its created has not come.
+
+    `channels` name no recipient; `reached` is told of the notification, `over` of deliveries, naming nobody. `content`
+    are further fields of its created.
+    """
 
     id: UUID
     tenant: str = "acme"
     listed_at: datetime | None = NOON
     entries: Sequence[Entry] = ()
-    reached: Collection[str] = ()
-    channels: Collection[str] = ()
+    reached: Sequence[str] = ()
+    over: Sequence[Sent] = ()
+    channels: Sequence[str] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Model:
+    """A read model file, and the log that it is made of: events are appended and applied at once."""
+
+    def __init__(self, path: Path, partitions: int = 1) -> None:
+        """Make the file, at the beginning of the log."""
+        self._read_model = ReadModel.create_or_open(path, topic=TOPIC, partitions=partitions)
+        self._partitions = partitions
+        self.cursor = self._read_model.reader
+
+    def append(self, events: Iterable[Event], *, until: Mapping[int, int] | None = None) -> None:
+        """Append the events to the log, recorded as they occurred, and apply them in one transaction.
+
+        `until` moves the position on, per partition, as after records that were none of ours.
+        """
+        ends = dict(enumerate(self.next_offsets()))
+        records = []
+        for event in events:
+            key = str(event.notification_id).encode()
+            partition = partition_of(key, self._partitions)
+            value = encode_event(event)
+            records.append(LogRecord(TOPIC, partition, ends[partition], recorded_at_ms(event), key, value))
+            ends[partition] += 1
+        outcome = self._read_model.apply(records, until)
+        assert outcome.quarantined == 0, outcome.reasons
+
+    def next_offsets(self) -> list[int]:
+        """Return the position, per partition."""
+        return [self._read_model.position().get((TOPIC, number), 0) for number in range(self._partitions)]
+
+    def execute(self, sql: str) -> None:
+        """Change the file behind the projector's back."""
+        with self._read_model.reader() as cursor:
+            cursor.execute(sql)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._read_model.close()
+
+
 def numbered(number: int) -> UUID:
-    """Return a UUIDv7-shaped id that sorts by its number."""
+    """Return a UUIDv7 that sorts by its number."""
     return UUID(int=(0x019A << 112) | (0x7000 << 64) | (0x8000 << 48) | number)
 
 
@@ -74,115 +121,77 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def new_file(path: Path) -> duckdb.DuckDBPyConnection:
-    """Make a read model file, at the beginning of the log, and return the connection that may write it."""
-    root = Path(ledger_projectors.__file__).parent
-    connection = duckdb.connect(path)
-    connection.execute("SET TimeZone = 'UTC'")
-    for name in ("sql/engine_tables.sql", "projections/lifecycle/tables.sql", "projections/lifecycle/views.sql"):
-        connection.execute((root / name).read_text(encoding="utf-8"))
-    connection.execute("INSERT INTO projections VALUES ('lifecycle', 2, 'digest', 'views')")
-    connection.execute("INSERT INTO read_model VALUES (1, 1)")
-    return connection
+def recorded_at_ms(event: Event) -> int:
+    """Return when the log took the event: no sooner than it occurred, as far as a calendar goes."""
+    latest_ms = limits.OCCURRED_AT_MICROSECONDS_MAX // 1_000
+    return min(-((_EPOCH - event.occurred_at) // _MILLISECOND), latest_ms)
 
 
-def move_to(connection: duckdb.DuckDBPyConnection, *next_offsets: int) -> None:
-    """Set the position: one next offset per partition."""
-    connection.execute("DELETE FROM positions")
-    for partition, offset in enumerate(next_offsets):
-        connection.execute(
-            "INSERT INTO positions (log_topic, log_partition, next_offset) VALUES (?, ?, ?)", [TOPIC, partition, offset]
-        )
+def move_to(model: Model, *next_offsets: int) -> None:
+    """Move the position on: one next offset per partition."""
+    model.append([], until=dict(enumerate(next_offsets)))
 
 
-def insert(connection: duckdb.DuckDBPyConnection, notifications: Iterable[Notification]) -> None:
-    """Write notifications with all their inbox entries, deliveries and contents, in one transaction."""
-    rows = [row for one in notifications for row in rows_of(one)]
-    connection.begin()
-    for table in ("notifications", "inbox_entries", "deliveries", "contents"):
-        insert_rows(connection, table, [row for name, row in rows if name == table])
-    connection.commit()
+def insert(model: Model, notifications: Iterable[Notification]) -> None:
+    """Append and apply all that is told of the notifications, in one transaction."""
+    model.append(event for one in notifications for event in events_of(one))
 
 
-def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
-    """Write rows by column name; columns that they do not have are null."""
-    if rows:
-        batch = pa.Table.from_pylist(list(rows))
-        connection.register("batch", batch)
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")  # noqa: S608 - a name of this file
-        connection.unregister("batch")
-
-
-def rows_of(one: Notification) -> list[tuple[str, Row]]:
-    """Return (table, row) for everything that the notification consists of."""
-    key: Row = {"tenant_id": one.tenant, "notification_id": str(one.id), "listed_at": one.listed_at}
-    created = one.listed_at is not None
-    rows: list[tuple[str, Row]] = [
-        (
-            "notifications",
-            key
-            | _facts(one.reached)
-            | {f"{fact}_count": int(fact in one.reached) for fact in _FACTS_ABOVE}
-            | {
-                "first_created_at": one.listed_at,
-                "last_created_at": one.listed_at,
-                "created_count": int(created),
-                "channels": sorted({*one.channels, *(sent.channel for entry in one.entries for sent in entry.sent)}),
-                "recipients": len(one.entries),
-                "deliveries": sum(len(entry.sent) for entry in one.entries),
-            }
-            | {
-                f"recipients_{kind}": sum(kind in entry.reached for entry in one.entries)
-                for kind in ("delivered", "failed", "cancelled", "expired", "opened", "clicked", "acknowledged")
-            }
-            | {f"recipients_{state}": sum(state in entry.states for entry in one.entries) for state in STATES},
-        )
+def events_of(one: Notification) -> Iterator[Event]:
+    """Yield the events that tell of the notification: what it says, then what happened to it, by the second."""
+    audience = [
+        # A delivery under a reference is planned by nobody: it is there when something is told of it.
+        {"recipient_id": entry.recipient, "channels": sorted({sent.channel for sent in entry.sent if not sent.ref})}
+        for entry in one.entries
     ]
+    first, more = audience[: limits.RECIPIENTS_PER_EVENT_MAX], audience[limits.RECIPIENTS_PER_EVENT_MAX :]
+    if one.listed_at is None:
+        first, more = [], audience
+    else:
+        yield stated(one, "created", one.listed_at, audience=first, channels=sorted(one.channels), **one.content)
+    if more:
+        yield stated(one, "audience_added", NOON, audience=more)
+    told: list[tuple[str, Row]] = [(kind, {}) for kind in one.reached]
+    told += [told_of for sent in one.over for told_of in _told_of(sent)]
     for entry in one.entries:
-        rows.append(
-            (
-                "inbox_entries",
-                key
-                | _facts(entry.reached)
-                | _states(entry.states)
-                | {
-                    "recipient_id": entry.recipient,
-                    "inbox_entry_id": str(derive_inbox_entry_id(one.tenant, one.id, entry.recipient)),
-                    "channels": sorted({sent.channel for sent in entry.sent}),
-                    "deliveries": len(entry.sent),
-                },
-            )
-        )
-        rows.extend(
-            (
-                "deliveries",
-                key
-                | _facts(sent.reached)
-                | _states(sent.states)
-                | {
-                    "recipient_id": entry.recipient,
-                    "channel": sent.channel,
-                    "delivery_ref": sent.ref,
-                },
-            )
-            for sent in entry.sent
-        )
-    if created:
-        rows.append(("contents", {**key, "source": "billing", **one.content}))
-        del rows[-1][1]["listed_at"]
-    return rows
+        to = {"recipient_id": entry.recipient}
+        told += [(kind, to) for kind in entry.reached]
+        told += [(kind, to | more) for sent in entry.sent for kind, more in _told_of(sent)]
+    for second, (kind, to) in enumerate(told):
+        yield stated(one, kind, at(second), **to)
 
 
-def _facts(reached: Collection[str]) -> Row:
-    columns: Row = {"failed_permanently": "failed" in reached}
-    for number, fact in enumerate(_FACTS):
-        count = 1 + number % 2 if fact in reached else 0
-        columns[f"first_{fact}_at"] = at(number) if count else None
-        columns[f"last_{fact}_at"] = at(number + count) if count else None
-        columns[f"{fact}_count"] = count
-    return columns
+def _told_of(sent: Sent) -> Iterator[tuple[str, Row]]:
+    for kind in sent.reached or (["attempted"] if sent.ref else []):
+        yield kind, {"channel": sent.channel, "delivery_ref": sent.ref or None}
 
 
-def _states(states: Collection[str]) -> Row:
-    until = at(60) if "snoozed" in states else None
-    return {f"is_{state}": state in states for state in STATES} | {"snoozed_until": until}
+def stated(one: Notification, kind: str, occurred_at: datetime, **fields: Any) -> Event:  # noqa: ANN401 - any field
+    """Return an event of the notification, with what its kind cannot be without."""
+    if kind.startswith("automated_"):
+        kind, fields = kind.removeprefix("automated_"), {"automated": True, **fields}
+    if kind == "snoozed":
+        fields = {"snoozed_until": at(60), **fields}
+    if kind == "retracted":
+        fields = {"retracted_event_id": new_id(), **fields}
+    # Foreign writers check less than our models do, and their personal data is answered as it came.
+    personal = fields.pop("personal", None)
+    event = parse_event(
+        {
+            "kind": kind,
+            "tenant_id": one.tenant,
+            "notification_id": one.id,
+            "occurred_at": occurred_at,
+            "source": SOURCE,
+            **fields,
+        }
+    )
+    if personal is None:
+        return event
+    return event.model_copy(update={"personal": Personal().model_copy(update=dict(personal))})
+
+
+def state_of(events: Iterable[Event]) -> State:
+    """Return what the oracle, which shares nothing with the fold, makes of the events in a log of one partition."""
+    placed = (Placed(Recorded(event, recorded_at_ms(event)), 0, offset) for offset, event in enumerate(events))
+    return fold(one.log_event() for one in placed)

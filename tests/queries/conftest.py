@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-import duckdb
 import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from .builder import new_file
+from .builder import Model
 
 START_SECONDS = 10.0
 
@@ -22,10 +22,10 @@ Serve = Callable[[FastAPI], httpx2.Client]
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def model(tmp_path: Path) -> Iterator[Model]:
     """Give an empty read model file at the beginning of the log."""
-    with new_file(tmp_path / "read_model.duckdb") as connection:
-        yield connection
+    with contextlib.closing(Model(tmp_path / "read_model.duckdb")) as made:
+        yield made
 
 
 @pytest.fixture

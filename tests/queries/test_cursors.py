@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from ledger_schemas import limits
 from ledger_schemas.errors import CursorInvalid
 from ledger_schemas.kinds import Kind
 
-from .builder import Entry, Notification, at, insert, numbered
+from .builder import Entry, Model, Notification, at, insert, numbered
 
 ASKED = Filter(tenant="acme")
 KEY = SortKey(at(0), numbered(1), "ann", "email", "d1")
@@ -152,7 +151,7 @@ def test_the_order_of_kinds_is_no_other_question() -> None:
     assert decode_cursor(cursor, Grain.DELIVERY, other, 1) == KEY
 
 
-def test_a_cursor_does_not_outlive_its_projection(model: duckdb.DuckDBPyConnection) -> None:
+def test_a_cursor_does_not_outlive_its_projection(model: Model) -> None:
     """After the read model was made anew by another version of the projection, old cursors are refused."""
     insert(model, [Notification(numbered(number), entries=[Entry("ann")]) for number in range(3)])
     with open_reading(model.cursor) as reading:

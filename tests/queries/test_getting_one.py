@@ -2,72 +2,66 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import duckdb
 import pytest
 
 from ledger_queries import NotificationDetail, get_notification, open_reading
-from ledger_schemas import derive_inbox_entry_id, limits
+from ledger_schemas import Event, derive_inbox_entry_id, limits
 from ledger_schemas.errors import NotFound
 
-from .builder import TOPIC, Entry, Notification, Sent, at, insert, insert_rows, move_to, numbered
+from .builder import TOPIC, Entry, Model, Notification, Sent, at, events_of, insert, numbered, stated
 
 
-def get(model: duckdb.DuckDBPyConnection, tenant: str = "acme") -> NotificationDetail:
-    """Get notification 1."""
+def get(model: Model, tenant: str = "acme", number: int = 1) -> NotificationDetail:
+    """Get a notification."""
     with open_reading(model.cursor) as reading:
-        return get_notification(reading, tenant, numbered(1))
+        return get_notification(reading, tenant, numbered(number))
 
 
-def event(number: int, kind: str = "fired", seconds: float = 0, tenant: str = "acme", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any column
-    """Return one row of history of notification 1."""
-    return {
-        "tenant_id": tenant,
-        "notification_id": str(numbered(1)),
-        "event_id": str(numbered(number)),
-        "kind": kind,
-        "occurred_at": at(seconds),
-        "recorded_at": at(seconds + 1),
-        "log_partition": 0,
-        "log_offset": number,
-        "source": "billing",
-    } | more
+def event(number: int, kind: str = "fired", seconds: float = 0, tenant: str = "acme", **more: Any) -> Event:  # noqa: ANN401 - any field
+    """Return an event of notification 1."""
+    return stated(Notification(numbered(1), tenant), kind, at(seconds), event_id=numbered(number), **more)
 
 
-def test_get_answers_with_everything_below_and_the_whole_timeline(model: duckdb.DuckDBPyConnection) -> None:
+def test_get_answers_with_everything_below_and_the_whole_timeline(model: Model) -> None:
     """The row, its inbox entries and deliveries in their order, its events oldest first, and its duplicates."""
-    entries = [Entry("bob", [Sent("email")]), Entry("ann", [Sent("push", "d2"), Sent("push", "d1")], states={"read"})]
-    insert(
-        model, [Notification(numbered(1), entries=entries, reached={"fired"}, content={"personal": {"title": "Hi"}})]
+    audience = [{"recipient_id": "bob", "channels": ["email"]}, {"recipient_id": "ann"}]
+    over_push = [{"recipient_id": "ann", "channel": "push", "delivery_ref": ref} for ref in ("d1", "d2")]
+    read = event(7, "read", 5, recipient_id="ann")
+    model.append(
+        [
+            *(
+                read,
+                event(6, "fired", 5),
+                event(1, "opened", 9, **over_push[0]),
+                event(8, "attempted", 2, **over_push[1]),
+            ),
+            *(event(9, "created", 1, audience=audience, personal={"title": "Hi"}), read, read),
+        ]
     )
-    insert_rows(
-        model, "events", [event(7, "read", 5), event(6, "fired", 5), event(9, "created", 1), event(1, "opened", 9)]
-    )
-    duplicate = {name: event(7)[name] for name in ("tenant_id", "notification_id", "event_id", "recorded_at")}
-    insert_rows(model, "duplicates", [duplicate | {"log_partition": 0, "log_offset": 30 + n} for n in range(2)])
-    move_to(model, 32)
 
     found = get(model)
 
-    assert f"{TOPIC}@0:32" == found.position
+    assert f"{TOPIC}@0:7" == found.position
     assert (
         found.notification.fired_count,
         found.notification.recipients_read,
         found.notification.title,
     ) == (1, 1, "Hi")
-    assert [(e.recipient_id, e.is_read, e.title) for e in found.inbox_entries] == [
-        ("ann", True, "Hi"),
-        ("bob", False, "Hi"),
+    assert [(e.recipient_id, e.is_read, e.read_count, e.title) for e in found.inbox_entries] == [
+        ("ann", True, 1, "Hi"),
+        ("bob", False, 0, "Hi"),
     ]
-    assert [(d.recipient_id, d.channel, d.delivery_ref) for d in found.deliveries] == [
-        ("ann", "push", "d1"),
-        ("ann", "push", "d2"),
-        ("bob", "email", None),
+    assert [(d.recipient_id, d.channel, d.delivery_ref, d.fired_count) for d in found.deliveries] == [
+        ("ann", "push", "d1", 1),
+        ("ann", "push", "d2", 1),
+        ("bob", "email", None, 1),
     ]
     assert [(e.log_offset, e.kind) for e in found.timeline] == [
-        (9, "created"),
-        (6, "fired"),
-        (7, "read"),
-        (1, "opened"),
+        (4, "created"),
+        (3, "attempted"),
+        (1, "fired"),
+        (0, "read"),
+        (2, "opened"),
     ]
     assert found.duplicates == 2
     assert found.timeline_complete
@@ -75,9 +69,9 @@ def test_get_answers_with_everything_below_and_the_whole_timeline(model: duckdb.
     assert found.deliveries_complete
 
 
-def test_get_answers_before_the_created_has_come(model: duckdb.DuckDBPyConnection) -> None:
+def test_get_answers_before_the_created_has_come(model: Model) -> None:
     """A notification that only later facts speak of so far is shown with them, without content, and not listed."""
-    insert(model, [Notification(numbered(1), listed_at=None, entries=[Entry("ann")], reached={"fired"})])
+    insert(model, [Notification(numbered(1), listed_at=None, entries=[Entry("ann")], reached=["fired"])])
 
     found = get(model)
 
@@ -90,52 +84,60 @@ def test_get_answers_before_the_created_has_come(model: duckdb.DuckDBPyConnectio
     assert [entry.recipient_id for entry in found.inbox_entries] == ["ann"]
 
 
-def test_another_tenants_id_is_a_missing_id(model: duckdb.DuckDBPyConnection) -> None:
+def test_another_tenants_id_is_a_missing_id(model: Model) -> None:
     """An id that another tenant has and an id that nobody has are refused in the same words."""
     insert(model, [Notification(numbered(1), tenant="other")])
-    insert_rows(model, "events", [event(1, tenant="other")])
 
     with pytest.raises(NotFound) as somebody_elses:
         get(model)
-    model.execute("DELETE FROM notifications")
     with pytest.raises(NotFound) as nobodys:
-        get(model)
+        get(model, number=2)
 
     assert vars(nobodys.value) == vars(somebody_elses.value)
 
 
-def test_two_tenants_with_one_id_see_their_own(model: duckdb.DuckDBPyConnection) -> None:
+def test_what_was_only_observed_is_no_notification(model: Model) -> None:
+    """A raw provider fact folds to nothing: of an id that nothing else speaks of, there is nothing to get."""
+    model.append([event(1, "observed")])
+    with pytest.raises(NotFound):
+        get(model)
+
+
+def test_two_tenants_with_one_id_see_their_own(model: Model) -> None:
     """Ids are only unique within a tenant: everything that get shows is of the tenant that asks."""
-    for tenant, recipient in (("acme", "ann"), ("other", "bob")):
-        insert(
-            model,
-            [
+    told = {
+        tenant: [
+            *events_of(
                 Notification(
                     numbered(1), tenant, entries=[Entry(recipient, [Sent("email")])], content={"category": tenant}
                 )
-            ],
-        )
-        insert_rows(model, "events", [event(len(tenant), tenant=tenant)])
+            ),
+            event(len(tenant), "fired", 5, tenant),
+        ]
+        for tenant, recipient in (("acme", "ann"), ("other", "bob"))
+    }
+    for events in told.values():
+        model.append(events)
 
     for tenant, recipient in (("acme", "ann"), ("other", "bob")):
         found = get(model, tenant)
         assert [recipient] == [entry.recipient_id for entry in found.inbox_entries]
         assert [recipient] == [delivery.recipient_id for delivery in found.deliveries]
-        assert [len(tenant)] == [one.log_offset for one in found.timeline]
+        assert [one.event_id for one in told[tenant]] == [one.event_id for one in found.timeline]
         assert found.content is not None
         assert tenant == found.content.category
 
 
-def test_a_timeline_that_is_too_long_is_cut_and_says_so(model: duckdb.DuckDBPyConnection) -> None:
+def test_a_timeline_that_is_too_long_is_cut_and_says_so(model: Model) -> None:
     """TIMELINE_EVENTS_MAX events are a complete timeline; one more is cut, and the flag says it."""
-    insert(model, [Notification(numbered(1))])
-    insert_rows(model, "events", [event(number, seconds=number) for number in range(limits.TIMELINE_EVENTS_MAX)])
+    model.append([event(number, seconds=number) for number in range(limits.TIMELINE_EVENTS_MAX)])
     complete = get(model)
-    insert_rows(model, "events", [event(limits.TIMELINE_EVENTS_MAX, seconds=limits.TIMELINE_EVENTS_MAX)])
+    model.append([event(limits.TIMELINE_EVENTS_MAX, seconds=limits.TIMELINE_EVENTS_MAX)])
     cut = get(model)
 
     assert (len(complete.timeline), complete.timeline_complete) == (limits.TIMELINE_EVENTS_MAX, True)
     assert (len(cut.timeline), cut.timeline_complete) == (limits.TIMELINE_EVENTS_MAX, False)
+    assert cut.notification.fired_count == limits.TIMELINE_EVENTS_MAX + 1
 
 
 @pytest.mark.parametrize(
@@ -165,9 +167,7 @@ def test_a_timeline_that_is_too_long_is_cut_and_says_so(model: duckdb.DuckDBPyCo
         "list",
     ],
 )
-def test_data_is_parsed_where_that_loses_nothing(
-    model: duckdb.DuckDBPyConnection, text: str | None, shown: object
-) -> None:
+def test_data_is_parsed_where_that_loses_nothing(model: Model, text: str | None, shown: object) -> None:
     """Data is answered as a document; what JSON cannot carry again is answered as the text that came."""
     insert(model, [Notification(numbered(1), content={"personal": {"data": text, "title": "t"}})])
 
@@ -178,7 +178,7 @@ def test_data_is_parsed_where_that_loses_nothing(
     assert NotificationDetail.model_validate_json(found.model_dump_json()) == found
 
 
-def test_addresses_and_detail_are_not_answered(model: duckdb.DuckDBPyConnection) -> None:
+def test_addresses_and_detail_are_not_answered(model: Model) -> None:
     """Of personal data, get shows what the notification says, not where it was sent nor what a provider said."""
     shown = {
         "title": "T",
@@ -194,7 +194,7 @@ def test_addresses_and_detail_are_not_answered(model: duckdb.DuckDBPyConnection)
         "creator_address": "zoe@example.org",
     }
     insert(model, [Notification(numbered(1), content={"personal": shown | hidden})])
-    insert_rows(model, "events", [event(1, personal=shown | hidden)])
+    model.append([event(1, personal=shown | hidden)])
 
     found = get(model)
 
@@ -228,12 +228,13 @@ CONTENT: Final[dict[str, Any]] = {
 """A value for every field that answers as it is stored."""
 
 
-def test_every_content_field_is_answered(model: duckdb.DuckDBPyConnection) -> None:
+def test_every_content_field_is_answered(model: Model) -> None:
     """What the notification says comes back field by field; attributes are parsed like data."""
     times = {"scheduled_at": at(1), "expires_at": at(2)}
     audience = [{"recipient_id": "ann", "role": "cc", "channels": ["email"]}]
-    written = {**CONTENT, **times, "audience": audience, "attributes": '{"vendor": {"flag": true}}'}
-    insert(model, [Notification(numbered(1), content=written)])
+    # A key without what it locks is no value.
+    written = {"personal": {"title": "T"}, "audience": audience, "attributes": '{"vendor": {"flag": true}}'}
+    model.append([stated(Notification(numbered(1)), "created", at(0), **CONTENT, **times, **written)])
 
     found = get(model)
 
@@ -248,44 +249,47 @@ def test_every_content_field_is_answered(model: duckdb.DuckDBPyConnection) -> No
     assert {*CONTENT, *times, "source", "audience", "attributes", *texts} == dumped.keys()
 
 
-def test_the_timeline_says_what_was_taken_back(model: duckdb.DuckDBPyConnection) -> None:
+def test_the_timeline_says_what_was_taken_back(model: Model) -> None:
     """Events stay in the timeline with what they state; those that a retracted names are marked."""
-    insert(model, [Notification(numbered(1))])
-    stated: dict[str, Any] = {
-        "action_type": "primary",
-        "provider_code": "5.1.1",
-        "retry": True,
-        "snoozed_until": at(9),
-        "cleared": ["tags"],
+    stated_of: dict[str, dict[str, Any]] = {
+        "attempted": {"provider_code": "5.1.1", "retry": True, "recipient_id": "ann", "channel": "email"},
+        "snoozed": {"snoozed_until": at(9)},
+        "action_completed": {"action_type": "primary"},
+        "amended": {"cleared": ["tags"]},
     }
-    history = [
-        event(1, "attempted", 1, **stated),
-        event(2, "retracted", 2, retracted_event_id=str(numbered(1))),
-        event(3, "retracted", 3, retracted_event_id=str(numbered(2))),
-    ]
-    # One by one: rows of one insert have the same columns.
-    for row in history:
-        insert_rows(model, "events", [row])
-    insert_rows(model, "events", [event(4, "retracted", 4, "other", retracted_event_id=str(numbered(3)))])
+    events = [event(number, kind, number, **fields) for number, (kind, fields) in enumerate(stated_of.items(), 1)]
+    model.append(events)
+    model.append(
+        [
+            event(5, "retracted", 5, retracted_event_id=numbered(1)),
+            event(6, "retracted", 6, retracted_event_id=numbered(5)),
+            event(7, "retracted", 7, "other", retracted_event_id=numbered(2)),
+        ]
+    )
 
     found = get(model).timeline
 
     assert [(e.kind, e.is_retracted) for e in found] == [
         ("attempted", True),
+        ("snoozed", False),
+        ("action_completed", False),
+        ("amended", False),
         ("retracted", False),
         ("retracted", False),
     ]
-    assert stated == {name: getattr(found[0], name) for name in stated}
-    assert [None, numbered(1), numbered(2)] == [one.retracted_event_id for one in found]
+    for one in found[:4]:
+        assert stated_of[one.kind] == {name: getattr(one, name) for name in stated_of[one.kind]}
+    assert [None, numbered(1), numbered(5)] == [one.retracted_event_id for one in found[3:]]
 
 
-def test_rows_say_what_an_entry_is_now(model: duckdb.DuckDBPyConnection) -> None:
-    """States, until when it is snoozed, and the id of an inbox entry come back with the rows."""
-    insert(model, [Notification(numbered(1), entries=[Entry("ann", [Sent("email")], states={"snoozed", "seen"})])])
+def test_rows_say_what_an_entry_is_now(model: Model) -> None:
+    """States, until when it is snoozed, and the id of an inbox entry come back with the rows, at their own grain."""
+    sent = [Sent("email"), Sent("push")]
+    insert(model, [Notification(numbered(1), entries=[Entry("ann", sent, reached=["snoozed", "seen"])])])
 
     found = get(model)
 
-    (entry,), (delivery,) = found.inbox_entries, found.deliveries
+    (entry,), (delivery, _) = found.inbox_entries, found.deliveries
     assert (True, False, False, True, at(60), False) == (
         *(entry.is_seen, entry.is_read, entry.is_archived, entry.is_snoozed),
         *(entry.snoozed_until, entry.is_deleted),

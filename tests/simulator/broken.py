@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
@@ -12,10 +12,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_projectors import decode, log_positions, projection, quarantine, read_model
+from ledger_projectors import batch_writer, decode, log_positions, projection, quarantine, read_model
 from ledger_projectors.records import LogRecord, Rejection
-from ledger_projectors.steps import Step
+from ledger_projectors.steps import Step, StepObserver
 from tests.simulator.faults import Fault, Life
+
+_transaction = read_model.ReadModel._transaction
 
 Broken = Callable[[], AbstractContextManager[Any]]
 
@@ -51,10 +53,13 @@ def commit_before_position() -> AbstractContextManager[Any]:
 def copies_not_recognised() -> AbstractContextManager[Any]:
     """Count further copies of an event again."""
 
-    def without_copies(name: str) -> str:
-        return "\n".join([projection.engine_sql(name), *(["DELETE FROM copies;"] if name == "deduplicate" else [])])
+    def without_copies(name: str) -> projection.Statements:
+        statements = projection.engine_statements(name)
+        return (
+            replace(statements, sql=f"{statements.sql};\nDELETE FROM copies;") if name == "deduplicate" else statements
+        )
 
-    return patch.object(read_model, "engine_sql", without_copies)
+    return patch.object(batch_writer, "engine_statements", without_copies)
 
 
 def kind_left_out() -> AbstractContextManager[Any]:
@@ -81,6 +86,20 @@ def failed_attempt_kept() -> AbstractContextManager[Any]:
     return patch.object(read_model, "_roll_back", roll_back)
 
 
+def asked_after_the_commit() -> AbstractContextManager[Any]:
+    """Ask for the position when the batch is in: where that fails for now, the batch is tried again."""
+
+    @contextmanager
+    def transaction(model: read_model.ReadModel, on_step: StepObserver) -> Iterator[None]:
+        with _transaction(model, on_step):
+            stood_at = model._position
+            yield
+        model._position = stood_at
+        model._position = log_positions.read_position(model._connection)
+
+    return patch.object(read_model.ReadModel, "_transaction", transaction)
+
+
 def quarantine_forgotten() -> AbstractContextManager[Any]:
     """Pass over records that cannot be applied."""
     return patch.object(quarantine, "keep", lambda *_: None)
@@ -98,6 +117,7 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
     "a kind left out": (kind_left_out, _meets(Fault.NONE)),
     "the last one wins": (last_one_wins, _meets(Fault.NONE)),
     "a failed attempt kept": (failed_attempt_kept, _meets(Fault.FAILS_FOR_NOW)),
+    "the position asked for after the commit": (asked_after_the_commit, _meets(Fault.FAILS_AT_EACH_STATEMENT)),
     "quarantine forgotten": (quarantine_forgotten, _meets(Fault.NONE)),
 }
 """Each with what is to be met for it to show."""

@@ -34,6 +34,8 @@ class Fault(StrEnum):
     DIES_INSIDE_COMMIT = "dies_inside_commit"
     DIES_INSIDE_CHECKPOINT = "dies_inside_checkpoint"
     FAILS_FOR_NOW = "fails_for_now"
+    FAILS_AT_EACH_STATEMENT = "fails_at_each_statement"
+    """Tried again, it fails one statement later; not drawn, since it takes as long as ten rounds."""
     FAILS_FOR_GOOD = "fails_for_good"
     STOPPED = "stopped"
     OTHER_WRITER = "other_writer"
@@ -42,6 +44,7 @@ class Fault(StrEnum):
     LOG_RECREATED = "log_recreated"
 
 
+DRAWN: Final = tuple(fault for fault in Fault if fault is not Fault.FAILS_AT_EACH_STATEMENT)
 LOG_FAULTS: Final = frozenset({Fault.LOG_TRUNCATED, Fault.LOG_SHORTENED, Fault.LOG_RECREATED})
 
 
@@ -59,6 +62,8 @@ class Life:
     torn: float
     checkpoint_wal_bytes: int
     slow_reader: bool
+    retried: bool
+    """Somebody asks for all of the quarantine to be tried again."""
     left_open: bool
     """It ends without closing its file, though nothing went wrong."""
     unoptimized: bool
@@ -75,13 +80,15 @@ class Life:
             Fault.STOPPED: f" at batch {self.occurrence}",
             Fault.OTHER_WRITER: f" at batch {self.occurrence}",
         }
-        more = [name for name in ("slow_reader", "left_open", "no_memory", "unoptimized") if getattr(self, name)]
+        more = [
+            name for name in ("slow_reader", "retried", "left_open", "no_memory", "unoptimized") if getattr(self, name)
+        ]
         return " ".join([f"{self.fault}{told.get(self.fault, '')}", f"checkpoint {self.checkpoint_wal_bytes}", *more])
 
 
 def draw_life(rng: Random, fault: Fault | None = None) -> Life:
     """Draw one life; with any fault unless told."""
-    drawn = rng.choice(list(Fault)) if fault is None else fault
+    drawn = rng.choice(DRAWN) if fault is None else fault
     inside = drawn is Fault.DIES_INSIDE_CHECKPOINT
     return Life(
         drawn,
@@ -94,6 +101,7 @@ def draw_life(rng: Random, fault: Fault | None = None) -> Life:
         rng.random(),
         1 if inside else rng.choice(CHECKPOINT_WAL_BYTES),
         rng.random() < 0.3,
+        rng.random() < 0.2,
         rng.random() < 0.5,
         rng.random() < 0.6,
     )
@@ -104,32 +112,27 @@ class Died(BaseException):
 
 
 class FailingConnection:
-    """A connection whose statements are counted; some of them fail before they do anything."""
+    """A connection some of whose statements fail before they do anything; but for a ROLLBACK, which needs no room."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, fail: Callable[[int], None]) -> None:
-        """Wrap a connection; `fail` is told the number of each statement, from 1, and may raise."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, fail: Callable[[], None]) -> None:
+        """Wrap a connection; `fail` is called before each statement and may raise."""
         self._connection = connection
         self._fail = fail
-        self._statements = 0
 
     def execute(self, *arguments: Any) -> Any:  # noqa: ANN401 - as DuckDB's own
-        """Execute it or fail; but for a ROLLBACK, which asks nothing of the disk."""
+        """Execute it or fail."""
         if arguments[0] != "ROLLBACK":
-            self._count()
+            self._fail()
         return self._connection.execute(*arguments)
 
     def executemany(self, *arguments: Any) -> Any:  # noqa: ANN401 - as DuckDB's own
         """Execute it or fail."""
-        self._count()
+        self._fail()
         return self._connection.executemany(*arguments)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as DuckDB's own
         """Give everything else as it is."""
         return getattr(self._connection, name)
-
-    def _count(self) -> None:
-        self._statements += 1
-        self._fail(self._statements)
 
 
 def wal_of(path: Path) -> Path:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 import duckdb
 
+from ledger_projectors import opening, read_model
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.projector import Projector
+from ledger_projectors.quarantine import Selection
 from ledger_projectors.read_model import ReadModel
+from ledger_projectors.records import LogRecord
 from ledger_projectors.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Position
-from ledger_schemas.errors import GuardRefused, ProjectorFailed
+from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed
 from tests.simulator.checks import Invariants
-from tests.simulator.fakes import SimulatedSource, SimulatedStore
+from tests.simulator.fakes import OUTAGE_SHARE, SimulatedSource, SimulatedStore
 from tests.simulator.faults import LOG_FAULTS, Died, FailingConnection, Fault, Life, copy_as_left, wal_bytes
-from tests.simulator.the_log import SimulatedLog
+from tests.simulator.the_log import Place, SimulatedLog, records_between
 
 LIFE_SECONDS_MAX: Final = 60.0
 """Real seconds: a life that takes longer is stuck."""
@@ -43,21 +49,21 @@ class Process:
         self._log = log
         self._life = life
         self._invariants = invariants
-        self._model = ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=log.partitions)
-        self._connection: duckdb.DuckDBPyConnection = self._model._connection
+        self._armed = False
+        with patch.object(read_model, "open_file", self._open):
+            self._model = ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=log.partitions)
         self._seen = dict.fromkeys(Step, 0)
         self._wal_bytes_begun = 0
+        self._statements = self._statements_done = self._failures = 0
         self._projector: Projector | None = None
         self._left = False
         self.position = self._model.position()
-        self._check("opening")
+        self._check("opening", whole=bool(self.position))
         if life.unoptimized:
             self._connection.execute("PRAGMA disable_optimizer")
-        if life.fault in {Fault.FAILS_FOR_NOW, Fault.FAILS_FOR_GOOD}:
-            failing: Any = FailingConnection(self._connection, self._fail)
-            self._model._connection = failing
         if life.fault is Fault.DIES_INSIDE_CHECKPOINT:
             self._connection.execute(f"SET debug_checkpoint_abort = '{life.abort}'")
+        self._armed = True
 
     @property
     def commits(self) -> int:
@@ -76,22 +82,30 @@ class Process:
                 schemas=AwaitedSchemas(store.as_store(), WAIT_SECONDS),
                 until=until,
                 on_step=self._observe,
+                read_again=partial(self._read_again, rng=Random(rng.random())),  # noqa: S311 - a simulation, no secret
                 quarantine_max=sys.maxsize,
                 checkpoint_wal_bytes=self._life.checkpoint_wal_bytes,
             )
             waiting = asyncio.create_task(self._projector.wait_for(until, LIFE_SECONDS_MAX))
+            asked = [asyncio.create_task(self._projector.retry(Selection()))] if self._life.retried else []
             try:
                 with self._slow_reader():
                     ending = await self._run(self._projector)
             finally:
-                (told,) = await asyncio.gather(waiting, return_exceptions=True)
+                told, *_ = await asyncio.gather(waiting, *asked, return_exceptions=True)
         reached = self._model.position().reached(until)
         if ending == "done":
+            # Of a stop, whoever asked is told instead.
+            assert self._life.fault is Fault.STOPPED or not any(one.exception() for one in asked), asked
             assert reached or self._life.fault is Fault.STOPPED, f"it ended before {until}"
             assert reached == (told is None), f"whoever waited was told {told!r}"
             if self._life.left_open:
                 self._leave()
         return ending
+
+    def check(self) -> None:
+        """Compare every row of every table with the oracle's."""
+        self._check("the end", whole=True)
 
     def digest(self) -> Digest:
         """Return what the file says."""
@@ -147,6 +161,13 @@ class Process:
                 reader.execute("ROLLBACK")
             reader.close()
 
+    async def _read_again(self, places: Sequence[Place], rng: Random) -> list[LogRecord]:
+        """Return single records of the log; at times the broker is away."""
+        await asyncio.sleep(0)
+        if rng.random() < OUTAGE_SHARE:
+            raise BrokerUnavailable("The simulated broker is away.")
+        return [record for at in places for record in records_between(self._log, at[0], at[1], at[1] + 1)]
+
     def _observe(self, step: Step) -> None:
         self._seen[step] += 1
         life, count = self._life, self._seen[step]
@@ -168,19 +189,33 @@ class Process:
             self._leave()
             raise Died
 
-    def _fail(self, statement: int) -> None:
-        life = self._life
+    def _open(self, *arguments: Any) -> Any:  # noqa: ANN401 - as `open_file`
+        self._connection: duckdb.DuckDBPyConnection = opening.open_file(*arguments)
+        return FailingConnection(self._connection, self._fail)
+
+    def _fail(self) -> None:
+        if not self._armed:
+            return
+        self._statements += 1
+        life, statement = self._life, self._statements
         if life.fault is Fault.FAILS_FOR_GOOD and statement == life.statement:
             self._leave()
             raise duckdb.FatalException("The simulated instance is invalid.")
         if life.fault is Fault.FAILS_FOR_NOW and life.statement <= statement < life.statement + life.failures:
-            if life.no_memory:
-                raise duckdb.OutOfMemoryException("There is no simulated memory.")
-            raise duckdb.IOException("No space left on the simulated device")
+            raise self._no_room()
+        self._statements_done += 1
+        if life.fault is Fault.FAILS_AT_EACH_STATEMENT and self._statements_done > self._failures:
+            self._statements_done, self._failures = 0, self._failures + 1
+            raise self._no_room()
 
-    def _check(self, after: str) -> None:
+    def _no_room(self) -> duckdb.Error:
+        if self._life.no_memory:
+            return duckdb.OutOfMemoryException("There is no simulated memory.")
+        return duckdb.IOException("No space left on the simulated device")
+
+    def _check(self, after: str, *, whole: bool = False) -> None:
         self.position = self._model.position()
-        self._invariants.check(self._model, f"{after} ({self._life})")
+        self._invariants.check(self._model, f"{after} ({self._life})", whole=whole)
 
     def _leave(self, wal_bytes_kept: int | None = None) -> None:
         copy_as_left(self._path, self._left_at, wal_bytes_kept)

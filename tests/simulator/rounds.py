@@ -148,6 +148,8 @@ class _Round:
         try:
             ending = asyncio.run(process.live(store, until, _rng(self._seed, f"{name} source"), batches))
             digest = process.digest() if until == self._end and life.fault is Fault.NONE else None
+            if digest is not None and invariants is self._invariants:
+                process.check()
         finally:
             self._path = process.close()
             self._report.commits += process.commits

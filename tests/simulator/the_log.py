@@ -145,7 +145,7 @@ def _copies(rng: Random, event: Event) -> list[Entry]:
     while rng.random() < DUPLICATE_SHARE:
         # Of an event whose schema is late, another copy may well be readable before it.
         copies.append(_written_ahead(event, late) if late and rng.random() < 0.5 else _written(event))
-    if late is None and rng.random() < CONFLICT_SHARE:
+    if rng.random() < CONFLICT_SHARE:
         copies.append(_written(contradict(event, rng.randrange(4))))
     return copies
 

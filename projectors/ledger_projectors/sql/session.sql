@@ -20,6 +20,8 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     CASE WHEN e.kind = 'created' THEN row(e.source, e.actor) END
 );
 
+-- An empty list is no value, and an event that states nothing else has no details at all.
+
 CREATE OR REPLACE TEMP MACRO folded_details(kind, e) AS row(
     CASE WHEN kind = 'created' THEN row(
         e.creator,
@@ -29,8 +31,8 @@ CREATE OR REPLACE TEMP MACRO folded_details(kind, e) AS row(
         e.attributes
     ) END,
     CASE WHEN kind IN ('created', 'amended') THEN row(
-        e.channels,
-        e.groups,
+        nullif(e.channels, []),
+        nullif(e.groups, []),
         e."type",
         e.category,
         e."action",
@@ -43,9 +45,9 @@ CREATE OR REPLACE TEMP MACRO folded_details(kind, e) AS row(
         e.scheduled_at,
         e.expires_at,
         e.digest,
-        e.tags,
-        e.contexts,
-        e.cleared,
+        nullif(e.tags, []),
+        nullif(e.contexts, []),
+        nullif(e.cleared, []),
         e.personal,
         e.personal_key_id
     ) END

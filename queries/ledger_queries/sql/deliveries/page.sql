@@ -1,7 +1,6 @@
 -- One page of the filtered deliveries, newest first, from behind the row that the cursor names.
 SELECT
-    page.* EXCLUDE (touched_in, n, marks),
-    told.*,
+    page.*,
     marked(page.marks, 'failed_permanently') AS failed_permanently,
     page.marks & seen_marks() <> 0 AS is_seen,
     marked(page.marks, 'is_read') AS is_read,
@@ -33,7 +32,6 @@ FROM (
         filtered.delivery_ref
     LIMIT $rows
 ) AS page
-CROSS JOIN LATERAL (FROM told_of_delivery(page.touched_in, page.n, page.recipient_id, page.channel, page.delivery_ref, page.marks)) AS told
 LEFT JOIN content_rows AS content
     ON content.n = page.n
 ORDER BY page.listed_at DESC, page.notification_id DESC, page.recipient_id, page.channel, page.delivery_ref;

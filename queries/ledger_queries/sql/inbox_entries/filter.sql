@@ -6,6 +6,8 @@ WHERE
     AND entry.listed_at IS NOT NULL
     AND entry.listed_at >= $created_from -- when created_from
     AND entry.listed_at < $created_before -- when created_before
+    -- An inbox entry's id begins as its notification's does: so only few are derived.
+    AND entry.notification_id BETWEEN $inbox_entry_id_from AND $inbox_entry_id_to -- when inbox_entry_id
     AND inbox_entry_id_of(entry.tenant_id, entry.notification_id, entry.recipient_id) = $inbox_entry_id -- when inbox_entry_id
     AND entry.recipient_id = $recipient -- when recipient
     AND list_contains(entry.channels, $channel) -- when channel

@@ -1,7 +1,6 @@
 -- One page of the filtered inbox entries, newest first, from behind the row that the cursor names.
 SELECT
-    page.* EXCLUDE (touched_in, n, marks),
-    told.*,
+    page.*,
     marked(page.marks, 'failed_permanently') AS failed_permanently,
     page.marks & seen_marks() <> 0 AS is_seen,
     marked(page.marks, 'is_read') AS is_read,
@@ -21,15 +20,13 @@ FROM (
             OR filtered.notification_id < $after_notification_id
             OR (
                 filtered.notification_id = $after_notification_id
-                AND (filtered.recipient_id)
-                > ($after_recipient_id)
+                AND filtered.recipient_id > $after_recipient_id
             )
         )
     -- end when
     ORDER BY filtered.listed_at DESC, filtered.notification_id DESC, filtered.recipient_id
     LIMIT $rows
 ) AS page
-CROSS JOIN LATERAL (FROM told_of_inbox_entry(page.touched_in, page.n, page.recipient_id, page.marks)) AS told
 LEFT JOIN content_rows AS content
     ON content.n = page.n
 ORDER BY page.listed_at DESC, page.notification_id DESC, page.recipient_id;

@@ -1,7 +1,6 @@
 -- One page of the filtered notifications, newest first, from behind the row that the cursor names.
 SELECT
-    page.* EXCLUDE (touched_in, n, marks, content_channels),
-    told.*,
+    page.*,
     marked(page.marks, 'failed_permanently') AS failed_permanently,
     content.personal.title AS title
 FROM (
@@ -18,7 +17,6 @@ FROM (
     ORDER BY filtered.listed_at DESC, filtered.notification_id DESC
     LIMIT $rows
 ) AS page
-CROSS JOIN LATERAL (FROM told_of_notification(page.touched_in, page.n)) AS told
 LEFT JOIN content_rows AS content
     ON content.n = page.n
 ORDER BY page.listed_at DESC, page.notification_id DESC;

@@ -1,6 +1,6 @@
 -- What one notification says; who was addressed how, and what providers said about it, stays inside.
 SELECT
-    * EXCLUDE (tenant_id, notification_id, personal),
+    * EXCLUDE (n, tenant_id, notification_id, personal),
     personal.title AS title,
     personal.body AS body,
     personal.body_formatted AS body_formatted,
@@ -8,7 +8,5 @@ SELECT
     personal.data AS data,
     personal.subject_name AS subject_name,
     personal.creator_name AS creator_name
-FROM contents
-WHERE
-    tenant_id = $tenant
-    AND notification_id = $notification_id;
+FROM content_rows
+WHERE n = $n;

@@ -1,8 +1,15 @@
 -- The deliveries of one notification.
-SELECT *
-FROM deliveries
+SELECT
+    *,
+    marked(marks, 'failed_permanently') AS failed_permanently,
+    marks & seen_marks() <> 0 AS is_seen,
+    marked(marks, 'is_read') AS is_read,
+    marked(marks, 'is_archived') AS is_archived,
+    marked(marks, 'is_snoozed') AS is_snoozed,
+    marked(marks, 'deleted') AS is_deleted
+FROM delivery_rows
 WHERE
-    tenant_id = $tenant
-    AND notification_id = $notification_id
+    touched_in = $touched_in
+    AND n = $n
 ORDER BY recipient_id, channel, delivery_ref
 LIMIT $rows;

@@ -1,8 +1,16 @@
 -- The inbox entries of one notification.
-SELECT *
-FROM inbox_entries
+SELECT
+    *,
+    marked(marks, 'failed_permanently') AS failed_permanently,
+    marks & seen_marks() <> 0 AS is_seen,
+    marked(marks, 'is_read') AS is_read,
+    marked(marks, 'is_archived') AS is_archived,
+    marked(marks, 'is_snoozed') AS is_snoozed,
+    marked(marks, 'deleted') AS is_deleted,
+    inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS inbox_entry_id
+FROM inbox_entry_rows
 WHERE
-    tenant_id = $tenant
-    AND notification_id = $notification_id
+    touched_in = $touched_in
+    AND n = $n
 ORDER BY recipient_id
 LIMIT $rows;

@@ -1,6 +1,8 @@
--- One notification of one tenant.
-SELECT *
-FROM notifications
+-- The row of one notification.
+SELECT
+    *,
+    marked(marks, 'failed_permanently') AS failed_permanently
+FROM notification_rows
 WHERE
-    tenant_id = $tenant
-    AND notification_id = $notification_id;
+    touched_in = $touched_in
+    AND n = $n;

@@ -1,47 +1,58 @@
 -- The history of one notification, oldest first.
+WITH told AS MATERIALIZED (
+    SELECT
+        event_id,
+        kind::VARCHAR AS kind,
+        occurred_at,
+        recorded_at,
+        log_partition,
+        log_offset,
+        recipient_id,
+        channel,
+        delivery_ref,
+        attempt_id,
+        source,
+        actor,
+        correlation_id,
+        causation_id,
+        provider,
+        automated,
+        permanent,
+        snoozed_until,
+        action_type,
+        retracted_event_id,
+        is_retracted,
+        written_in
+    FROM event_rows
+    WHERE
+        touched_in = $touched_in
+        AND n = $n
+    ORDER BY occurred_at, event_id
+    LIMIT $rows
+),
+-- By themselves first: so that of the details of all events only those of these batches are read.
+more AS (
+    SELECT
+        written_in,
+        log_partition,
+        log_offset,
+        provider_code,
+        provider_event,
+        reason,
+        status,
+        origin,
+        retry,
+        test,
+        retry_at,
+        target,
+        scope,
+        cleared
+    FROM event_details
+    SEMI JOIN told USING (written_in, log_partition, log_offset)
+)
 SELECT
-    event_id,
-    kind,
-    occurred_at,
-    recorded_at,
-    log_partition,
-    log_offset,
-    recipient_id,
-    channel,
-    delivery_ref,
-    attempt_id,
-    source,
-    actor,
-    correlation_id,
-    causation_id,
-    provider,
-    provider_code,
-    provider_event,
-    automated,
-    permanent,
-    reason,
-    status,
-    origin,
-    retry,
-    test,
-    retry_at,
-    target,
-    scope,
-    snoozed_until,
-    action_type,
-    cleared,
-    retracted_event_id,
-    kind <> 'retracted' AND event_id IN (
-        SELECT retraction.retracted_event_id
-        FROM events AS retraction
-        WHERE
-            retraction.tenant_id = $tenant
-            AND retraction.notification_id = $notification_id
-            AND retraction.kind = 'retracted'
-    ) AS is_retracted
-FROM events
-WHERE
-    tenant_id = $tenant
-    AND notification_id = $notification_id
-ORDER BY occurred_at, event_id
-LIMIT $rows;
+    told.* EXCLUDE (written_in),
+    more.* EXCLUDE (written_in, log_partition, log_offset)
+FROM told
+LEFT JOIN more USING (written_in, log_partition, log_offset)
+ORDER BY told.occurred_at, told.event_id;

@@ -1,0 +1,59 @@
+-- What was said of inbox entries (their columns, in lists): per place in the lists and fact, when and how often.
+WITH asked AS MATERIALIZED (
+    SELECT
+        unnest(range(len($n))) AS place,
+        unnest($touched_in::INTEGER[]) AS touched_in,
+        unnest($n::BIGINT[]) AS n,
+        unnest($recipient_id::VARCHAR[]) AS recipient_id,
+        unnest($marks::BIGINT[]) AS marks
+),
+heard AS MATERIALIZED (
+    SELECT n, event_id, kind, automated, occurred_at, recipient_id, channel, delivery_ref
+    FROM event_rows
+    SEMI JOIN asked USING (touched_in, n)
+    WHERE kind NOT IN ('observed', 'retracted') AND NOT is_retracted
+),
+-- A few facts reach everybody below who has a delivery over their channel, or under their reference.
+downward AS (
+    SELECT DISTINCT heard.*, sent.recipient_id AS of_recipient
+    FROM heard
+    INNER JOIN (
+        FROM delivery_rows
+        SEMI JOIN asked USING (touched_in, n, recipient_id)
+    ) AS sent
+        ON sent.n = heard.n
+        AND sent.channel = heard.channel
+        AND coalesce(heard.delivery_ref, '') IN ('', sent.delivery_ref)
+    WHERE heard.recipient_id IS NULL AND heard.kind IN ('fired', 'cancelled', 'expired', 'failed')
+),
+said AS (
+    SELECT asked.place, heard.kind, heard.automated, heard.occurred_at
+    FROM asked
+    INNER JOIN heard USING (n, recipient_id)
+    UNION ALL
+    SELECT asked.place, heard.kind, heard.automated, heard.occurred_at
+    FROM asked
+    INNER JOIN heard USING (n)
+    WHERE
+        heard.recipient_id IS NULL
+        AND (
+            marked(asked.marks, 'is_sole')
+            OR (heard.channel IS NULL AND heard.kind IN ('fired', 'cancelled', 'expired', 'failed'))
+        )
+    UNION ALL
+    SELECT asked.place, downward.kind, downward.automated, downward.occurred_at
+    FROM asked
+    INNER JOIN downward ON downward.n = asked.n AND downward.of_recipient = asked.recipient_id
+    WHERE NOT marked(asked.marks, 'is_sole')
+)
+SELECT
+    place,
+    CASE
+        WHEN automated AND kind IN ('opened', 'clicked') THEN 'automated_' || kind
+        ELSE kind::VARCHAR
+    END AS fact,
+    min(occurred_at) AS first_at,
+    max(occurred_at) AS last_at,
+    count(*) AS events
+FROM said
+GROUP BY ALL;

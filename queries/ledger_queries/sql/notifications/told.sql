@@ -1,0 +1,20 @@
+-- What was said of notifications (their batches and numbers, in lists): per place in the lists and fact, when, how often.
+WITH asked AS MATERIALIZED (
+    SELECT
+        unnest(range(len($n))) AS place,
+        unnest($touched_in::INTEGER[]) AS touched_in,
+        unnest($n::BIGINT[]) AS n
+)
+SELECT
+    asked.place,
+    CASE
+        WHEN automated AND kind IN ('opened', 'clicked') THEN 'automated_' || kind
+        ELSE kind::VARCHAR
+    END AS fact,
+    min(occurred_at) AS first_at,
+    max(occurred_at) AS last_at,
+    count(*) AS events
+FROM event_rows
+INNER JOIN asked USING (touched_in, n)
+WHERE kind <> 'observed' AND NOT is_retracted
+GROUP BY ALL;
