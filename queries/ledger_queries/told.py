@@ -42,9 +42,14 @@ _NAMED_BY: Final[Mapping[Grain, tuple[str, tuple[str, ...]]]] = MappingProxyType
 )
 """Where the statement of a grain lies, and the columns of its rows that it takes, each as a list."""
 
+_BELOW: Final[Mapping[Grain, tuple[str, ...]]] = MappingProxyType(
+    {Grain.NOTIFICATION: _PLACE, Grain.INBOX_ENTRY: (*_PLACE, "recipient_id")}
+)
+"""The same of what lies below the rows of a grain; below a delivery lies nothing."""
+
 
 def with_told(reading: Reading, grain: Grain, rows: Sequence[Row]) -> list[Row]:
-    """Return rows of one grain, as their tables have them, with the columns of FactColumns beside theirs.
+    """Return rows of one grain, as their tables have them, with FactColumns and what lies below them beside theirs.
 
     It reads the events of these rows alone. Column by column it would say the same; fact by fact, what is not there
     is not planned, computed and fetched: most rows were told a handful of some twenty facts.
@@ -57,4 +62,8 @@ def with_told(reading: Reading, grain: Grain, rows: Sequence[Row]) -> list[Row]:
         row, fact = found[said["place"]], said["fact"]
         row[f"first_{fact}_at"], row[f"last_{fact}_at"] = said["first_at"], said["last_at"]
         row[f"{fact}_count"] = said["events"]
+    if (named_by := _BELOW.get(grain, ())):
+        lists = {name: [row[name] for row in rows] for name in named_by}
+        for below in reading.rows(statement(f"{folder}/below", ()), lists):
+            found[below.pop("place")] |= below
     return found

@@ -3,8 +3,9 @@ SELECT
     each.channel AS name,
     count(*) AS group_rows
 FROM (
-    SELECT unnest(filtered.channels) AS channel
+    SELECT DISTINCT delivery.n, delivery.recipient_id, delivery.channel
     FROM filtered
+    INNER JOIN delivery_rows AS delivery USING (touched_in, n, recipient_id)
 ) AS each
 WHERE
     each.channel IS NOT NULL

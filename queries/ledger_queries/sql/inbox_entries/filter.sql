@@ -10,7 +10,13 @@ WHERE
     AND entry.notification_id BETWEEN $inbox_entry_id_from AND $inbox_entry_id_to -- when inbox_entry_id
     AND inbox_entry_id_of(entry.tenant_id, entry.notification_id, entry.recipient_id) = $inbox_entry_id -- when inbox_entry_id
     AND entry.recipient_id = $recipient -- when recipient
-    AND list_contains(entry.channels, $channel) -- when channel
+    -- when channel
+    AND (entry.n, entry.recipient_id) IN (
+        SELECT (delivery.n, delivery.recipient_id)
+        FROM delivery_rows AS delivery
+        WHERE delivery.tenant_id = $tenant AND delivery.channel = $channel
+    )
+    -- end when
     AND (entry.marks & seen_marks() <> 0) = $seen -- when seen
     AND marked(entry.marks, 'is_read') = $read -- when read
     AND marked(entry.marks, 'is_archived') = $archived -- when archived

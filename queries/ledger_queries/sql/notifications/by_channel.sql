@@ -3,8 +3,13 @@ SELECT
     each.channel AS name,
     count(*) AS group_rows
 FROM (
-    SELECT filtered.notification_id, unnest(filtered.channels) AS channel
+    SELECT filtered.notification_id, delivery.channel
     FROM filtered
+    INNER JOIN delivery_rows AS delivery USING (touched_in, n)
+    UNION
+    SELECT filtered.notification_id, unnest(content.channels) AS channel
+    FROM filtered
+    INNER JOIN content_rows AS content USING (n)
 ) AS each
 WHERE
     each.channel IS NOT NULL

@@ -8,7 +8,7 @@ INNER JOIN inbox_entry_rows AS entry
 WHERE
     entry.tenant_id = $tenant
     AND entry.recipient_id = $recipient -- when recipient
-    AND list_contains(entry.channels, $channel) -- when channel
+    AND (entry.n, entry.recipient_id) IN (SELECT (d.n, d.recipient_id) FROM delivery_rows AS d WHERE d.tenant_id = $tenant AND d.channel = $channel) -- when channel
 GROUP BY name
 ORDER BY group_rows DESC, name
 LIMIT $groups;

@@ -6,7 +6,17 @@ WHERE
     AND notification.listed_at IS NOT NULL
     AND notification.listed_at >= $created_from -- when created_from
     AND notification.listed_at < $created_before -- when created_before
-    AND list_contains(notification.channels, $channel) -- when channel
+    -- when channel
+    AND notification.n IN (
+        SELECT delivery.n
+        FROM delivery_rows AS delivery
+        WHERE delivery.tenant_id = $tenant AND delivery.channel = $channel
+        UNION ALL
+        SELECT content.n
+        FROM content_rows AS content
+        WHERE content.tenant_id = $tenant AND list_contains(content.channels, $channel)
+    )
+    -- end when
     -- when recipient
     AND notification.notification_id IN (
         SELECT entry.notification_id
@@ -14,7 +24,7 @@ WHERE
         WHERE
             entry.tenant_id = $tenant
             AND entry.recipient_id = $recipient
-            AND list_contains(entry.channels, $channel) -- when channel
+            AND (entry.n, entry.recipient_id) IN (SELECT (d.n, d.recipient_id) FROM delivery_rows AS d WHERE d.tenant_id = $tenant AND d.channel = $channel) -- when channel
     )
     -- end when
     AND marked(notification.marks, 'created') = $reached_created -- when reached_created
