@@ -139,8 +139,9 @@ class ReadModel:
     def refold(self, keys: Sequence[tuple[str, str]]) -> None:
         """Recompute the rows of notifications, by (tenant_id, notification_id), from history alone, in one transaction.
 
-        For those in doubt: it changes no row of a read model that is right. A notification that no event names is
-        left out. Raises what `apply` raises.
+        For those in doubt: it changes no row of a read model that is right. The counts of their recipients are made
+        anew off the rows of all entries, which it reads once. What it goes by (history, and where the directory says
+        that rows lie) it cannot restore. A notification that no event names is left out. Raises what `apply` raises.
         """
         with self._transaction(unobserved):
             self._writer.refold(keys)
