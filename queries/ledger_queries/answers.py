@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -35,18 +35,18 @@ AnyPage = NotificationPage | InboxEntryPage | DeliveryPage
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """Where the statements of a grain lie, and what their rows and pages are."""
+    """Where the statements of a grain lie, and what makes its rows and its pages."""
 
     folder: str
-    row: type[NotificationRow | InboxEntryRow | DeliveryRow]
+    row: Callable[[Mapping[str, Any]], NotificationRow | InboxEntryRow | DeliveryRow]
     page: type[AnyPage]
 
 
 _FORMS: Final[Mapping[Grain, _Form]] = MappingProxyType(
     {
-        Grain.NOTIFICATION: _Form("notifications", NotificationRow, NotificationPage),
-        Grain.INBOX_ENTRY: _Form("inbox_entries", InboxEntryRow, InboxEntryPage),
-        Grain.DELIVERY: _Form("deliveries", DeliveryRow, DeliveryPage),
+        Grain.NOTIFICATION: _Form("notifications", NotificationRow.model_validate, NotificationPage),
+        Grain.INBOX_ENTRY: _Form("inbox_entries", InboxEntryRow.from_row, InboxEntryPage),
+        Grain.DELIVERY: _Form("deliveries", DeliveryRow.model_validate, DeliveryPage),
     }
 )
 
@@ -69,7 +69,7 @@ def list_rows(
     # One row more than the page tells whether there is a next one, also when the last page is exactly full.
     parameters["rows"] = limit + 1
     found = reading.rows(over_filter(form.folder, f"{form.folder}/page", parameters), parameters)
-    rows = [form.row.model_validate(row) for row in with_told(reading, grain, found[:limit])]
+    rows = [form.row(row) for row in with_told(reading, grain, found[:limit])]
     more = len(found) > limit
     following = encode_cursor(rows[-1].sort_key(), grain, asked, reading.projection_version) if more else None
     return form.page.model_validate(
@@ -131,9 +131,7 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
         position=str(reading.position),
         notification=NotificationRow.model_validate(notification | title),
         content=Content.from_row(contents[0]) if contents else None,
-        inbox_entries=[
-            InboxEntryRow.model_validate(row | title) for row in with_told(reading, Grain.INBOX_ENTRY, entries)
-        ],
+        inbox_entries=[InboxEntryRow.from_row(row | title) for row in with_told(reading, Grain.INBOX_ENTRY, entries)],
         inbox_entries_complete=entries_complete,
         deliveries=[DeliveryRow.model_validate(row | title) for row in with_told(reading, Grain.DELIVERY, deliveries)],
         deliveries_complete=deliveries_complete,

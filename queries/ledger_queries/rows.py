@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from ledger_queries.content import Content
 from ledger_queries.fact_columns import FactColumns, FactColumnsOfNotification, States
 from ledger_queries.filters import Grain, GroupBy
 from ledger_queries.pages import SortKey
+from ledger_schemas.ids import derive_inbox_entry_id
 from ledger_schemas.kinds import Kind
 
 DETAIL_ROWS_MAX: Final = 10_000
@@ -58,6 +60,12 @@ class InboxEntryRow(FactColumns, States):
     title: str | None
     channels: list[str]
     deliveries: int
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the entry of a row, with its id, which follows from the rest: no table holds it."""
+        derived = derive_inbox_entry_id(row["tenant_id"], row["notification_id"], row["recipient_id"])
+        return cls.model_validate({**row, "inbox_entry_id": derived})
 
     def sort_key(self) -> SortKey:
         """Return where the row stands in a list."""

@@ -62,7 +62,7 @@ def with_told(reading: Reading, grain: Grain, rows: Sequence[Row]) -> list[Row]:
         row, fact = found[said["place"]], said["fact"]
         row[f"first_{fact}_at"], row[f"last_{fact}_at"] = said["first_at"], said["last_at"]
         row[f"{fact}_count"] = said["events"]
-    if (named_by := _BELOW.get(grain, ())):
+    if named_by := _BELOW.get(grain, ()):
         lists = {name: [row[name] for row in rows] for name in named_by}
         for below in reading.rows(statement(f"{folder}/below", ()), lists):
             found[below.pop("place")] |= below

@@ -2,7 +2,6 @@
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
-        unnest($touched_in::INTEGER[]) AS touched_in,
         unnest($n::BIGINT[]) AS n,
         unnest($recipient_id::VARCHAR[]) AS recipient_id,
         unnest($channel::VARCHAR[]) AS channel,
@@ -12,8 +11,11 @@ WITH asked AS MATERIALIZED (
 heard AS MATERIALIZED (
     SELECT n, kind, automated, occurred_at, recipient_id, channel, delivery_ref
     FROM event_rows
-    SEMI JOIN asked USING (touched_in, n)
-    WHERE kind NOT IN ('observed', 'retracted') AND NOT is_retracted
+    -- By one column each: so the scan passes on no other notification's rows; of two it would, and they all be read.
+    WHERE touched_in = ANY($touched_in::INTEGER[])
+    AND n = ANY($n::BIGINT[])
+    AND kind NOT IN ('observed', 'retracted')
+    AND NOT is_retracted
 ),
 of_recipients AS (
     SELECT asked.*, heard.kind, heard.automated, heard.occurred_at, heard.channel AS over, heard.delivery_ref AS under

@@ -2,14 +2,19 @@
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
-        unnest($touched_in::INTEGER[]) AS touched_in,
         unnest($n::BIGINT[]) AS n,
         unnest($recipient_id::VARCHAR[]) AS recipient_id
+),
+sent AS MATERIALIZED (
+    SELECT n, recipient_id, channel
+    FROM delivery_rows
+    WHERE touched_in = ANY($touched_in::INTEGER[])
+    AND n = ANY($n::BIGINT[])
 )
 SELECT
     asked.place,
-    count(delivery.n) AS deliveries,
-    coalesce(list_sort(list(DISTINCT delivery.channel) FILTER (delivery.n IS NOT NULL)), []) AS channels
+    count(sent.n) AS deliveries,
+    coalesce(list_sort(list(DISTINCT sent.channel) FILTER (sent.n IS NOT NULL)), []) AS channels
 FROM asked
-LEFT JOIN delivery_rows AS delivery USING (touched_in, n, recipient_id)
+LEFT JOIN sent USING (n, recipient_id)
 GROUP BY asked.place;

@@ -12,7 +12,7 @@ WHERE
     AND entry.recipient_id = $recipient -- when recipient
     -- when channel
     AND (entry.n, entry.recipient_id) IN (
-        SELECT (delivery.n, delivery.recipient_id)
+        SELECT delivery.n, delivery.recipient_id
         FROM delivery_rows AS delivery
         WHERE delivery.tenant_id = $tenant AND delivery.channel = $channel
     )

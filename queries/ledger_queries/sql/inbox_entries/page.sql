@@ -7,7 +7,6 @@ SELECT
     marked(page.marks, 'is_archived') AS is_archived,
     marked(page.marks, 'is_snoozed') AS is_snoozed,
     marked(page.marks, 'deleted') AS is_deleted,
-    inbox_entry_id_of(page.tenant_id, page.notification_id, page.recipient_id) AS inbox_entry_id,
     content.personal.title AS title
 FROM (
     SELECT filtered.*

@@ -2,7 +2,6 @@
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
-        unnest($touched_in::INTEGER[]) AS touched_in,
         unnest($n::BIGINT[]) AS n,
         unnest($recipient_id::VARCHAR[]) AS recipient_id,
         unnest($marks::BIGINT[]) AS marks
@@ -10,21 +9,29 @@ WITH asked AS MATERIALIZED (
 heard AS MATERIALIZED (
     SELECT n, event_id, kind, automated, occurred_at, recipient_id, channel, delivery_ref
     FROM event_rows
-    SEMI JOIN asked USING (touched_in, n)
-    WHERE kind NOT IN ('observed', 'retracted') AND NOT is_retracted
+    -- By one column each: so the scan passes on no other notification's rows; of two it would, and they all be read.
+    WHERE touched_in = ANY($touched_in::INTEGER[])
+    AND n = ANY($n::BIGINT[])
+    AND kind NOT IN ('observed', 'retracted')
+    AND NOT is_retracted
 ),
 -- A few facts reach everybody below who has a delivery over their channel, or under their reference.
-downward AS (
-    SELECT DISTINCT heard.*, sent.recipient_id AS of_recipient
+over_channels AS (
     FROM heard
+    WHERE recipient_id IS NULL AND channel IS NOT NULL AND kind IN ('fired', 'cancelled', 'expired', 'failed')
+),
+downward AS (
+    SELECT DISTINCT over_channels.*, sent.recipient_id AS of_recipient
+    FROM over_channels
     INNER JOIN (
+        SELECT n, recipient_id, channel, delivery_ref
         FROM delivery_rows
-        SEMI JOIN asked USING (touched_in, n, recipient_id)
+        WHERE touched_in = ANY($touched_in::INTEGER[])
+        AND n IN (SELECT n FROM over_channels)
     ) AS sent
-        ON sent.n = heard.n
-        AND sent.channel = heard.channel
-        AND coalesce(heard.delivery_ref, '') IN ('', sent.delivery_ref)
-    WHERE heard.recipient_id IS NULL AND heard.kind IN ('fired', 'cancelled', 'expired', 'failed')
+        ON sent.n = over_channels.n
+        AND sent.channel = over_channels.channel
+        AND coalesce(over_channels.delivery_ref, '') IN ('', sent.delivery_ref)
 ),
 said AS (
     SELECT asked.place, heard.kind, heard.automated, heard.occurred_at

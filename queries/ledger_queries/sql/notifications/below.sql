@@ -2,7 +2,6 @@
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
-        unnest($touched_in::INTEGER[]) AS touched_in,
         unnest($n::BIGINT[]) AS n
 ),
 entries AS (
@@ -22,7 +21,8 @@ entries AS (
         count(*) FILTER (marked(entry.marks, 'is_snoozed')) AS recipients_snoozed,
         count(*) FILTER (marked(entry.marks, 'deleted')) AS recipients_deleted
     FROM inbox_entry_rows AS entry
-    INNER JOIN asked USING (touched_in, n)
+    INNER JOIN asked USING (n)
+    WHERE entry.touched_in = ANY($touched_in::INTEGER[])
     GROUP BY asked.place
 ),
 over_channels AS (
@@ -30,7 +30,8 @@ over_channels AS (
     FROM (
         SELECT asked.place, delivery.channel, true AS is_delivery
         FROM delivery_rows AS delivery
-        INNER JOIN asked USING (touched_in, n)
+        INNER JOIN asked USING (n)
+        WHERE delivery.touched_in = ANY($touched_in::INTEGER[])
         UNION ALL
         SELECT asked.place, unnest(content.channels) AS channel, false AS is_delivery
         FROM content_rows AS content

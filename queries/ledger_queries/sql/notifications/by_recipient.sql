@@ -8,7 +8,13 @@ INNER JOIN inbox_entry_rows AS entry
 WHERE
     entry.tenant_id = $tenant
     AND entry.recipient_id = $recipient -- when recipient
-    AND (entry.n, entry.recipient_id) IN (SELECT (d.n, d.recipient_id) FROM delivery_rows AS d WHERE d.tenant_id = $tenant AND d.channel = $channel) -- when channel
+    -- when channel
+    AND (entry.n, entry.recipient_id) IN (
+        SELECT delivery.n, delivery.recipient_id
+        FROM delivery_rows AS delivery
+        WHERE delivery.tenant_id = $tenant AND delivery.channel = $channel
+    )
+    -- end when
 GROUP BY name
 ORDER BY group_rows DESC, name
 LIMIT $groups;

@@ -24,7 +24,11 @@ WHERE
         WHERE
             entry.tenant_id = $tenant
             AND entry.recipient_id = $recipient
-            AND (entry.n, entry.recipient_id) IN (SELECT (d.n, d.recipient_id) FROM delivery_rows AS d WHERE d.tenant_id = $tenant AND d.channel = $channel) -- when channel
+            AND (entry.n, entry.recipient_id) IN ( -- when channel
+                SELECT delivery.n, delivery.recipient_id -- when channel
+                FROM delivery_rows AS delivery -- when channel
+                WHERE delivery.tenant_id = $tenant AND delivery.channel = $channel -- when channel
+            ) -- when channel
     )
     -- end when
     AND marked(notification.marks, 'created') = $reached_created -- when reached_created

@@ -2,7 +2,6 @@
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
-        unnest($touched_in::INTEGER[]) AS touched_in,
         unnest($n::BIGINT[]) AS n
 )
 SELECT
@@ -15,6 +14,9 @@ SELECT
     max(occurred_at) AS last_at,
     count(*) AS events
 FROM event_rows
-INNER JOIN asked USING (touched_in, n)
-WHERE kind <> 'observed' AND NOT is_retracted
+INNER JOIN asked USING (n)
+WHERE
+    touched_in = ANY($touched_in::INTEGER[])
+    AND kind <> 'observed'
+    AND NOT is_retracted
 GROUP BY ALL;

@@ -6,8 +6,7 @@ SELECT
     marked(marks, 'is_read') AS is_read,
     marked(marks, 'is_archived') AS is_archived,
     marked(marks, 'is_snoozed') AS is_snoozed,
-    marked(marks, 'deleted') AS is_deleted,
-    inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS inbox_entry_id
+    marked(marks, 'deleted') AS is_deleted
 FROM inbox_entry_rows
 WHERE
     touched_in = $touched_in
