@@ -336,7 +336,8 @@ WHERE
         )
     );
 
--- What lies below a notification, and below an inbox entry.
+-- What lies below a notification, and below an inbox entry. A macro's text stands where it is called: an alias in it that
+-- its caller uses, too, would take the caller's columns for its own. So tables are s in macros, and in no caller.
 
 CREATE OR REPLACE MACRO entries_of_notification(batch_number, notification_number) AS TABLE
 SELECT
@@ -361,13 +362,13 @@ SELECT
     count(*) FILTER (s.is_delivery) AS deliveries,
     coalesce(list_sort(list(DISTINCT s.channel)), []) AS channels
 FROM (
-    SELECT r.channel, true AS is_delivery
-    FROM delivery_rows AS r
-    WHERE r.touched_in = batch_number AND r.n = notification_number
+    SELECT s.channel, true AS is_delivery
+    FROM delivery_rows AS s
+    WHERE s.touched_in = batch_number AND s.n = notification_number
     UNION ALL
-    SELECT unnest(c.channels) AS channel, false AS is_delivery
-    FROM content_rows AS c
-    WHERE c.n = notification_number
+    SELECT unnest(s.channels) AS channel, false AS is_delivery
+    FROM content_rows AS s
+    WHERE s.n = notification_number
 ) AS s;
 
 CREATE OR REPLACE MACRO deliveries_of_inbox_entry(batch_number, notification_number, recipient) AS TABLE
