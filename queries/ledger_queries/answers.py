@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+from ledger_queries.badges import read_folded_total
 from ledger_queries.content import Content
 from ledger_queries.filters import KINDS, Filter, Grain, GroupBy
 from ledger_queries.pages import decode_cursor, encode_cursor
@@ -85,7 +86,10 @@ def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: Group
     """
     folder = _FORMS[grain].folder
     parameters = asked.checked(grain).parameters()
-    (total,) = reading.rows(over_filter(folder, "total", parameters), parameters)
+    total = read_folded_total(reading, asked) if grain is Grain.INBOX_ENTRY and group_by is None else None
+    if total is None:
+        (counted,) = reading.rows(over_filter(folder, "total", parameters), parameters)
+        total = int(counted["total"])
     groups: list[Group] | None = None
     complete: bool | None = None
     if group_by is GroupBy.KIND:
@@ -99,7 +103,7 @@ def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: Group
     return CountAnswer(
         position=str(reading.position),
         grain=grain,
-        total=total["total"],
+        total=total,
         group_by=group_by,
         groups=groups,
         groups_complete=complete,

@@ -72,6 +72,13 @@ class NotificationQuery(Consistency):
     tenant: Id = Field(description="Whose notification; required always.", examples=["acme"])
 
 
+class BadgeQuery(Consistency):
+    """Look up the badge of a recipient."""
+
+    tenant: Id = Field(description="Whose notifications; required always.", examples=["acme"])
+    recipient: Id = Field(description="Whose badge.", examples=["ann"])
+
+
 def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
     """Make a dependency that refuses query parameters that `model` does not have, and single ones given twice.
 

@@ -11,8 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
+from ledger_queries.badges import read_badge
 from ledger_queries.filters import Grain
 from ledger_queries.parameters import (
+    BadgeQuery,
     Consistency,
     EntryCountQuery,
     EntryListQuery,
@@ -23,7 +25,14 @@ from ledger_queries.parameters import (
 )
 from ledger_queries.problems import problem_responses
 from ledger_queries.reading import Reader, Reading, open_reading, parse_at_least, require
-from ledger_queries.rows import CountAnswer, DeliveryPage, InboxEntryPage, NotificationDetail, NotificationPage
+from ledger_queries.rows import (
+    BadgeAnswer,
+    CountAnswer,
+    DeliveryPage,
+    InboxEntryPage,
+    NotificationDetail,
+    NotificationPage,
+)
 from ledger_schemas.positions import Position
 
 WaitFor = Callable[[Position, float], Awaitable[None]]
@@ -52,6 +61,7 @@ def read_router(reader: Reader, wait_for: WaitFor | None) -> APIRouter:
     desk = _Desk(reader, wait_for)
     _add_notifications(router, desk)
     _add_inbox(router, desk)
+    _add_badge(router, desk)
     _add_deliveries(router, desk)
     return router
 
@@ -114,8 +124,25 @@ def _add_inbox(router: APIRouter, desk: "_Desk") -> None:
         dependencies=[Depends(only(EntryCountQuery))],
     )
     async def count_inbox_entries(query: Annotated[EntryCountQuery, Query()]) -> Response:
-        """Count inbox entries. The badge of each recipient: read=false and group_by=recipient."""
+        """Count inbox entries. Unread by recipient: read=false and group_by=recipient; of one: its badge."""
         return await desk.count(Grain.INBOX_ENTRY, query)
+
+
+def _add_badge(router: APIRouter, desk: "_Desk") -> None:
+    @router.get(
+        "/inbox/badge",
+        summary="Look up the badge of a recipient",
+        response_model=BadgeAnswer,
+        responses=_MANY,
+        dependencies=[Depends(only(BadgeQuery))],
+    )
+    async def get_badge(query: Annotated[BadgeQuery, Query()]) -> Response:
+        """Look up how many inbox entries a recipient has, unread and otherwise, on every shelf.
+
+        The projector keeps these numbers with the rows: it costs the same however many there are. A recipient of whom
+        nothing is known has none.
+        """
+        return await desk.badge(query)
 
 
 def _add_deliveries(router: APIRouter, desk: "_Desk") -> None:
@@ -159,6 +186,10 @@ class _Desk:
     async def count(self, grain: Grain, query: NotificationCountQuery | EntryCountQuery) -> Response:
         asked = query.as_filter()
         found = await self._answer(query, lambda reading: count_rows(reading, grain, asked, group_by=query.group_by))
+        return _json(found)
+
+    async def badge(self, query: BadgeQuery) -> Response:
+        found = await self._answer(query, lambda reading: read_badge(reading, query.tenant, query.recipient))
         return _json(found)
 
     async def get(self, notification_id: UUID, query: NotificationQuery) -> Response:

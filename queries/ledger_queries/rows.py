@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -141,6 +142,35 @@ class CountAnswer(_Reflecting):
         "A row that belongs to several groups is counted in each.",
     )
     groups_complete: bool | None = Field(None, description="False: there are more groups than GROUPS_MAX.")
+
+
+class Shelf(StrEnum):
+    """Where an inbox entry is, for its recipient: on the first that applies of deleted, archived, snoozed, inbox."""
+
+    INBOX = "inbox"
+    SNOOZED = "snoozed"
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class ShelfCounts(Answer):
+    """How many listed inbox entries of one recipient are on one shelf."""
+
+    shelf: Shelf
+    total: int
+    unread: int = Field(description="Not read now.")
+    unseen: int = Field(description="Never seen by a person.")
+    unacknowledged: int = Field(description="Never acknowledged.")
+
+
+class BadgeAnswer(_Reflecting):
+    """The badge of a recipient: what is on the shelf `inbox`, and what is on every shelf."""
+
+    total: int = Field(description="Inbox entries that are not deleted, archived or snoozed.")
+    unread: int = Field(description="Of these, not read now.")
+    unseen: int = Field(description="Of these, never seen by a person.")
+    unacknowledged: int = Field(description="Of these, never acknowledged.")
+    shelves: list[ShelfCounts] = Field(description="Each shelf once: inbox, snoozed, archived, deleted.")
 
 
 class TimelineEvent(Answer):

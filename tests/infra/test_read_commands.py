@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -55,15 +55,15 @@ def error_of(result: Result) -> LedgerError:
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """Give a data directory whose read model holds five notifications; nobody has it open."""
-    with builder.new_file(read_model_path(tmp_path)) as connection:
+    with closing(builder.Model(read_model_path(tmp_path))) as model:
         builder.insert(
-            connection,
+            model,
             [
                 builder.Notification(
                     builder.numbered(number),
                     listed_at=builder.at(number),
                     entries=[
-                        builder.Entry("ann", [builder.Sent("email")], states={"read"} if number == 1 else ()),
+                        builder.Entry("ann", [builder.Sent("email")], reached=["read"] if number == 1 else ()),
                         builder.Entry("bob"),
                     ],
                     content={"personal": {"title": f"Bill {number}", "data": '{"n": 1}'}},
@@ -71,7 +71,7 @@ def data_dir(tmp_path: Path) -> Path:
                 for number in range(1, 6)
             ],
         )
-        builder.move_to(connection, 5)
+        builder.move_to(model, 50)
     return tmp_path
 
 
@@ -135,6 +135,10 @@ QUESTIONS = (
             *("--not-archived", "--not-snoozed", "--not-deleted"),
         ),
     ),
+    (
+        "/v1/inbox/badge?tenant=acme&recipient=ann",
+        ("badge", "--tenant", "acme", "--recipient", "ann"),
+    ),
     ("/v1/notifications/count?tenant=acme&reached=created", ("count", "--tenant", "acme", "--reached", "created")),
     (f"/v1/notifications/{builder.numbered(1)}?tenant=acme", ("get", str(builder.numbered(1)), "--tenant", "acme")),
 )
@@ -148,7 +152,7 @@ def test_json_is_the_body_of_the_http_answer_wherever_it_comes_from(data_dir: Pa
         bodies = [httpx2.get(url + path, trust_env=False).text for path, _ in QUESTIONS]
     assert [f"{body}\n" for body in bodies] == over_api
     assert over_api == from_file
-    assert all('"position":"test.v1@0:5"' in body for body in bodies)
+    assert all('"position":"test.v1@0:50"' in body for body in bodies)
     assert [len(json.loads(body)["rows"]) for body in bodies[:3]] == [2, 2, 1]
 
 
@@ -160,7 +164,7 @@ def test_tables_show_the_rows_and_the_position(data_dir: Path) -> None:
     assert [line.split("│")[3].strip() for line in lines if "Bill" in line] == ["Bill 5", "Bill 4"]
     assert lines[-3] == "2 rows"
     assert lines[-2].startswith("more: --cursor ")
-    assert lines[-1] == "position: test.v1@0:5"
+    assert lines[-1] == "position: test.v1@0:50"
 
     cursor = lines[-2].removeprefix("more: --cursor ")
     following = run("list", "--tenant", "acme", "--limit", "3", "--cursor", cursor, "--data-dir", str(data_dir))
@@ -173,19 +177,24 @@ def test_tables_show_the_rows_and_the_position(data_dir: Path) -> None:
 
 
 def test_count_and_get_show_their_numbers_and_the_position(data_dir: Path) -> None:
-    """A grouped count shows each group and the total with its grain; get shows what is below the notification."""
+    """Counts show each group and the total with its grain, a badge each shelf; get shows what is below."""
     counted = run(
         *("count", "--tenant", "acme", "--grain", "inbox_entry", "--not-read", "--group-by", "recipient"),
         *("--data-dir", str(data_dir)),
     ).stdout
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in counted.splitlines() if line.startswith("│")]
     assert cells == [["bob", "5"], ["ann", "4"]]
-    assert counted.endswith("9 rows of grain inbox_entry\nposition: test.v1@0:5\n")
+    assert counted.endswith("9 rows of grain inbox_entry\nposition: test.v1@0:50\n")
+
+    badge = run("badge", "--tenant", "acme", "--recipient", "ann", "--data-dir", str(data_dir)).stdout
+    (inbox,) = [line for line in badge.splitlines() if "inbox" in line and "│" in line]
+    assert [cell.strip() for cell in inbox.split("│")[1:-1]] == ["inbox", "5", "4", "4", "5"]
+    assert badge.endswith("4 unread in the inbox\nposition: test.v1@0:50\n")
 
     shown = run("get", str(builder.numbered(1)), "--tenant", "acme", "--data-dir", str(data_dir)).stdout
     assert "2, of them read 1" in shown
     assert "Bill 1" in shown
-    assert shown.endswith("0 events\n0 duplicates\nposition: test.v1@0:5\n")
+    assert shown.endswith("2 events\n0 duplicates\nposition: test.v1@0:50\n")
 
 
 def test_all_follows_every_page_into_one_document(data_dir: Path) -> None:
@@ -193,7 +202,7 @@ def test_all_follows_every_page_into_one_document(data_dir: Path) -> None:
     result = run("list", "--tenant", "acme", "--limit", "2", "--all", "--json", "--data-dir", str(data_dir))
     document = json.loads(result.stdout)
     assert [f"Bill {number}" for number in (5, 4, 3, 2, 1)] == [row["title"] for row in document["rows"]]
-    assert (document["next"], document["position"]) == (None, "test.v1@0:5")
+    assert (document["next"], document["position"]) == (None, "test.v1@0:50")
     assert result.stderr == "2 rows\n4 rows\n"
 
 
@@ -301,7 +310,7 @@ def test_a_server_of_something_else_is_recognised(command: tuple[str, ...]) -> N
         (BadRequest, ("count", "--tenant", "acme", "--grain", "delivery", "--reached", "created")),
         (CursorInvalid, ("list", "--tenant", "acme", "--cursor", "broken")),
         (PositionInvalid, ("list", "--tenant", "acme", "--at-least", "soon")),
-        (ReadModelBehind, ("count", "--tenant", "acme", "--at-least", "test.v1@0:6", "--wait-seconds", "0")),
+        (ReadModelBehind, ("count", "--tenant", "acme", "--at-least", "test.v1@0:51", "--wait-seconds", "0")),
     ],
 )
 def test_an_error_is_the_same_over_the_api_and_from_the_file(
@@ -318,9 +327,9 @@ def test_an_error_is_the_same_over_the_api_and_from_the_file(
 
 def test_a_title_cannot_steer_the_terminal(data_dir: Path) -> None:
     """Escape sequences, direction marks and markup in foreign text are shown, not obeyed."""
-    with duckdb.connect(read_model_path(data_dir)) as connection:
+    with closing(builder.Model(read_model_path(data_dir))) as model:
         builder.insert(
-            connection,
+            model,
             [
                 builder.Notification(
                     builder.numbered(9),

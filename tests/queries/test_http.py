@@ -321,6 +321,7 @@ def test_the_openapi_document_is_whole(client: httpx2.Client) -> None:
     assert "HTTPValidationError" not in text
     assert {f"/v1/{thing}{tail}" for thing in ("notifications", "inbox", "deliveries") for tail in ("", "/count")} | {
         "/v1/notifications/{notification_id}",
+        "/v1/inbox/badge",
         "/health/live",
         "/health/ready",
     } == set(document["paths"])
@@ -333,7 +334,8 @@ def test_the_openapi_document_is_whole(client: httpx2.Client) -> None:
                     assert list(response["content"]) == ["application/problem+json"]
             if path.startswith("/v1/"):
                 asked = [parameter for parameter in operation["parameters"] if parameter["in"] == "query"]
-                assert [parameter["name"] for parameter in asked if parameter["required"]] == ["tenant"]
+                required = ["tenant", "recipient"] if path.endswith("/badge") else ["tenant"]
+                assert [parameter["name"] for parameter in asked if parameter["required"]] == required
                 assert all(parameter["description"] for parameter in asked)
 
 
@@ -342,6 +344,7 @@ def test_what_happens_to_one_tenant_is_invisible_to_another(model: Model, client
     urls = [
         "/v1/notifications?tenant=acme",
         "/v1/inbox/count?tenant=acme&group_by=kind",
+        "/v1/inbox/badge?tenant=acme&recipient=ann",
         "/v1/deliveries?tenant=acme&channel=email",
         "/v1/notifications/count?tenant=acme&recipient=ann&group_by=channel",
         "/v1/notifications/count?tenant=acme&group_by=recipient",

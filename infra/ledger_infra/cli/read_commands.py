@@ -1,4 +1,4 @@
-"""The commands `list`, `get` and `count`: the questions of the API, asked from a terminal."""
+"""The commands `list`, `get`, `count` and `badge`: the questions of the API, asked from a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import typer
 
 from ledger_infra.cli.options import DataDir, JsonOutput
 from ledger_infra.cli.read_sources import Source, open_source
-from ledger_infra.cli.render import print_count, print_detail, print_json, print_page, print_progress
+from ledger_infra.cli.render import print_badge, print_count, print_detail, print_json, print_page, print_progress
 from ledger_infra.settings import load_settings
 from ledger_queries.answers import AnyPage
 from ledger_queries.filters import Filter, Grain, GroupBy, checked_model
 from ledger_queries.parameters import (
     WAIT_SECONDS_DEFAULT,
+    BadgeQuery,
     Consistency,
     EntryCountQuery,
     EntryListQuery,
@@ -55,10 +56,11 @@ _Url = Annotated[str | None, typer.Option(help="Base URL of a running API; defau
 
 
 def register(app: typer.Typer) -> None:
-    """Add the three commands to `app`. They raise LedgerError; whoever runs `app` prints it and exits."""
+    """Add the commands to `app`. They raise LedgerError; whoever runs `app` prints it and exits."""
     app.command("list")(list_command)
     app.command("get")(get_command)
     app.command("count")(count_command)
+    app.command("badge")(badge_command)
 
 
 def list_command(
@@ -188,6 +190,26 @@ def get_command(
         print_json(detail)
     else:
         print_detail(detail)
+
+
+def badge_command(
+    *,
+    tenant: _Tenant,
+    recipient: Annotated[str, typer.Option(help="Whose badge.")],
+    at_least: _AtLeast = None,
+    wait_seconds: _WaitSeconds = WAIT_SECONDS_DEFAULT,
+    url: _Url = None,
+    data_dir: DataDir = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Look up how many inbox entries a recipient has, unread and otherwise, on every shelf."""
+    query = checked_model(BadgeQuery, tenant=tenant, recipient=recipient, at_least=at_least, wait_seconds=wait_seconds)
+    with open_source(_directory(data_dir), url) as source:
+        answer = source.badge(query.tenant, query.recipient, _fresh(query))
+    if as_json:
+        print_json(answer)
+    else:
+        print_badge(answer)
 
 
 def _followed(source: Source, first: AnyPage, asked: Filter, limit: int) -> AnyPage:

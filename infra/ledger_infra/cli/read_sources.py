@@ -18,10 +18,12 @@ from ledger_infra.read_only import open_read_only
 from ledger_infra.running import running_ledger
 from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
+from ledger_queries.badges import read_badge
 from ledger_queries.filters import Filter, Grain, GroupBy
 from ledger_queries.parameters import Consistency
 from ledger_queries.reading import Reading, open_reading, parse_at_least, require
 from ledger_queries.rows import (
+    BadgeAnswer,
     CountAnswer,
     DeliveryPage,
     InboxEntryPage,
@@ -55,7 +57,7 @@ _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class Source(Protocol):
-    """Answers the three questions. What it raises is the same wherever the answer comes from."""
+    """Answers the questions of the API. What it raises is the same wherever the answer comes from."""
 
     def list(self, grain: Grain, asked: Filter, fresh: Consistency, *, limit: int, cursor: str | None) -> AnyPage:
         """Return one page."""
@@ -67,6 +69,10 @@ class Source(Protocol):
 
     def get(self, tenant: str, notification_id: UUID, fresh: Consistency) -> NotificationDetail:
         """Return one notification whole."""
+        ...
+
+    def badge(self, tenant: str, recipient: str, fresh: Consistency) -> BadgeAnswer:
+        """Return the badge of a recipient."""
         ...
 
 
@@ -120,6 +126,10 @@ class ApiSource:
         """Return one notification whole."""
         return self._ask(f"/v1/notifications/{notification_id}", NotificationDetail, {"tenant": tenant, **_wire(fresh)})
 
+    def badge(self, tenant: str, recipient: str, fresh: Consistency) -> BadgeAnswer:
+        """Return the badge of a recipient."""
+        return self._ask("/v1/inbox/badge", BadgeAnswer, {"tenant": tenant, "recipient": recipient, **_wire(fresh)})
+
     def _ask(self, path: str, model: type[_Answer], parameters: Mapping[str, Any]) -> _Answer:
         return ask(self.client, path, model, parameters)
 
@@ -144,6 +154,11 @@ class FileSource:
         """Return one notification whole."""
         with self._reading(fresh) as reading:
             return get_notification(reading, tenant, notification_id)
+
+    def badge(self, tenant: str, recipient: str, fresh: Consistency) -> BadgeAnswer:
+        """Return the badge of a recipient."""
+        with self._reading(fresh) as reading:
+            return read_badge(reading, tenant, recipient)
 
     @contextmanager
     def _reading(self, fresh: Consistency) -> Iterator[Reading]:

@@ -15,11 +15,13 @@ from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage
 from ledger_queries.fact_columns import FactColumns
 from ledger_queries.rows import (
+    BadgeAnswer,
     CountAnswer,
     DeliveryRow,
     InboxEntryRow,
     NotificationDetail,
     NotificationRow,
+    ShelfCounts,
     TimelineEvent,
 )
 
@@ -67,6 +69,13 @@ def print_count(answer: CountAnswer) -> None:
         footer.append(f"only the {len(answer.groups)} largest groups")
     table = table_of([str(answer.group_by), "count"], ([group.name, str(group.count)] for group in answer.groups))
     print_table(table, answer.position, *footer)
+
+
+def print_badge(answer: BadgeAnswer) -> None:
+    """Write a badge: a line for each shelf."""
+    columns = tuple(ShelfCounts.model_fields)
+    rows = ([str(getattr(shelf, name)) for name in columns] for shelf in answer.shelves)
+    print_table(table_of(columns, rows), answer.position, f"{answer.unread} unread in the inbox")
 
 
 def print_detail(detail: NotificationDetail) -> None:
