@@ -43,7 +43,7 @@ CHANGES: Final = [
     ("events", "UPDATE event_rows SET occurred_at = occurred_at + INTERVAL 1 MICROSECOND WHERE kind = 'read'"),
     ("events", "UPDATE event_details SET priority = priority || ' ' WHERE priority IS NOT NULL"),
     ("events", "UPDATE directory SET tenant_id = upper(tenant_id)"),
-    ("notification_rows", "UPDATE notification_rows SET recipients = recipients + 1"),
+    ("notification_rows", "UPDATE notification_rows SET marks = marks + 1"),
     ("inbox_entry_rows", "UPDATE inbox_entry_rows SET marks = xor(marks, 1) WHERE recipient_id = 'ann'"),
     ("delivery_rows", "UPDATE delivery_rows SET delivery_ref = ' ' WHERE recipient_id = 'ann'"),
     ("content_rows", "UPDATE content_rows SET tags = [] WHERE tags IS NULL"),

@@ -107,7 +107,7 @@ def test_sql_compares_kinds_with_kinds() -> None:
 def test_what_applies_downward_is_the_same_in_rows_and_views() -> None:
     """Facts of the whole reach entries and deliveries by a mark, and are told of them by their kind: the same four."""
     texts = list(_statements())
-    (macro,) = (found for text in texts for found in re.findall(r"downward_marks\(\) AS(.*?);", text, re.DOTALL))
+    (macro,) = (found for text in texts for found in re.findall(r"MACRO downward_marks\(\) AS(.*?);", text, re.DOTALL))
     assert {"fired", "cancelled", "expired", "failed", "failed_permanently"} == {*re.findall(r"'(\w+)'", macro)}
     lists = [found for text in texts for found in re.findall(r"kind IN \(([^)]*'fired'[^)]*)\)", text)]
     assert lists

@@ -13,6 +13,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome
 from ledger_schemas import LIFECYCLE_TOPIC, decode_event
 
+from .layout import check_layout
 from .oracle import Key, Rows, State, fold
 from .strategies import NOTIFICATION_IDS, TENANTS, Placed, Recorded, place
 
@@ -41,8 +42,10 @@ def new_read_model(partitions: int = 1) -> Iterator[ReadModel]:
 
 
 def apply(model: ReadModel, *batches: Iterable[Placed]) -> list[BatchOutcome]:
-    """Apply each batch in a transaction of its own."""
-    return [model.apply([placed.log_record() for placed in batch]) for batch in batches]
+    """Apply each batch in a transaction of its own, and check the layout of the file that they leave."""
+    outcomes = [model.apply([placed.log_record() for placed in batch]) for batch in batches]
+    check_layout(model)
+    return outcomes
 
 
 def cut(log: Sequence[Recorded], cuts: int) -> list[list[Recorded]]:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .comparison import apply, assert_same, folded, new_read_model, read, read_state
-from .layout import check_layout
 from .strategies import FOLD, NOTIFICATION_IDS, TENANTS, Recorded, audience, batches, histories, logs, place, said
 
 COUNTED: Final = """
@@ -44,7 +43,6 @@ def test_counts_are_those_of_the_rows_after_every_batch(data: st.DataObject, his
         for batch in data.draw(batches(log)):
             apply(model, batch)
             assert read(model, COUNTED) == read(model, KEPT)
-        check_layout(model)
 
 
 def test_an_entry_moves_from_shelf_to_shelf() -> None:

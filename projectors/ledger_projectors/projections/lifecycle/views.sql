@@ -337,7 +337,7 @@ WHERE
     );
 
 -- What lies below a notification, and below an inbox entry. A macro's text stands where it is called: an alias in it that
--- its caller uses, too, would take the caller's columns for its own. So tables are s in macros, and in no caller.
+-- its caller uses, too, would take the caller's columns for its own. So tables are e or s in macros, neither in a caller.
 
 CREATE OR REPLACE MACRO entries_of_notification(batch_number, notification_number) AS TABLE
 SELECT
