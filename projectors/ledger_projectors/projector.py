@@ -269,7 +269,7 @@ class Projector:
         self._released_at = schemas.learnt
 
     async def _commit(self, work: Callable[[], _Outcome | None]) -> _Outcome | None:
-        """Do it on the writer's thread, then checkpoint if due. None: there was nothing to do, or a stop was asked for."""
+        """Do it on the writer's thread, then checkpoint if due. None: nothing was done."""
         outcome = await self._writer.tried(work)
         if outcome is not None:
             await self._writer.checkpoint()
