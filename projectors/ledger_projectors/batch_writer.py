@@ -1,4 +1,4 @@
-"""Writes a decoded batch inside an open transaction: history, folded rows, duplicates, quarantine, statement by statement."""
+"""Writes a decoded batch inside an open transaction: history, folded rows, duplicates and quarantine."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class BatchWriter:
         self._connection.unregister("anew")
 
     def _begin(self, table: pa.Table) -> None:
-        """Number the batch and what it may make, where statements find the numbers, and show them the events."""
+        """Give the batch its number, where statements find it, and show them the events."""
         staged = stage(table)
         connection = self._connection
         connection.register("batch_events", staged.events)

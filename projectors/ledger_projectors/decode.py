@@ -32,9 +32,7 @@ Decoded = tuple[pa.Table, list[Rejection]]
 """The events of a batch (EVENT_SCHEMA), and the records that are none."""
 
 
-def decode_records(
-    records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None
-) -> Decoded:
+def decode_records(records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None) -> Decoded:
     """Return the events of a batch (EVENT_SCHEMA) and the records that are none, each with its reason.
 
     `partitions` is the partition count of the topic, `known` are the writer schemas that may be met, by default the

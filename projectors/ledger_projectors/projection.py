@@ -11,7 +11,6 @@ from typing import Final, Self
 
 import duckdb
 
-
 _CONDITION: Final = "-- Only when there is a row in "
 """How a statement file begins that has nothing to do while a table is empty: most have, in a small batch."""
 

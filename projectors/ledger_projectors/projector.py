@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-import duckdb
 import structlog
 
-from ledger_projectors.awaited_schemas import AwaitedSchemas, pause
+from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.checkpoints import Alarm, Checkpoints
 from ledger_projectors.dead_letters import DeadLetters
-from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QuarantineRate
@@ -25,17 +22,13 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord
 from ledger_projectors.retries import Retries
 from ledger_projectors.source import Fetched, KafkaSource
-from ledger_projectors.steps import Step, StepObserver, unobserved
+from ledger_projectors.steps import StepObserver, unobserved
+from ledger_projectors.writer_thread import WriterThread
 from ledger_schemas.errors import BrokerUnavailable, LedgerError, ProjectorFailed, ReadModelBehind
-from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
 END_POLL_SECONDS: Final = 1.0
 """How often the end of the log is asked for, to know the lag."""
-
-RETRY_SECONDS_FIRST: Final = 0.5
-RETRY_SECONDS_MAX: Final = 30.0
-"""Back-off after a batch that failed whole for a reason that may pass (a full disk)."""
 
 QUARANTINE_MAX: Final = 1_000
 QUARANTINE_WINDOW_RECORDS: Final = 100_000
@@ -43,7 +36,6 @@ QUARANTINE_WINDOW_RECORDS: Final = 100_000
 fault of another kind."""
 
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
-_Result = TypeVar("_Result")
 
 _log = structlog.get_logger("ledger_projectors.projector")
 
@@ -100,12 +92,13 @@ class Projector:
         self._retries = Retries(read_model, on_step)
         self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step)
         self._stopping = asyncio.Event()
+        self._writer = WriterThread(read_model.path, self._checkpoints, self._stopping)
         self._moved = asyncio.Condition()
         self._position = read_model.position()
         self._first_end: Position | None = None
         self._end = self._position
         self._error: BaseException | None = None
-        self._finished = self._retrying = False
+        self._finished = self._awaiting = False
         self._released_at = -1
         self._applied = self._duplicates = self._quarantined = 0
 
@@ -121,7 +114,7 @@ class Projector:
             applied=self._applied,
             duplicates=self._duplicates,
             quarantined=self._quarantined,
-            retrying=self._retrying,
+            retrying=self._awaiting or self._writer.retrying,
             alarms=self._checkpoints.alarms,
         )
 
@@ -173,24 +166,24 @@ class Projector:
     async def run(self) -> None:
         """Work until stopped, until `until` is reached, or until an error that trying again cannot mend (raised).
 
-        The next batches are fetched and decoded while the one in hand is written. What lies in quarantine for a schema that is known
-        by now is released first, at the start and whenever the schema store has grown.
+        The next batches are fetched and decoded while the one in hand is written. What lies in quarantine for a schema
+        that is known by now is released first, at the start and whenever the schema store has grown.
         """
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-writer") as writer:
+        with self._writer as writer:
             watches = [asyncio.create_task(self._watch_end())]
             if self._schemas is not None:
                 watches.append(asyncio.create_task(self._schemas.watch()))
             if self._dead_letters is not None:
-                watches.append(asyncio.create_task(self._dead_letters.run(writer)))
+                watches.append(asyncio.create_task(self._dead_letters.run(writer.executor)))
             try:
                 work = partial(self._read_model.recently_kept, self._window_records)
-                self._rate.resume(await self._tried(work, writer) or ())
+                self._rate.resume(await writer.tried(work) or ())
                 async with self._read_ahead() as ahead:
-                    await self._advance(None, writer)
+                    await self._advance(None)
                     while not self._done() and (batch := await ahead.next()) is not None:
                         fetched = batch.fetched
                         moved = fetched.records or not self._position.reached(self._after(fetched))
-                        await self._advance(batch if moved else None, writer)
+                        await self._advance(batch if moved else None)
             except BaseException as error:
                 self._error = error
                 raise
@@ -200,7 +193,7 @@ class Projector:
                 # What these failed with is known, or of no more interest: the ending must be told whatever it was.
                 await asyncio.gather(*watches, return_exceptions=True)
                 if self._dead_letters is not None:
-                    await self._dead_letters.finish(writer)
+                    await self._dead_letters.finish(writer.executor)
                 await self._announce(finished=True)
                 self._retries.refuse(self._stopped("before a retry"))
 
@@ -217,33 +210,32 @@ class Projector:
             on_step=self._on_step,
         )
 
-    async def _advance(self, batch: ReadBatch | None, writer: ThreadPoolExecutor) -> None:
+    async def _advance(self, batch: ReadBatch | None) -> None:
         """Release what waits in quarantine for what is known by now, then apply a batch, if there is one.
 
         Between the two, do what was asked of the quarantine.
         """
-        commit = partial(self._commit, writer=writer)
         if self._schemas is None:
-            await self._retries.do(commit, None, self._read_again, self._stopping)
+            await self._retries.do(self._commit, None, self._read_again, self._stopping)
             if batch is not None and not self._stopping.is_set():
-                await self._apply(batch, None, writer)
+                await self._apply(batch, None)
             return
-        await self._retries.look_again(self._schemas, partial(self._tried, writer=writer))
+        await self._retries.look_again(self._schemas, self._writer.tried)
         # Nothing is learnt between a release and the batch after it: of two copies the earlier offset comes first.
         async with self._schemas.steady():
-            await self._release(self._schemas, writer)
-            await self._retries.do(commit, self._schemas.known, self._read_again, self._stopping)
+            await self._release(self._schemas)
+            await self._retries.do(self._commit, self._schemas.known, self._read_again, self._stopping)
             if batch is not None and not self._stopping.is_set():
-                await self._apply(batch, self._schemas, writer)
+                await self._apply(batch, self._schemas)
 
-    async def _apply(self, batch: ReadBatch, schemas: AwaitedSchemas | None, writer: ThreadPoolExecutor) -> None:
+    async def _apply(self, batch: ReadBatch, schemas: AwaitedSchemas | None) -> None:
         started = time.perf_counter()
         fetched = batch.fetched
         # What was learnt since it was decoded may make events of what were none.
         decoded = batch.decoded if schemas is None or batch.learnt == schemas.learnt else None
         known = schemas.known if schemas is not None else None
         work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step, known, decoded)
-        outcome = await self._commit(work, writer)
+        outcome = await self._commit(work)
         if outcome is None:
             return
         self._position = self._position.merged(self._after(fetched))
@@ -261,13 +253,13 @@ class Projector:
         await self._announce()
         self._rate.add(outcome.rejections)
 
-    async def _release(self, schemas: AwaitedSchemas, writer: ThreadPoolExecutor) -> None:
+    async def _release(self, schemas: AwaitedSchemas) -> None:
         if self._released_at == schemas.learnt:
             return
         release = partial(self._read_model.release, schemas.known, self._on_step)
 
         async def work(copies: Sequence[LogRecord] | None) -> RetryOutcome | None:
-            return await self._commit(partial(release, copies), writer)
+            return await self._commit(partial(release, copies))
 
         while (
             not self._stopping.is_set()
@@ -276,50 +268,16 @@ class Projector:
             _log.info("projector.records_released", applied=outcome.applied, refused=outcome.reasons)
         self._released_at = schemas.learnt
 
-    async def _commit(self, work: Callable[[], _Outcome | None], writer: ThreadPoolExecutor) -> _Outcome | None:
-        """Do it as `_tried` does, then checkpoint if due. None also: there was nothing to do."""
-        outcome = await self._tried(work, writer)
+    async def _commit(self, work: Callable[[], _Outcome | None]) -> _Outcome | None:
+        """Do it on the writer's thread, then checkpoint if due. None: nothing was done."""
+        outcome = await self._writer.tried(work)
         if outcome is not None:
-            await self._checkpoint(writer)
+            await self._writer.checkpoint()
             if outcome.rejections and self._dead_letters is not None:
                 self._dead_letters.notice()
             self._applied += outcome.applied
             self._duplicates += outcome.duplicates
         return outcome
-
-    async def _tried(self, work: Callable[[], _Result], writer: ThreadPoolExecutor) -> _Result | None:
-        """Do it on the writer's thread, again and again while it fails for a reason that may pass.
-
-        None: a stop was asked for meanwhile.
-        """
-        delay = RETRY_SECONDS_FIRST
-        while True:
-            try:
-                result = await asyncio.get_running_loop().run_in_executor(writer, work)
-            except duckdb.Error as error:
-                if not may_pass(error):
-                    raise ProjectorFailed(
-                        f"DuckDB failed on {self._read_model.path}: {type(error).__name__}.",
-                        hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
-                    ) from error
-                self._retrying = True
-                _log.warning("projector.batch_failed", cause=type(error).__name__, retry_seconds=delay)
-            else:
-                self._retrying = False
-                return result
-            await pause(self._stopping, delay)
-            if self._stopping.is_set():
-                return None
-            delay = min(delay * 2, RETRY_SECONDS_MAX)
-
-    async def _checkpoint(self, writer: ThreadPoolExecutor) -> None:
-        try:
-            await asyncio.get_running_loop().run_in_executor(writer, self._checkpoints.after_batch)
-        except duckdb.Error as error:
-            raise ProjectorFailed(
-                f"DuckDB failed on {self._read_model.path} at a checkpoint: {type(error).__name__}.",
-                hint="The batch before it was committed. Start the projector again; if it fails again, rebuild.",
-            ) from error
 
     def _after(self, fetched: Fetched) -> Position:
         """Return the position after what was fetched: it moves over holes in the offsets, too."""
@@ -327,7 +285,7 @@ class Projector:
         return Position({(topic, partition): offset for partition, offset in fetched.next_offsets.items()})
 
     def _tell_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - the one thing it is told
-        self._retrying = retrying
+        self._awaiting = retrying
 
     async def _watch_end(self) -> None:
         while True:

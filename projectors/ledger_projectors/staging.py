@@ -1,4 +1,4 @@
-"""A decoded batch as the two tables that DuckDB takes: what is folded of each event, and what else some of them state."""
+"""A decoded batch as the two tables that DuckDB takes: what is folded of each event, and what else some state."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import projector as projector_module
+from ledger_projectors import writer_thread
 from ledger_projectors.checkpoints import Alarm
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
@@ -163,6 +163,6 @@ CASES: Final = {
 if __name__ == "__main__":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     # Two failures are waited for, not a disk.
-    pytest.MonkeyPatch().setattr(projector_module, "RETRY_SECONDS_FIRST", 0.05)
+    pytest.MonkeyPatch().setattr(writer_thread, "RETRY_SECONDS_FIRST", 0.05)
     name, where, servers, topic_name, partitions = sys.argv[1:]
     CASES[name](SmallDisk(Path(where), KafkaConnection(servers), TopicSpec(topic_name, int(partitions))))

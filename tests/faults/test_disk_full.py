@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import projector as projector_module
+from ledger_projectors import writer_thread
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import TopicSpec
 from tests.conftest import Kafka
@@ -55,7 +55,7 @@ def test_no_room_for_what_duckdb_sets_aside_costs_time_and_no_record(
     kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without memory and without room for temporary files a batch fails whole, and goes through when there is some."""
-    monkeypatch.setattr(projector_module, "RETRY_SECONDS_FIRST", 0.05)
+    monkeypatch.setattr(writer_thread, "RETRY_SECONDS_FIRST", 0.05)
     topic = TopicSpec(topic_name, PARTITIONS)
     append(kafka.connection, topic, EVENTS)
 

@@ -11,7 +11,8 @@ from typing import Final
 import duckdb
 import pytest
 
-from ledger_projectors import projector as projector_module
+from ledger_projectors import writer_thread
+from ledger_projectors.decode import Decoded
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord
 from ledger_projectors.steps import StepObserver, unobserved
@@ -114,7 +115,7 @@ def test_a_batch_that_fails_for_now_is_tried_again(
     kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: duckdb.Error
 ) -> None:
     """A full disk or memory: the batch is applied when there is room again, once, and nothing behind it is lost."""
-    monkeypatch.setattr(projector_module, "RETRY_SECONDS_FIRST", 0.01)
+    monkeypatch.setattr(writer_thread, "RETRY_SECONDS_FIRST", 0.01)
     topic = TopicSpec(topic_name, 3)
     append(kafka.connection, topic, demo_events(10))
     with open_model(tmp_path, topic.name, 3) as model:

@@ -358,18 +358,9 @@ FROM inbox_entry_rows AS s
 WHERE s.touched_in = batch_number AND s.n = notification_number;
 
 CREATE OR REPLACE MACRO deliveries_of_notification(batch_number, notification_number) AS TABLE
-SELECT
-    count(*) FILTER (s.is_delivery) AS deliveries,
-    coalesce(list_sort(list(DISTINCT s.channel)), []) AS channels
-FROM (
-    SELECT s.channel, true AS is_delivery
-    FROM delivery_rows AS s
-    WHERE s.touched_in = batch_number AND s.n = notification_number
-    UNION ALL
-    SELECT unnest(s.channels) AS channel, false AS is_delivery
-    FROM content_rows AS s
-    WHERE s.n = notification_number
-) AS s;
+SELECT count(*) AS deliveries, coalesce(list(DISTINCT s.channel), []) AS channels
+FROM delivery_rows AS s
+WHERE s.touched_in = batch_number AND s.n = notification_number;
 
 CREATE OR REPLACE MACRO deliveries_of_inbox_entry(batch_number, notification_number, recipient) AS TABLE
 SELECT count(*) AS deliveries, coalesce(list_sort(list(DISTINCT s.channel)), []) AS channels
@@ -383,12 +374,14 @@ SELECT
     r.listed_at,
     told.*,
     marked(r.marks, 'failed_permanently') AS failed_permanently,
-    sent.*,
+    sent.deliveries,
+    list_sort(list_distinct(list_concat(sent.channels, c.channels))) AS channels,
     had.*
-FROM notification_rows AS r,
-told_of_notification(r.touched_in, r.n) AS told,
-entries_of_notification(r.touched_in, r.n) AS had,
-deliveries_of_notification(r.touched_in, r.n) AS sent;
+FROM notification_rows AS r
+LEFT JOIN content_rows AS c ON c.n = r.n
+CROSS JOIN LATERAL (FROM told_of_notification(r.touched_in, r.n)) AS told
+CROSS JOIN LATERAL (FROM entries_of_notification(r.touched_in, r.n)) AS had
+CROSS JOIN LATERAL (FROM deliveries_of_notification(r.touched_in, r.n)) AS sent;
 COMMENT ON VIEW notifications IS 'Grain: notification. Times and counts of everything below it merged; reversible states as numbers of recipients.';
 
 CREATE OR REPLACE VIEW inbox_entries AS
