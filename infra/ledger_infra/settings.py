@@ -86,7 +86,7 @@ class Settings(BaseSettings):
 
     batch_records_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="Records of one projector batch when catching up.")
-    ] = 50_000
+    ] = 100_000
     quarantine_max: Annotated[
         int,
         Field(ge=0, description="Quarantined records in one window of a partition; more stop the projector."),

@@ -27,7 +27,7 @@ from tests.benchmarks.workload import SEED_DEFAULT, Workload, make_workload
 from tests.benchmarks.workload_plan import BEGIN_MICROSECONDS
 
 EVENTS_DEFAULT: Final = 200_000
-BATCH_DEFAULT: Final = 50_000
+BATCH_DEFAULT: Final = 100_000
 LIVE_BATCHES_DEFAULT: Final = 60
 LIVE_BATCH_RECORDS: Final = (100, 250)
 OLD_SHARE: Final = 0.02
