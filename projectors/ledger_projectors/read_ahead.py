@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
+
+import pyarrow as pa
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.decode import Decoded, decode_records
+from ledger_projectors.records import LogRecords
 from ledger_projectors.source import Fetched
 from ledger_projectors.steps import Step, StepObserver
 
-_NOTHING_LEARNT = 0
+DECODED_AHEAD_RECORDS_MIN: Final = 2_000
+"""Fewer records are decoded all together by the writer, once it takes them: a call costs as much as some hundreds."""
+
+_NOTHING_LEARNT: Final = 0
+_OF_SEVERAL: Final = -1
 
 
 class Source(Protocol):
     """Where batches come from: `KafkaSource`, or what a test puts in its place."""
+
+    @property
+    def batch_records_max(self) -> int:
+        """Up to so many records are one batch."""
 
     async def fetch(self) -> Fetched:
         """Return what comes next."""
@@ -26,17 +37,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadBatch:
-    """What was fetched, and what was made of it with the schemas that were known when so many had been `learnt`."""
+    """What was fetched, and what was made of it with the schemas that were known when so many had been `learnt`.
+
+    `decoded` is None for few records, which are not decoded yet.
+    """
 
     fetched: Fetched
-    decoded: Decoded
+    decoded: Decoded | None
     learnt: int
 
 
 class ReadAhead:
-    """Keeps one batch decoded, and one fetched, ahead of the batch that is written. Use it as an async context manager.
+    """Fetches and decodes what comes next until a batch is full, and hands over all of it. Use it as `async with`.
 
-    Decoding has a thread of its own: DuckDB, on the writer's, holds no lock of Python's for most of its time.
+    What comes while a batch is written is written at once behind it: the more the writer falls behind, the larger its
+    batches get. Decoding has a thread of its own: DuckDB, on the writer's, seldom holds Python's lock.
     """
 
     def __init__(
@@ -57,10 +72,11 @@ class ReadAhead:
         self._tell_retrying = tell_retrying
         self._on_step = on_step
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-decoder")
+        self._waiting: list[ReadBatch] = []
+        self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Begin to read."""
-        self._fetching = asyncio.create_task(self._source.fetch())
         self._reading = asyncio.create_task(self._read())
         return self
 
@@ -68,42 +84,102 @@ class ReadAhead:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         """Drop what was read ahead."""
-        for task in (self._reading, self._fetching):
-            task.cancel()
-        # What these failed with is known, or of no more interest.
-        await asyncio.gather(self._reading, self._fetching, return_exceptions=True)
+        self._reading.cancel()
+        # What it failed with is known, or of no more interest.
+        await asyncio.gather(self._reading, return_exceptions=True)
         await asyncio.to_thread(self._decoder.shutdown)
 
-    @property
-    def learnt(self) -> int:
-        """How many references the schema store has learnt of."""
-        return _NOTHING_LEARNT if self._schemas is None else self._schemas.learnt
-
     async def next(self) -> ReadBatch | None:
-        """Return the next batch, and begin to read the one after it; None: a stop was asked for meanwhile.
+        """Return what was read since, waiting for something; None: a stop was asked for meanwhile.
 
-        Raises what fetching raises.
+        Raises what fetching raises, behind what was fetched before.
         """
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait({self._reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            while not self._waiting and not self._stopping.is_set():
+                self._changed.clear()
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait({self._reading, changed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if self._reading.done() and not self._waiting:
+                    self._reading.result()
         finally:
             stopping.cancel()
-        if self._stopping.is_set() or not self._reading.done():
-            return None
-        found = self._reading.result()
-        self._reading = asyncio.create_task(self._read())
-        return found
+        return None if self._stopping.is_set() else self._taken()
 
-    async def _read(self) -> ReadBatch:
-        fetched = await self._fetching
-        self._on_step(Step.FETCHED)
-        self._fetching = asyncio.create_task(self._source.fetch())
-        if self._schemas is not None and fetched.records:
+    def _taken(self) -> ReadBatch:
+        """Take the batches that make up one together: the first, and those behind it while they fit."""
+        records, parts = 0, 0
+        for batch in self._waiting:
+            records += len(batch.fetched.records)
+            if parts and (records > self._source.batch_records_max or batch.decoded is None):
+                break
+            parts += 1
+            if batch.decoded is None:
+                break
+        taken, self._waiting = self._waiting[:parts], self._waiting[parts:]
+        self._changed.set()
+        return taken[0] if len(taken) == 1 else _joined(taken)
+
+    def _is_full(self) -> bool:
+        records = sum(len(batch.fetched.records) for batch in self._waiting)
+        # What brought nothing is told once.
+        return bool(self._waiting) and (
+            records >= self._source.batch_records_max or not self._waiting[-1].fetched.records
+        )
+
+    async def _read(self) -> None:
+        fetching = asyncio.create_task(self._source.fetch())
+        try:
+            while True:
+                fetched = await fetching
+                self._on_step(Step.FETCHED)
+                fetching = asyncio.create_task(self._source.fetch())
+                self._waiting.append(await self._decoded(self._with_few(fetched)))
+                self._changed.set()
+                while self._is_full():
+                    self._changed.clear()
+                    await self._changed.wait()
+        finally:
+            fetching.cancel()
+            await asyncio.gather(fetching, return_exceptions=True)
+
+    def _with_few(self, fetched: Fetched) -> Fetched:
+        """Return what was fetched behind the few that nobody has decoded or taken yet, if they make up one batch."""
+        last = self._waiting[-1] if self._waiting else None
+        if last is None or last.decoded is not None:
+            return fetched
+        if len(last.fetched.records) + len(fetched.records) > self._source.batch_records_max:
+            return fetched
+        self._waiting.pop()
+        return _joined_fetched([last.fetched, fetched])
+
+    async def _decoded(self, fetched: Fetched) -> ReadBatch:
+        learnt, known = _NOTHING_LEARNT, None
+        if self._schemas is not None:
             await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
-        learnt = self.learnt
-        known = None if self._schemas is None else self._schemas.known
+            learnt, known = self._schemas.learnt, self._schemas.known
+        if len(fetched.records) < DECODED_AHEAD_RECORDS_MIN:
+            return ReadBatch(fetched, None, learnt)
         decoded = await asyncio.get_running_loop().run_in_executor(
             self._decoder, decode_records, fetched.records, self._partitions, known
         )
         return ReadBatch(fetched, decoded, learnt)
+
+
+def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
+    topic = next((part.records.topic for part in parts if part.records), "")
+    next_offsets = {partition: offset for part in parts for partition, offset in part.next_offsets.items()}
+    return Fetched(LogRecords.joined(topic, [part.records for part in parts]), next_offsets)
+
+
+def _joined(parts: Sequence[ReadBatch]) -> ReadBatch:
+    decoded = [part.decoded for part in parts if part.decoded is not None]
+    tables, rejections = zip(*decoded, strict=True)
+    learnt = {part.learnt for part in parts}
+    return ReadBatch(
+        _joined_fetched([part.fetched for part in parts]),
+        (pa.concat_tables(tables), [rejection for some in rejections for rejection in some]),
+        # Batches that were decoded with other schemas are decoded anew.
+        learnt.pop() if len(learnt) == 1 else _OF_SEVERAL,
+    )

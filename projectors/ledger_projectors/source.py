@@ -86,7 +86,7 @@ class KafkaSource:
         self._places = [TopicPartition(topic, partition) for partition in range(partitions)]
         limits = {} if until is None else {one.partition: until.get((topic, one.partition), 0) for one in self._places}
         self._limits: Mapping[int, int] = limits
-        self._batch_records_max = batch_records_max
+        self.batch_records_max = batch_records_max
         self._link: LogLink | None = None
         # What was handed over, and what was read: between the two lies what did not fit into a batch.
         self._handed = {place.partition: position.get((topic, place.partition), 0) for place in self._places}
@@ -120,7 +120,7 @@ class KafkaSource:
         began, before = time.monotonic(), dict(self._read)
         if began - self._guarded_at >= GUARD_SECONDS and await link.look(self._read):
             self._guarded_at = began
-        batch = _Batch(self._batch_records_max)
+        batch = _Batch(self.batch_records_max)
         closes_at = began + POLL_SECONDS
         hung = False
         while not batch.full and not hung:

@@ -69,6 +69,8 @@ class SimulatedSource:
         self._batch_records = 1 + left // (batches or rng.choice(BATCHES_PER_LIFE))
         self._away = False
         self.fetches = 0
+        # Batches are cut as they were drawn: none is put together with another.
+        self.batch_records_max = 1
 
     async def __aenter__(self) -> Self:
         """Check that the log is the one that the read model was made from."""
