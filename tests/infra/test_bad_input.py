@@ -124,7 +124,7 @@ def test_a_damaged_read_model_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     assert refused.returncode == ReadModelUnusable.exit_code
     assert "notification-ledger rebuild" in refused.stderr
     rebuilt = json_of(ledger.run("rebuild", "--json"))
-    assert (rebuilt["compared"], rebuilt["tables"]["notifications"]) == (False, 2)
+    assert (rebuilt["compared"], rebuilt["tables"]["notification_rows"]) == (False, 2)
     assert Path(str(rebuilt["kept"])).read_bytes() == b"not a database"
     assert json_of(ledger.run("count", "--tenant", "acme", "--json"))["total"] == 2
 

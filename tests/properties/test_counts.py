@@ -34,7 +34,7 @@ ANN: Final[dict[str, Any]] = {"recipient_id": "ann"}
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=()))
 
 
-@settings(FOLD, max_examples=20)
+@settings(FOLD, max_examples=8)
 @given(data=st.data(), history=histories(notifications_max=4, events_min=4, events_max=12))
 def test_counts_are_those_of_the_rows_after_every_batch(data: st.DataObject, history: list[Recorded]) -> None:
     """Whatever is reversed, repeated, late or taken back: a count by hand over the entries gives the rows kept."""

@@ -59,7 +59,7 @@ DAMAGE: Final = {
 """What may happen to the rows of the notifications in the table `broken`."""
 
 
-@settings(FOLD, max_examples=12)
+@settings(FOLD, max_examples=10)
 @given(data=st.data(), history=histories(notifications_max=4, events_min=3, events_max=10))
 def test_a_refold_changes_no_row(data: st.DataObject, history: list[Recorded]) -> None:
     """Of any notifications, known or not, after any batch; and what is applied next finds them as it would have."""
@@ -74,7 +74,7 @@ def test_a_refold_changes_no_row(data: st.DataObject, history: list[Recorded]) -
         assert_same(folded(log), read_state(model))
 
 
-@settings(FOLD, max_examples=12)
+@settings(FOLD, max_examples=10)
 @given(data=st.data(), history=histories(notifications_max=4, events_min=3, events_max=10))
 def test_a_refold_restores_what_history_tells(data: st.DataObject, history: list[Recorded]) -> None:
     """Rows of notifications gone, altered, doubled or made up, and the counts of their recipients: all as it was."""
