@@ -73,7 +73,8 @@ class ReadAhead:
         self._on_step = on_step
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-decoder")
         self._waiting: list[ReadBatch] = []
-        self._changed = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Begin to read."""
@@ -97,15 +98,19 @@ class ReadAhead:
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._waiting and not self._stopping.is_set():
-                self._changed.clear()
-                changed = asyncio.create_task(self._changed.wait())
-                await asyncio.wait({self._reading, changed, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                changed.cancel()
+                self._arrived.clear()
+                arrived = asyncio.create_task(self._arrived.wait())
+                await asyncio.wait({self._reading, arrived, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                arrived.cancel()
                 if self._reading.done() and not self._waiting:
                     self._reading.result()
         finally:
             stopping.cancel()
-        return None if self._stopping.is_set() else self._taken()
+        if self._stopping.is_set():
+            return None
+        taken = self._taken()
+        self._on_step(Step.FETCHED)
+        return taken
 
     def _taken(self) -> ReadBatch:
         """Take the batches that make up one together: the first, and those behind it while they fit."""
@@ -118,7 +123,7 @@ class ReadAhead:
             if batch.decoded is None:
                 break
         taken, self._waiting = self._waiting[:parts], self._waiting[parts:]
-        self._changed.set()
+        self._room.set()
         return taken[0] if len(taken) == 1 else _joined(taken)
 
     def _is_full(self) -> bool:
@@ -133,13 +138,12 @@ class ReadAhead:
         try:
             while True:
                 fetched = await fetching
-                self._on_step(Step.FETCHED)
                 fetching = asyncio.create_task(self._source.fetch())
                 self._waiting.append(await self._decoded(self._with_few(fetched)))
-                self._changed.set()
+                self._arrived.set()
                 while self._is_full():
-                    self._changed.clear()
-                    await self._changed.wait()
+                    self._room.clear()
+                    await self._room.wait()
         finally:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)

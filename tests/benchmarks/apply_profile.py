@@ -109,8 +109,12 @@ class TimedConnection:
         self._ledger = ledger
         self._statements: dict[str, Sequence[tuple[str, str]]] = {}
 
-    def execute(self, query: str, parameters: object = None) -> TimedConnection:
-        """Execute one text of one or more statements; only a single one takes parameters."""
+    def execute(self, query: str | duckdb.Statement, parameters: object = None) -> TimedConnection:
+        """Execute one text of one or more statements, or one that is parsed; only a single one takes parameters."""
+        if isinstance(query, duckdb.Statement):
+            with self._ledger.timed(_label(query.query)):
+                self._connection.execute(query, parameters)
+            return self
         for statement, label in self._split(query):
             with self._ledger.timed(label):
                 self._connection.execute(statement, parameters)

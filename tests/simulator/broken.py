@@ -55,9 +55,7 @@ def copies_not_recognised() -> AbstractContextManager[Any]:
 
     def without_copies(name: str) -> projection.Statements:
         statements = projection.engine_statements(name)
-        return (
-            replace(statements, sql=f"{statements.sql};\nDELETE FROM copies;") if name == "deduplicate" else statements
-        )
+        return projection.Statements.of("DELETE FROM copies;") if name == "copies" else statements
 
     return patch.object(batch_writer, "engine_statements", without_copies)
 

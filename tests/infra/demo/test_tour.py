@@ -92,7 +92,7 @@ def test_the_checks_hold_on_what_was_fed(tmp_path: Path) -> None:
     ("tampering", "broken"),
     [
         (
-            "DELETE FROM events WHERE rowid = 0",
+            "DELETE FROM event_rows WHERE rowid = (SELECT min(rowid) FROM event_rows)",
             {
                 "distinct events in history",
                 "of them with an identity of their own",
@@ -101,13 +101,19 @@ def test_the_checks_hold_on_what_was_fed(tmp_path: Path) -> None:
             },
         ),
         (
-            "INSERT INTO events SELECT * FROM events WHERE rowid = 0",
+            "INSERT INTO event_rows SELECT * FROM event_rows WHERE rowid = (SELECT min(rowid) FROM event_rows)",
             {"distinct events in history", "events of each kind", "events of each tenant"},
         ),
-        ("INSERT INTO inbox_entries SELECT * FROM inbox_entries WHERE rowid = 0", {"rows that stand twice"}),
-        ("INSERT INTO deliveries SELECT * FROM deliveries WHERE rowid = 0", {"rows that stand twice"}),
         (
-            "INSERT INTO notifications SELECT * FROM notifications WHERE listed_at IS NOT NULL LIMIT 1",
+            "INSERT INTO inbox_entry_rows SELECT * FROM inbox_entry_rows WHERE rowid = (SELECT min(rowid) FROM inbox_entry_rows)",
+            {"rows that stand twice"},
+        ),
+        (
+            "INSERT INTO delivery_rows SELECT * FROM delivery_rows WHERE rowid = (SELECT min(rowid) FROM delivery_rows)",
+            {"rows that stand twice"},
+        ),
+        (
+            "INSERT INTO notification_rows SELECT * FROM notification_rows WHERE listed_at IS NOT NULL LIMIT 1",
             {"rows that stand twice", "notifications listed"},
         ),
         ("DELETE FROM duplicates WHERE rowid = 0", {"further copies, noted as duplicates"}),
