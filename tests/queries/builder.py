@@ -157,8 +157,12 @@ def events_of(one: Notification) -> Iterator[Event]:
         to = {"recipient_id": entry.recipient}
         told += [(kind, to) for kind in entry.reached]
         told += [(kind, to | more) for sent in entry.sent for kind, more in _told_of(sent)]
-    for second, (kind, to) in enumerate(told):
-        yield stated(one, kind, at(second), **to)
+    # What is taken back is the last that was told before.
+    last: dict[str, Any] = {}
+    for second, (kind, to) in enumerate(sorted(told, key=lambda one_told: one_told[0] == "retracted")):
+        event = stated(one, kind, at(second), **to, **(last if kind == "retracted" else {}))
+        last = {"retracted_event_id": event.event_id}
+        yield event
 
 
 def _told_of(sent: Sent) -> Iterator[tuple[str, Row]]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger_projectors.projection import lifecycle
 from ledger_queries import Filter, Grain, list_rows, open_reading
 from ledger_queries.pages import CURSOR_CHARS_MAX, SortKey, decode_cursor, encode_cursor
 from ledger_schemas import limits
@@ -156,6 +157,8 @@ def test_a_cursor_does_not_outlive_its_projection(model: Model) -> None:
     insert(model, [Notification(numbered(number), entries=[Entry("ann")]) for number in range(3)])
     with open_reading(model.cursor) as reading:
         cursor = list_rows(reading, Grain.INBOX_ENTRY, ASKED, limit=2).next
+    assert cursor is not None
+    assert lifecycle().version == document_of(cursor)["p"]
     model.execute('UPDATE projections SET "version" = "version" + 1')
     with open_reading(model.cursor) as reading, pytest.raises(CursorInvalid):
         list_rows(reading, Grain.INBOX_ENTRY, ASKED, limit=2, cursor=cursor)

@@ -282,6 +282,34 @@ def test_the_timeline_says_what_was_taken_back(model: Model) -> None:
     assert [None, numbered(1), numbered(5)] == [one.retracted_event_id for one in found[3:]]
 
 
+def test_what_names_a_channel_and_nobody_is_told_once_of_everybody_below(model: Model) -> None:
+    """A fired over a channel reaches each entry with a delivery over it, once; the only entry, too; others, not."""
+    told = [Sent("push", reached=["fired"])]
+    ann, bob = Entry("ann", [Sent("push"), Sent("email")]), Entry("bob", [Sent("email")])
+    insert(model, [Notification(numbered(1), entries=[ann], over=told)])
+    insert(model, [Notification(numbered(2), entries=[ann, bob], over=told)])
+
+    one, other = get(model), get(model, number=2)
+
+    assert [entry.fired_count for entry in one.inbox_entries] == [1]
+    assert [(sent.channel, sent.fired_count) for sent in one.deliveries] == [("email", 0), ("push", 1)]
+    assert [(entry.recipient_id, entry.fired_count) for entry in other.inbox_entries] == [("ann", 1), ("bob", 0)]
+    assert [sent.fired_count for sent in other.deliveries] == [0, 1, 0]
+
+
+def test_what_was_taken_back_is_told_of_no_row(model: Model) -> None:
+    """An event that a retracted names is in no time and no count of any grain; the others stay."""
+    sent = [Sent("push", reached=["delivered", "opened"]), Sent("email")]
+    insert(model, [Notification(numbered(1), entries=[Entry("ann", sent)], reached=["retracted"])])
+
+    found = get(model)
+
+    rows = [found.notification, *found.inbox_entries, *found.deliveries]
+    assert [row.delivered_count for row in rows] == [1, 1, 0, 1]
+    assert [(row.opened_count, row.first_opened_at) for row in rows] == [(0, None)] * 4
+    assert found.notification.retracted_count == 1
+
+
 def test_rows_say_what_an_entry_is_now(model: Model) -> None:
     """States, until when it is snoozed, and the id of an inbox entry come back with the rows, at their own grain."""
     sent = [Sent("email"), Sent("push")]
