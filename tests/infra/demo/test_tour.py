@@ -105,11 +105,11 @@ def test_the_checks_hold_on_what_was_fed(tmp_path: Path) -> None:
             {"distinct events in history", "events of each kind", "events of each tenant"},
         ),
         (
-            "INSERT INTO inbox_entry_rows SELECT * FROM inbox_entry_rows WHERE rowid = (SELECT min(rowid) FROM inbox_entry_rows)",
+            "INSERT INTO inbox_entry_rows SELECT * FROM inbox_entry_rows ORDER BY rowid LIMIT 1",
             {"rows that stand twice"},
         ),
         (
-            "INSERT INTO delivery_rows SELECT * FROM delivery_rows WHERE rowid = (SELECT min(rowid) FROM delivery_rows)",
+            "INSERT INTO delivery_rows SELECT * FROM delivery_rows ORDER BY rowid LIMIT 1",
             {"rows that stand twice"},
         ),
         (
