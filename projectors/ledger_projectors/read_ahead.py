@@ -136,7 +136,8 @@ class ReadAhead:
     async def _read(self) -> None:
         fetching = asyncio.create_task(self._source.fetch())
         try:
-            while True:
+            # Asked for here, too: Python 3.11's wait_for forgets that it was cancelled where what it waits for has come.
+            while not self._stopping.is_set():
                 fetched = await fetching
                 fetching = asyncio.create_task(self._source.fetch())
                 self._waiting.append(await self._decoded(self._with_few(fetched)))
