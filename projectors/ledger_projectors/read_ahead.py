@@ -136,7 +136,7 @@ class ReadAhead:
     async def _read(self) -> None:
         fetching = asyncio.create_task(self._source.fetch())
         try:
-            # Asked for here, too: Python 3.11's wait_for forgets that it was cancelled where what it waits for has come.
+            # Asked for here, too: Python 3.11's wait_for forgets a cancellation where what it waits for has come.
             while not self._stopping.is_set():
                 fetched = await fetching
                 fetching = asyncio.create_task(self._source.fetch())

@@ -19,7 +19,7 @@ from tests.simulator.rounds import Room, a_room, run_round
 from tests.simulator.the_log import draw_log
 
 CHUNKS: Final = 4
-ROUNDS_PER_CHUNK: Final = 5
+ROUNDS_PER_CHUNK: Final = 3
 SEEDS_MAX: Final = 10
 """How many rounds a broken engine may survive."""
 
