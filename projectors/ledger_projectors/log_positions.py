@@ -49,6 +49,21 @@ def check_not_applied(position: Position, records: Sequence[LogRecord]) -> None:
             )
 
 
+def check_follows(position: Position, topic: str, begin_offsets: Mapping[int, int]) -> None:
+    """Check that what was read begins where the position ends: else records between the two would never be applied.
+
+    Raises GuardRefused.
+    """
+    for partition, offset in begin_offsets.items():
+        stands_at = position.get((topic, partition), 0)
+        if offset != stands_at:
+            raise GuardRefused(
+                f"What was read of {topic} partition {partition} begins at offset {offset}; the read model is at "
+                f"{stands_at}.",
+                hint="Nothing of it was applied. Restart the projector: it reads from the position of the read model.",
+            )
+
+
 def advance(
     connection: duckdb.DuckDBPyConnection,
     topic: str,

@@ -234,7 +234,15 @@ class Projector:
         # What was learnt since it was decoded may make events of what were none.
         decoded = batch.decoded if schemas is None or batch.learnt == schemas.learnt else None
         known = schemas.known if schemas is not None else None
-        work = partial(self._read_model.apply, fetched.records, fetched.next_offsets, self._on_step, known, decoded)
+        work = partial(
+            self._read_model.apply,
+            fetched.records,
+            fetched.next_offsets,
+            self._on_step,
+            known,
+            decoded,
+            fetched.begin_offsets,
+        )
         outcome = await self._commit(work)
         if outcome is None:
             return

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -16,6 +17,7 @@ from ledger_projectors.decode import Decoded, decode_records
 from ledger_projectors.records import LogRecords
 from ledger_projectors.source import Fetched
 from ledger_projectors.steps import Step, StepObserver
+from ledger_schemas.errors import GuardRefused
 
 DECODED_AHEAD_RECORDS_MIN: Final = 2_000
 """Fewer records are decoded all together by the writer, once it takes them: a call costs as much as some hundreds."""
@@ -122,7 +124,8 @@ class ReadAhead:
             parts += 1
             if batch.decoded is None:
                 break
-        taken, self._waiting = self._waiting[:parts], self._waiting[parts:]
+        taken = self._waiting[:parts]
+        del self._waiting[:parts]
         self._room.set()
         return taken[0] if len(taken) == 1 else _joined(taken)
 
@@ -140,7 +143,9 @@ class ReadAhead:
             while not self._stopping.is_set():
                 fetched = await fetching
                 fetching = asyncio.create_task(self._source.fetch())
-                self._waiting.append(await self._decoded(self._with_few(fetched)))
+                batch = await self._decoded(self._with_few(fetched))
+                # Looked up behind the await: meanwhile what waited may have been taken.
+                self._waiting.append(batch)
                 self._arrived.set()
                 while self._is_full():
                     self._room.clear()
@@ -173,9 +178,17 @@ class ReadAhead:
 
 
 def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
+    for before, after in pairwise(parts):
+        if after.begin_offsets != before.next_offsets:
+            raise GuardRefused(
+                f"What was read ahead begins at {dict(after.begin_offsets)}, what was read before it ends at "
+                f"{dict(before.next_offsets)} (partition: offset).",
+                hint="Nothing of it was applied. Restart the projector: it reads from the position of the read model.",
+            )
     topic = next((part.records.topic for part in parts if part.records), "")
-    next_offsets = {partition: offset for part in parts for partition, offset in part.next_offsets.items()}
-    return Fetched(LogRecords.joined(topic, [part.records for part in parts]), next_offsets)
+    return Fetched(
+        LogRecords.joined(topic, [part.records for part in parts]), parts[0].begin_offsets, parts[-1].next_offsets
+    )
 
 
 def _joined(parts: Sequence[ReadBatch]) -> ReadBatch:

@@ -14,7 +14,14 @@ import duckdb
 from ledger_projectors import quarantine
 from ledger_projectors.batch_writer import BatchWriter
 from ledger_projectors.decode import Decoded, decode_records
-from ledger_projectors.log_positions import LastRecords, advance, check_not_applied, read_last_records, read_position
+from ledger_projectors.log_positions import (
+    LastRecords,
+    advance,
+    check_follows,
+    check_not_applied,
+    read_last_records,
+    read_position,
+)
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import Place, RetryOutcome, Selection
@@ -78,16 +85,19 @@ class ReadModel:
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
         decoded: Decoded | None = None,
+        begin_offsets: Mapping[int, int] | None = None,
     ) -> BatchOutcome:
         """Decode the records with the `known` schemas (default: the shipped), and apply them, all or nothing.
 
         Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
         position after them per partition, by default the offset after the last record of each; offsets have legal
         holes, so that it may move without a record. `decoded` is what `decode_records` has made of them already, with
-        the same schemas. Returns what was done. Raises duckdb.Error when the transaction
-        fails as a whole: nothing is changed then, and the same call may be made again.
+        the same schemas. `begin_offsets` is from where on the records are all that the log holds. Returns what was
+        done. Raises GuardRefused when records were applied before, or when some before them were not; duckdb.Error when
+        the transaction fails as a whole: nothing is changed then, and the same call may be made again.
         """
         check_not_applied(self._position, records)
+        check_follows(self._position, self.topic, begin_offsets or {})
         table, rejections = decode_records(records, self.partitions, known) if decoded is None else decoded
         on_step(Step.DECODED)
         with self._transaction(on_step):

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -53,13 +53,15 @@ _log = structlog.get_logger("ledger_projectors.source")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Records in offset order within each partition, and per partition the offset after them.
+    """Records in offset order within each partition, and of every partition the offsets before and after them.
 
-    `next_offsets` may lie beyond the last record: offsets have legal holes.
+    They are all that the log holds from `begin_offsets` on to before `next_offsets`; neither need be a record's, since
+    offsets have legal holes.
     """
 
-    records: LogRecords = field(default_factory=lambda: LogRecords.of([]))
-    next_offsets: Mapping[int, int] = field(default_factory=dict)
+    records: LogRecords
+    begin_offsets: Mapping[int, int]
+    next_offsets: Mapping[int, int]
 
 
 class KafkaSource:
@@ -117,7 +119,7 @@ class KafkaSource:
         next or is another one, ProjectorFailed when a record cannot be taken from the broker at all.
         """
         link = self._running()
-        began, before = time.monotonic(), dict(self._read)
+        began, before, begin_offsets = time.monotonic(), dict(self._read), dict(self._handed)
         if began - self._guarded_at >= GUARD_SECONDS and await link.look(self._read):
             self._guarded_at = began
         batch = _Batch(self.batch_records_max)
@@ -137,7 +139,7 @@ class KafkaSource:
                 closes_at = min(closes_at, self._live_until())
         if hung or self._stalls.found(time.monotonic() - began, before, self._read):
             await self._reconnect(link)
-        return Fetched(LogRecords.joined(self._topic, batch.parts), dict(self._handed))
+        return Fetched(LogRecords.joined(self._topic, batch.parts), begin_offsets, dict(self._handed))
 
     async def end(self) -> Position:
         """Return where the log ends now. Raises BrokerUnavailable."""

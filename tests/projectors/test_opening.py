@@ -160,6 +160,19 @@ def test_records_from_before_the_position_are_refused(tmp_path: Path) -> None:
         assert content(model) == before
 
 
+def test_a_batch_that_leaves_records_out_is_refused(tmp_path: Path) -> None:
+    """What was read must begin where the position ends, in every partition: nothing is changed where it does not."""
+    records = _some_records()
+    ((partition, first),) = {(record.partition, record.offset) for record in records[:1]}
+    with open_model(tmp_path) as model:
+        before = content(model)
+        with pytest.raises(GuardRefused, match=f"begins at offset {first + 1}; the read model is at {first}"):
+            model.apply(records[1:], begin_offsets={partition: first + 1})
+        assert content(model) == before
+        model.apply(records, begin_offsets={partition: first})
+        assert content(model) != before
+
+
 def _some_records() -> list[LogRecord]:
     return records_of(*(Recorded(event, 1_767_225_600_000) for event in demo_events(3)))
 

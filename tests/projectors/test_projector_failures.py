@@ -58,10 +58,11 @@ class Failures:
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
         decoded: Decoded | None = None,
+        begin_offsets: Mapping[int, int] | None = None,
     ) -> BatchOutcome:
         if self.left and (error := self.left.pop(0)) is not None:
             raise error
-        return self._apply(records, next_offsets, on_step, known, decoded)
+        return self._apply(records, next_offsets, on_step, known, decoded, begin_offsets)
 
 
 def test_poison_does_not_stop_good_records(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:

@@ -95,12 +95,13 @@ class SimulatedSource:
         self.fetches += 1
         self._away = self._rng.random() < OUTAGE_SHARE
         records: list[LogRecord] = []
+        begin_offsets = dict(self._next)
         if not self._away:
             partitions = list(self._next)
             self._rng.shuffle(partitions)
             for partition in partitions:
                 records += self._take(partition, max(0, self._batch_records - len(records)))
-        return Fetched(LogRecords.of(records), dict(self._next))
+        return Fetched(LogRecords.of(records), begin_offsets, dict(self._next))
 
     async def end(self) -> Position:
         """Return where the log ends. Raises BrokerUnavailable while the broker is away."""
