@@ -12,11 +12,10 @@ import pyarrow as pa
 from ledger_projectors import quarantine
 from ledger_projectors.projection import Projection, engine_statements
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
-from ledger_projectors.staging import NO_EVENTS, stage
+from ledger_projectors.staging import NO_EVENTS, Staged, stage
 from ledger_projectors.steps import Step, StepObserver
 
-_DEDUPLICATION: Final = ("deduplicate", "copies", "compare_details")
-_HISTORY: Final = ("history", "details")
+_DEDUPLICATION: Final = ("deduplicate", "copies", "compare_contents")
 
 
 class BatchWriter:
@@ -83,7 +82,7 @@ class BatchWriter:
     def _write_events(
         self, table: pa.Table, on_step: StepObserver, *, earlier: bool, anew: Sequence[LogRecord]
     ) -> None:
-        self._begin(table)
+        staged = self._begin(table)
         self._run("stage")
         on_step(Step.STAGED)
         self._run("recall")
@@ -95,8 +94,11 @@ class BatchWriter:
             self._run("displace")
         self._run("set_aside")
         on_step(Step.DEDUPLICATED)
-        for name in _HISTORY:
-            self._run(name)
+        self._run("history")
+        if staged.contents.num_rows:
+            self._run("contents")
+        if staged.details.num_rows:
+            self._run("details")
         on_step(Step.HISTORY_WRITTEN)
         self._fold()
         self._end()
@@ -111,15 +113,17 @@ class BatchWriter:
         self._run("unapplied")
         self._connection.unregister("anew")
 
-    def _begin(self, table: pa.Table) -> None:
-        """Give the batch its number, where statements find it, and show them the events."""
+    def _begin(self, table: pa.Table) -> Staged:
+        """Give the batch its number, where statements find it, and show them the events, which are returned."""
         staged = stage(table)
         connection = self._connection
         connection.register("batch_events", staged.events)
+        connection.register("batch_contents", staged.contents)
         connection.register("batch_details", staged.details)
         ((batches, notifications),) = connection.execute("FROM numbering").fetchall()
         connection.execute(f"SET VARIABLE batch = {batches + 1}::INTEGER")
         connection.execute(f"SET VARIABLE notifications = {notifications}::BIGINT")
+        return staged
 
     def _fold(self) -> None:
         for statements in self._projection.fold:
@@ -128,6 +132,7 @@ class BatchWriter:
     def _end(self) -> None:
         # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
         self._connection.unregister("batch_events")
+        self._connection.unregister("batch_contents")
         self._connection.unregister("batch_details")
 
     def _run(self, name: str) -> None:

@@ -10,7 +10,7 @@ import duckdb
 from ledger_projectors.projection import Projection, engine_sql
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelUnusable
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
 
 OWN_CHECKPOINT_THRESHOLD: Final = "1TB"

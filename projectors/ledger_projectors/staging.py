@@ -1,16 +1,20 @@
-"""A decoded batch as the two tables that DuckDB takes: what is folded of each event, and what else some state."""
+"""A decoded batch as the tables that DuckDB takes: what is folded of each event, and what else some state."""
 
 from __future__ import annotations
 
 from binascii import Error, unhexlify
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger_projectors.arrow_views import Rows, list_offsets, present
 from ledger_projectors.event_columns import EVENT_SCHEMA
+from ledger_schemas.kinds import Kind
+from ledger_schemas.shipped import current_schema
 
 FOLDED_COLUMNS: Final = (
     "tenant_id",
@@ -40,10 +44,21 @@ FOLDED_COLUMNS: Final = (
 """Columns of the table `event_rows`: what the fold reads, and what nearly every event has."""
 
 PLACE_COLUMNS: Final = ("log_partition", "log_offset")
-"""Where in the log an event stands: what its row in `event_details` is found by."""
+"""Where in the log an event stands: what its rows in `event_contents` and `event_details` are found by."""
 
-DETAIL_COLUMNS: Final = tuple(name for name in EVENT_SCHEMA.names if name not in FOLDED_COLUMNS)
-"""The other columns, of the table `event_details`: content, and what providers say."""
+CONTENT_KINDS: Final = (Kind.CREATED, Kind.AMENDED)
+
+
+def _columns_of(kinds: Iterable[Kind]) -> tuple[str, ...]:
+    stated = {field["name"] for kind in kinds for field in current_schema(kind).document["fields"]}
+    return tuple(name for name in EVENT_SCHEMA.names if name in stated and name not in FOLDED_COLUMNS)
+
+
+CONTENT_COLUMNS: Final = _columns_of(CONTENT_KINDS)
+"""What else events of CONTENT_KINDS state, columns of the table `event_contents`: many, and few events have them."""
+
+DETAIL_COLUMNS: Final = _columns_of(kind for kind in Kind if kind not in CONTENT_KINDS)
+"""What else events of the other kinds state, columns of the table `event_details`: mostly what providers say."""
 
 UUID_COLUMNS: Final = ("notification_id", "event_id", "retracted_event_id", "parent_notification_id")
 
@@ -53,33 +68,48 @@ _UUID_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Two Arrow tables: FOLDED_COLUMNS of every event; PLACE_COLUMNS and DETAIL_COLUMNS of those that have any."""
+    """Three Arrow tables: FOLDED_COLUMNS of every event; of those that state any, the columns of content or of details.
+
+    The last two have PLACE_COLUMNS before them.
+    """
 
     events: pa.Table
+    contents: pa.Table
     details: pa.Table
 
 
 def stage(table: pa.Table) -> Staged:
-    """Split a batch (EVENT_SCHEMA) in two, its ids in the 16 bytes that they are kept in."""
+    """Split a batch (EVENT_SCHEMA) in three, its ids in the 16 bytes that they are kept in."""
     batches = table.to_batches()
-    details = [found for batch in batches if (found := _details_of(batch)) is not None]
+    said = [(batch, _of_kinds(batch["kind"], CONTENT_KINDS)) for batch in batches]
+    contents = [found for batch, rows in said if (found := _stated(batch, rows, CONTENT_COLUMNS)) is not None]
+    details = [found for batch, rows in said if (found := _stated(batch, ~rows, DETAIL_COLUMNS)) is not None]
     return Staged(
         pa.Table.from_batches([_selected(batch, FOLDED_COLUMNS) for batch in batches], _EVENTS),
+        pa.Table.from_batches(contents, _CONTENTS),
         pa.Table.from_batches(details, _DETAILS),
     )
 
 
-def _details_of(batch: pa.RecordBatch) -> pa.RecordBatch | None:
-    stated = [column for name in DETAIL_COLUMNS if (column := batch[name]).null_count < len(column)]
-    if not stated:
+def _of_kinds(column: pa.Array, kinds: Sequence[str]) -> Rows:
+    rows: Rows = pc.is_in(column, pa.array(kinds, column.type)).to_numpy(zero_copy_only=False)
+    return rows
+
+
+def _stated(batch: pa.RecordBatch, among: Rows, columns: tuple[str, ...]) -> pa.RecordBatch | None:
+    """Return what the rows `among` state in these columns: those that state anything, None when none does."""
+    if not among.any():
         return None
     rows: Rows = np.zeros(len(batch), np.bool_)
-    for column in stated:
-        rows |= _states_something(column)
+    for name in columns:
+        column = batch[name]
+        if column.null_count < len(column):
+            rows |= _states_something(column)
+    rows &= among
     if not rows.any():
         return None
     kept = batch if rows.all() else batch.filter(pa.array(rows))
-    return _selected(kept, (*PLACE_COLUMNS, *DETAIL_COLUMNS))
+    return _selected(kept, (*PLACE_COLUMNS, *columns))
 
 
 def _states_something(column: pa.Array) -> Rows:
@@ -99,6 +129,7 @@ def _field(name: str) -> pa.Field:
 
 
 _EVENTS: Final = pa.schema([_field(name) for name in FOLDED_COLUMNS])
+_CONTENTS: Final = pa.schema([_field(name) for name in (*PLACE_COLUMNS, *CONTENT_COLUMNS)])
 _DETAILS: Final = pa.schema([_field(name) for name in (*PLACE_COLUMNS, *DETAIL_COLUMNS)])
 
 

@@ -21,7 +21,8 @@ from tests.properties.strategies import NOON_MS, Recorded, audience, clock, said
 READ: Final = said("read", "10:00:01", recipient_id="ann", channel="email")
 CONFLICT: Final = Recorded(READ.event.model_copy(update={"occurred_at": clock("11:00:00")}), READ.recorded_at_ms)
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",), bob=()))
-HISTORY: Final = [CREATED, READ, READ, CONFLICT, *(Recorded(event, NOON_MS) for event in demo_events(4))]
+FAILED: Final = said("failed", "10:00:02", recipient_id="ann", provider_code="550")
+HISTORY: Final = [CREATED, READ, READ, CONFLICT, FAILED, *(Recorded(event, NOON_MS) for event in demo_events(4))]
 
 TABLES: Final = (
     "events",
@@ -35,13 +36,14 @@ TABLES: Final = (
 )
 """What a digest speaks of, by name: a view of all of history, and tables."""
 
-STORED: Final = ("directory", "event_rows", "event_details", *TABLES[1:])
+STORED: Final = ("directory", "event_rows", "event_contents", "event_details", *TABLES[1:])
 """The tables that hold it."""
 
 CHANGES: Final = [
     ("events", "UPDATE event_rows SET actor = 'NULL' WHERE kind = 'read' AND actor IS NULL"),
     ("events", "UPDATE event_rows SET occurred_at = occurred_at + INTERVAL 1 MICROSECOND WHERE kind = 'read'"),
-    ("events", "UPDATE event_details SET priority = priority || ' ' WHERE priority IS NOT NULL"),
+    ("events", "UPDATE event_contents SET priority = priority || ' ' WHERE priority IS NOT NULL"),
+    ("events", "UPDATE event_details SET provider_code = provider_code || ' '"),
     ("events", "UPDATE directory SET tenant_id = upper(tenant_id)"),
     ("notification_rows", "UPDATE notification_rows SET marks = marks + 1"),
     ("inbox_entry_rows", "UPDATE inbox_entry_rows SET marks = xor(marks, 1) WHERE recipient_id = 'ann'"),
@@ -124,7 +126,7 @@ def test_how_a_file_numbers_plays_no_part(model: ReadModel) -> None:
         model._connection.execute(f"UPDATE {table} SET n = 1000 - n")  # noqa: S608 - our own names
     for table in ("directory", "event_rows", "notification_rows", "inbox_entry_rows", "delivery_rows"):
         model._connection.execute(f"UPDATE {table} SET touched_in = touched_in + 7")  # noqa: S608 - as above
-    for table in ("event_rows", "event_details"):
+    for table in ("event_rows", "event_contents", "event_details"):
         model._connection.execute(f"UPDATE {table} SET written_in = written_in + 5")  # noqa: S608 - as above
     assert before == digest(model)
 

@@ -31,6 +31,7 @@ DAMAGE: Final = {
     "a notification has events": "DELETE FROM event_rows WHERE n = 1",
     "events lie where the directory says": "UPDATE event_rows SET touched_in = touched_in + 1",
     "events were written before they moved": "UPDATE event_rows SET written_in = 9",
+    "contents lie where their event was written": "UPDATE event_contents SET written_in = 9",
     "details lie where their event was written": "UPDATE event_details SET written_in = 9",
     "rows of notifications lie where the directory says": "UPDATE notification_rows SET touched_in = 9",
     "rows of inbox entries lie where the directory says": "UPDATE inbox_entry_rows SET tenant_id = 'x'",

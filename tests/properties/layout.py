@@ -14,6 +14,7 @@ FOUND_MAX: Final = 10
 KEYS: Final = {
     "directory": ("n",),
     "event_rows": ("n", "event_id"),
+    "event_contents": ("log_partition", "log_offset"),
     "event_details": ("log_partition", "log_offset"),
     "notification_rows": ("n",),
     "inbox_entry_rows": ("n", "recipient_id"),
@@ -39,9 +40,14 @@ BROKEN: Final = {
     "events were written before they moved": """
         SELECT n, event_id, written_in, touched_in FROM event_rows
         WHERE written_in NOT BETWEEN 1 AND touched_in""",
+    "contents lie where their event was written": """
+        SELECT log_partition, log_offset, written_in FROM event_contents
+        ANTI JOIN (FROM event_rows WHERE kind IN ('created', 'amended')) AS e
+            USING (log_partition, log_offset, written_in)""",
     "details lie where their event was written": """
         SELECT log_partition, log_offset, written_in FROM event_details
-        ANTI JOIN event_rows USING (log_partition, log_offset, written_in)""",
+        ANTI JOIN (FROM event_rows WHERE kind NOT IN ('created', 'amended')) AS e
+            USING (log_partition, log_offset, written_in)""",
     "rows of notifications lie where the directory says": """
         SELECT n, touched_in FROM notification_rows
         ANTI JOIN directory USING (n, touched_in, tenant_id, notification_id)""",

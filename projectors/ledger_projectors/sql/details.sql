@@ -1,4 +1,3 @@
--- Only when there is a row in batch_details
 -- What else the new events state.
 
 INSERT INTO event_details BY NAME

@@ -27,6 +27,11 @@ WHERE displaced.by_offset IS NOT NULL;
 DELETE FROM prior USING displaced
 WHERE prior.log_partition = displaced.log_partition AND prior.log_offset = displaced.log_offset;
 
+DELETE FROM event_contents USING displaced
+WHERE event_contents.written_in = displaced.written_in
+AND event_contents.log_partition = displaced.log_partition
+AND event_contents.log_offset = displaced.log_offset;
+
 DELETE FROM event_details USING displaced
 WHERE event_details.written_in = displaced.written_in
 AND event_details.log_partition = displaced.log_partition

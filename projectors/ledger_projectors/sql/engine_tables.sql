@@ -43,7 +43,7 @@ CREATE TABLE event_rows (
 );
 COMMENT ON TABLE event_rows IS 'History, as far as it is folded: every event that was applied, once. The rows of a notification lie together, in the batch that touched it last. Query the view events.';
 
-CREATE TABLE event_details (
+CREATE TABLE event_contents (
     written_in INTEGER NOT NULL,
     log_partition INTEGER NOT NULL,
     log_offset BIGINT NOT NULL,
@@ -81,6 +81,29 @@ CREATE TABLE event_details (
     parent_notification_id UUID,
     external_id VARCHAR,
     "number" BIGINT,
+    cleared VARCHAR[]
+);
+COMMENT ON TABLE event_contents IS 'What created and amended say, one row for each that says any of it, in the batch that applied it. Query the view events.';
+
+CREATE TABLE event_details (
+    written_in INTEGER NOT NULL,
+    log_partition INTEGER NOT NULL,
+    log_offset BIGINT NOT NULL,
+    personal STRUCT (
+        title VARCHAR,
+        body VARCHAR,
+        body_formatted VARCHAR,
+        link VARCHAR,
+        "data" VARCHAR,
+        addresses VARCHAR,
+        detail VARCHAR,
+        subject_name VARCHAR,
+        creator_name VARCHAR,
+        creator_address VARCHAR
+    ),
+    personal_key_id VARCHAR,
+    attributes VARCHAR,
+    reason VARCHAR,
     provider_code VARCHAR,
     status VARCHAR,
     origin VARCHAR,
@@ -89,10 +112,9 @@ CREATE TABLE event_details (
     retry_at TIMESTAMPTZ,
     target VARCHAR,
     scope VARCHAR,
-    cleared VARCHAR[],
     provider_event VARCHAR
 );
-COMMENT ON TABLE event_details IS 'What else events state, one row for each that states any of it, in the batch that applied it. Query the view events.';
+COMMENT ON TABLE event_details IS 'What else events of the other kinds state, one row for each that states any of it, in the batch that applied it. Query the view events.';
 
 CREATE TABLE duplicates (
     tenant_id VARCHAR NOT NULL,

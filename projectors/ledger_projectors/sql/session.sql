@@ -20,9 +20,9 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     CASE WHEN e.kind = 'created' THEN row(e.source, e.actor) END
 );
 
--- An empty list is no value, and an event that states nothing else has no details at all.
+-- An empty list is no value, and an event that states no content has none at all.
 
-CREATE OR REPLACE TEMP MACRO folded_details(kind, e) AS row(
+CREATE OR REPLACE TEMP MACRO folded_contents(kind, e) AS row(
     CASE WHEN kind = 'created' THEN row(
         e.creator,
         e.parent_notification_id,

@@ -5,6 +5,11 @@ SELECT n, event_id, recorded_at, log_partition, log_offset, written_in, NULL AS 
 FROM prior
 SEMI JOIN anew USING (log_partition, log_offset);
 
+DELETE FROM event_contents USING displaced
+WHERE event_contents.written_in = displaced.written_in
+AND event_contents.log_partition = displaced.log_partition
+AND event_contents.log_offset = displaced.log_offset;
+
 DELETE FROM event_details USING displaced
 WHERE event_details.written_in = displaced.written_in
 AND event_details.log_partition = displaced.log_partition

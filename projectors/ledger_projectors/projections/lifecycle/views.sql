@@ -26,9 +26,18 @@ SELECT
     e.retracted_event_id,
     e.action_type,
     e.audience,
-    more.* EXCLUDE (written_in, log_partition, log_offset)
+    coalesce(said.personal, more.personal) AS personal,
+    coalesce(said.personal_key_id, more.personal_key_id) AS personal_key_id,
+    coalesce(said.attributes, more.attributes) AS attributes,
+    coalesce(said.reason, more.reason) AS reason,
+    said.* EXCLUDE (written_in, log_partition, log_offset, personal, personal_key_id, attributes, reason),
+    more.* EXCLUDE (written_in, log_partition, log_offset, personal, personal_key_id, attributes, reason)
 FROM event_rows AS e
 INNER JOIN directory AS d ON d.touched_in = e.touched_in AND d.n = e.n
+LEFT JOIN event_contents AS said
+    ON said.written_in = e.written_in
+    AND said.log_partition = e.log_partition
+    AND said.log_offset = e.log_offset
 LEFT JOIN event_details AS more
     ON more.written_in = e.written_in
     AND more.log_partition = e.log_partition

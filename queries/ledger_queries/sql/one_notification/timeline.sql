@@ -46,8 +46,12 @@ more AS (
         retry_at,
         target,
         scope,
-        cleared
+        NULL AS cleared
     FROM event_details
+    SEMI JOIN told USING (written_in, log_partition, log_offset)
+    UNION ALL BY NAME
+    SELECT written_in, log_partition, log_offset, reason, cleared
+    FROM event_contents
     SEMI JOIN told USING (written_in, log_partition, log_offset)
 )
 SELECT

@@ -41,34 +41,34 @@ SELECT
     nullif(worded_once.audience, []) AS audience,
     -- Opening a file checks that it has one position for each partition of the topic.
     coalesce(
-        details."number",
+        contents."number",
         worded_once.log_offset * (SELECT count(*) FROM positions) + worded_once.log_partition
     ) AS "number",
     worded_once.source,
     worded_once.actor,
-    details.creator,
-    details.parent_notification_id,
-    details.external_id,
-    details.attributes,
-    nullif(details.channels, []) AS channels,
-    nullif(details.groups, []) AS groups,
-    details."type",
-    details.category,
-    details."action",
-    details.reason,
-    details.priority,
-    details.severity,
-    details.subject,
-    details."template",
-    details.schedule,
-    details.scheduled_at,
-    details.expires_at,
-    details.digest,
-    nullif(details.tags, []) AS tags,
-    nullif(details.contexts, []) AS contexts,
-    details.personal,
+    contents.creator,
+    contents.parent_notification_id,
+    contents.external_id,
+    contents.attributes,
+    nullif(contents.channels, []) AS channels,
+    nullif(contents.groups, []) AS groups,
+    contents."type",
+    contents.category,
+    contents."action",
+    contents.reason,
+    contents.priority,
+    contents.severity,
+    contents.subject,
+    contents."template",
+    contents.schedule,
+    contents.scheduled_at,
+    contents.expires_at,
+    contents.digest,
+    nullif(contents.tags, []) AS tags,
+    nullif(contents.contexts, []) AS contexts,
+    contents.personal,
     -- A key id without the text that it locks is no value.
-    CASE WHEN details.personal IS NOT NULL THEN details.personal_key_id END AS personal_key_id
+    CASE WHEN contents.personal IS NOT NULL THEN contents.personal_key_id END AS personal_key_id
 FROM worded_once
 INNER JOIN touched USING (n)
-LEFT JOIN batch_details AS details USING (log_partition, log_offset);
+LEFT JOIN batch_contents AS contents USING (log_partition, log_offset);

@@ -17,12 +17,12 @@ ANTI JOIN taken_back USING (n, event_id)
 WHERE kind IN ('created', 'amended', 'audience_added');
 
 CREATE OR REPLACE TEMP TABLE worded AS
-WITH details AS (
-    FROM batch_details
+WITH contents AS (
+    FROM batch_contents
     SEMI JOIN heard_again USING (log_partition, log_offset)
     UNION ALL BY NAME
-    SELECT event_details.* EXCLUDE (written_in)
-    FROM event_details
+    SELECT event_contents.* EXCLUDE (written_in)
+    FROM event_contents
     SEMI JOIN heard_again USING (written_in, log_partition, log_offset)
 )
 SELECT
@@ -33,18 +33,18 @@ SELECT
     heard_again.source,
     heard_again.actor,
     nullif(heard_again.audience, []) AS audience,
-    details.* EXCLUDE (log_partition, log_offset) REPLACE (
-        nullif(details.channels, []) AS channels,
-        nullif(details.groups, []) AS groups,
-        nullif(details.tags, []) AS tags,
-        nullif(details.contexts, []) AS contexts
+    contents.* EXCLUDE (log_partition, log_offset) REPLACE (
+        nullif(contents.channels, []) AS channels,
+        nullif(contents.groups, []) AS groups,
+        nullif(contents.tags, []) AS tags,
+        nullif(contents.contexts, []) AS contexts
     ),
     row_number() OVER (
         PARTITION BY heard_again.n, heard_again.kind
         ORDER BY heard_again.occurred_at, heard_again.event_id
     ) AS place
 FROM heard_again
-LEFT JOIN details USING (log_partition, log_offset);
+LEFT JOIN contents USING (log_partition, log_offset);
 
 CREATE OR REPLACE TEMP TABLE said AS
 WITH first_said AS (

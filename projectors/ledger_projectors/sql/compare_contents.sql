@@ -12,18 +12,18 @@ WITH told_of AS (
     UNION
     SELECT log_partition, original_offset FROM compared
 ),
-details AS (
-    FROM batch_details
+stated AS (
+    FROM batch_contents
     SEMI JOIN told_of USING (log_partition, log_offset)
     UNION ALL BY NAME
-    SELECT event_details.* EXCLUDE (written_in)
-    FROM event_details
+    SELECT event_contents.* EXCLUDE (written_in)
+    FROM event_contents
     SEMI JOIN (SELECT written_in, log_partition, original_offset AS log_offset FROM compared) AS originals
         USING (written_in, log_partition, log_offset)
 ),
 contents AS (
-    SELECT log_partition, log_offset, details AS content
-    FROM details
+    SELECT log_partition, log_offset, stated AS content
+    FROM stated
 )
 SELECT compared.log_partition, compared.log_offset
 FROM compared
@@ -31,7 +31,7 @@ LEFT JOIN contents AS copy
     ON copy.log_partition = compared.log_partition AND copy.log_offset = compared.log_offset
 LEFT JOIN contents AS original
     ON original.log_partition = compared.log_partition AND original.log_offset = compared.original_offset
-WHERE folded_details(compared.kind, copy.content) IS DISTINCT FROM folded_details(compared.kind, original.content);
+WHERE folded_contents(compared.kind, copy.content) IS DISTINCT FROM folded_contents(compared.kind, original.content);
 
 UPDATE copies SET conflicts = true
 FROM differing
