@@ -15,6 +15,7 @@ from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.staging import NO_EVENTS, Staged, stage
 from ledger_projectors.steps import Step, StepObserver
 
+_NOTHING: Final = stage(NO_EVENTS)
 _DEDUPLICATION: Final = ("deduplicate", "copies", "compare_contents")
 
 
@@ -32,7 +33,7 @@ class BatchWriter:
 
     def write(
         self,
-        table: pa.Table,
+        staged: Staged,
         rejections: Sequence[Rejection],
         records: Sequence[LogRecord],
         on_step: StepObserver,
@@ -43,10 +44,10 @@ class BatchWriter:
         """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies.
 
         Those of them that are `anew` were applied before, and are judged again, together with the others.
-        `table` (EVENT_SCHEMA) and `rejections` are what was made of `records`. Raises duckdb.Error.
+        `staged` and `rejections` are what was made of `records`. Raises duckdb.Error.
         """
-        if table.num_rows:
-            self._write_events(table, on_step, earlier=earlier, anew=anew)
+        if staged.events.num_rows:
+            self._write_events(staged, on_step, earlier=earlier, anew=anew)
             found = quarantine.conflicts(self._connection, records)
             applied = self._one_int("SELECT count(*) FROM fresh")
             duplicates = self._one_int("SELECT count(*) FROM copies WHERE NOT conflicts")
@@ -70,7 +71,7 @@ class BatchWriter:
             "notification_id": pa.array([notification for _, notification in keys], pa.string()),
         }
         self._connection.register("asked", pa.table(columns))
-        self._begin(NO_EVENTS)
+        self._begin(_NOTHING)
         self._run("refold")
         self._run("recall")
         self._run("history")
@@ -79,10 +80,8 @@ class BatchWriter:
         self._connection.execute("DELETE FROM doubted")
         self._end()
 
-    def _write_events(
-        self, table: pa.Table, on_step: StepObserver, *, earlier: bool, anew: Sequence[LogRecord]
-    ) -> None:
-        staged = self._begin(table)
+    def _write_events(self, staged: Staged, on_step: StepObserver, *, earlier: bool, anew: Sequence[LogRecord]) -> None:
+        self._begin(staged)
         self._run("stage")
         on_step(Step.STAGED)
         self._run("recall")
@@ -113,9 +112,8 @@ class BatchWriter:
         self._run("unapplied")
         self._connection.unregister("anew")
 
-    def _begin(self, table: pa.Table) -> Staged:
-        """Give the batch its number, where statements find it, and show them the events, which are returned."""
-        staged = stage(table)
+    def _begin(self, staged: Staged) -> None:
+        """Give the batch its number, where statements find it, and show them the events."""
         connection = self._connection
         connection.register("batch_events", staged.events)
         connection.register("batch_contents", staged.contents)
@@ -123,7 +121,6 @@ class BatchWriter:
         ((batches, notifications),) = connection.execute("FROM numbering").fetchall()
         connection.execute(f"SET VARIABLE batch = {batches + 1}::INTEGER")
         connection.execute(f"SET VARIABLE notifications = {notifications}::BIGINT")
-        return staged
 
     def _fold(self) -> None:
         for statements in self._projection.fold:

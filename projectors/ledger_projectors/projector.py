@@ -232,7 +232,7 @@ class Projector:
         started = time.perf_counter()
         fetched = batch.fetched
         # What was learnt since it was decoded may make events of what were none.
-        decoded = batch.decoded if schemas is None or batch.learnt == schemas.learnt else None
+        staged = batch.staged if schemas is None or batch.learnt == schemas.learnt else None
         known = schemas.known if schemas is not None else None
         work = partial(
             self._read_model.apply,
@@ -240,7 +240,7 @@ class Projector:
             fetched.next_offsets,
             self._on_step,
             known,
-            decoded,
+            staged,
             fetched.begin_offsets,
         )
         outcome = await self._commit(work)

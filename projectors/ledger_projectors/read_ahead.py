@@ -10,14 +10,14 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-import pyarrow as pa
-
 from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.decode import Decoded, decode_records
-from ledger_projectors.records import LogRecords
+from ledger_projectors.decode import decode_records
+from ledger_projectors.records import LogRecords, Rejection
 from ledger_projectors.source import Fetched
+from ledger_projectors.staging import Staged, stage
 from ledger_projectors.steps import Step, StepObserver
 from ledger_schemas.errors import GuardRefused
+from ledger_schemas.known_schemas import KnownSchemas
 
 DECODED_AHEAD_RECORDS_MIN: Final = 2_000
 """Fewer records are decoded all together by the writer, once it takes them: a call costs as much as some hundreds."""
@@ -41,11 +41,11 @@ class Source(Protocol):
 class ReadBatch:
     """What was fetched, and what was made of it with the schemas that were known when so many had been `learnt`.
 
-    `decoded` is None for few records, which are not decoded yet.
+    `staged` (with what could not be decoded) is None for few records, which are not decoded yet.
     """
 
     fetched: Fetched
-    decoded: Decoded | None
+    staged: tuple[Staged, Sequence[Rejection]] | None
     learnt: int
 
 
@@ -119,10 +119,10 @@ class ReadAhead:
         records, parts = 0, 0
         for batch in self._waiting:
             records += len(batch.fetched.records)
-            if parts and (records > self._source.batch_records_max or batch.decoded is None):
+            if parts and (records > self._source.batch_records_max or batch.staged is None):
                 break
             parts += 1
-            if batch.decoded is None:
+            if batch.staged is None:
                 break
         taken = self._waiting[:parts]
         del self._waiting[:parts]
@@ -157,7 +157,7 @@ class ReadAhead:
     def _with_few(self, fetched: Fetched) -> Fetched:
         """Return what was fetched behind the few that nobody has decoded or taken yet, if they make up one batch."""
         last = self._waiting[-1] if self._waiting else None
-        if last is None or last.decoded is not None:
+        if last is None or last.staged is not None:
             return fetched
         if len(last.fetched.records) + len(fetched.records) > self._source.batch_records_max:
             return fetched
@@ -171,10 +171,12 @@ class ReadAhead:
             learnt, known = self._schemas.learnt, self._schemas.known
         if len(fetched.records) < DECODED_AHEAD_RECORDS_MIN:
             return ReadBatch(fetched, None, learnt)
-        decoded = await asyncio.get_running_loop().run_in_executor(
-            self._decoder, decode_records, fetched.records, self._partitions, known
-        )
-        return ReadBatch(fetched, decoded, learnt)
+        staged = await asyncio.get_running_loop().run_in_executor(self._decoder, self._stage, fetched.records, known)
+        return ReadBatch(fetched, staged, learnt)
+
+    def _stage(self, records: LogRecords, known: KnownSchemas | None) -> tuple[Staged, Sequence[Rejection]]:
+        table, rejections = decode_records(records, self._partitions, known)
+        return stage(table), rejections
 
 
 def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
@@ -192,12 +194,11 @@ def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
 
 
 def _joined(parts: Sequence[ReadBatch]) -> ReadBatch:
-    decoded = [part.decoded for part in parts if part.decoded is not None]
-    tables, rejections = zip(*decoded, strict=True)
+    staged, rejections = zip(*(part.staged for part in parts if part.staged is not None), strict=True)
     learnt = {part.learnt for part in parts}
     return ReadBatch(
         _joined_fetched([part.fetched for part in parts]),
-        (pa.concat_tables(tables), [rejection for some in rejections for rejection in some]),
+        (Staged.joined(staged), [rejection for some in rejections for rejection in some]),
         # Batches that were decoded with other schemas are decoded anew.
         learnt.pop() if len(learnt) == 1 else _OF_SEVERAL,
     )

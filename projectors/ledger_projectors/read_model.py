@@ -13,7 +13,7 @@ import duckdb
 
 from ledger_projectors import quarantine
 from ledger_projectors.batch_writer import BatchWriter
-from ledger_projectors.decode import Decoded, decode_records
+from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import (
     LastRecords,
     advance,
@@ -26,6 +26,7 @@ from ledger_projectors.opening import open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import Place, RetryOutcome, Selection
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
+from ledger_projectors.staging import Staged, stage
 from ledger_projectors.steps import Step, StepObserver, unobserved
 from ledger_schemas.errors import GuardRefused
 from ledger_schemas.framing import SchemaReference
@@ -84,24 +85,24 @@ class ReadModel:
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
-        decoded: Decoded | None = None,
+        staged: tuple[Staged, Sequence[Rejection]] | None = None,
         begin_offsets: Mapping[int, int] | None = None,
     ) -> BatchOutcome:
         """Decode the records with the `known` schemas (default: the shipped), and apply them, all or nothing.
 
         Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
         position after them per partition, by default the offset after the last record of each; offsets have legal
-        holes, so that it may move without a record. `decoded` is what `decode_records` has made of them already, with
-        the same schemas. `begin_offsets` is from where on the records are all that the log holds. Returns what was
-        done. Raises GuardRefused when records were applied before, or when some before them were not; duckdb.Error when
-        the transaction fails as a whole: nothing is changed then, and the same call may be made again.
+        holes, so that it may move without a record. `staged` is what `decode_records` and `stage` have made of them
+        already, with the same schemas. `begin_offsets` is from where on the records are all that the log holds.
+        Returns what was done. Raises GuardRefused when records were applied before, or when some before them were not;
+        duckdb.Error when the transaction fails as a whole: nothing is changed then, and the call may be made again.
         """
         check_not_applied(self._position, records)
         check_follows(self._position, self.topic, begin_offsets or {})
-        table, rejections = decode_records(records, self.partitions, known) if decoded is None else decoded
+        events, rejections = self._staged(records, known) if staged is None else staged
         on_step(Step.DECODED)
         with self._transaction(on_step):
-            outcome = self._writer.write(table, rejections, records, on_step)
+            outcome = self._writer.write(events, rejections, records, on_step)
             advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
         return outcome
@@ -180,6 +181,10 @@ class ReadModel:
         with self._transaction(unobserved):
             quarantine.mark_dead_letters(self._connection, produced)
 
+    def _staged(self, records: Sequence[LogRecord], known: KnownSchemas | None) -> tuple[Staged, list[Rejection]]:
+        table, rejections = decode_records(records, self.partitions, known)
+        return stage(table), rejections
+
     def _selected(self, selection: Selection) -> list[LogRecord]:
         return quarantine.selected(self._connection, selection, records_max=RETRY_RECORDS_MAX, bytes_max=RELEASE_BYTES)
 
@@ -192,14 +197,14 @@ class ReadModel:
     ) -> RetryOutcome:
         """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
         together = quarantine.with_conflicts(self._connection, records, copies) if copies else records
-        table, rejections = decode_records(together, self.partitions, known)
+        staged, rejections = self._staged(together, known)
         on_step(Step.DECODED)
         done: RetryOutcome | None = None
         wanted: tuple[Place, ...] = ()
         with contextlib.suppress(_CopiesWantedError), self._transaction(on_step):
             quarantine.remove(self._connection, together)
-            outcome = self._writer.write(table, rejections, together, on_step, earlier=True, anew=copies or ())
-            wanted = quarantine.overtaken(self._connection) if table.num_rows else ()
+            outcome = self._writer.write(staged, rejections, together, on_step, earlier=True, anew=copies or ())
+            wanted = quarantine.overtaken(self._connection) if staged.events.num_rows else ()
             if wanted and copies is not None:
                 raise _CopiesWantedError
             done = quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records), wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error, unhexlify
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -76,6 +76,15 @@ class Staged:
     events: pa.Table
     contents: pa.Table
     details: pa.Table
+
+    @classmethod
+    def joined(cls, parts: Sequence[Staged]) -> Self:
+        """Return what all parts hold, one part behind the other."""
+        return cls(
+            pa.concat_tables([part.events for part in parts]),
+            pa.concat_tables([part.contents for part in parts]),
+            pa.concat_tables([part.details for part in parts]),
+        )
 
 
 def stage(table: pa.Table) -> Staged:

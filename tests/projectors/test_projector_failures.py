@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from ledger_projectors import writer_thread
-from ledger_projectors.decode import Decoded
 from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import BatchOutcome, LogRecord
+from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.staging import Staged
 from ledger_projectors.steps import StepObserver, unobserved
 from ledger_schemas import Position, TopicSpec
 from ledger_schemas.errors import ProjectorFailed, TooManyQuarantined
@@ -57,12 +57,12 @@ class Failures:
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
-        decoded: Decoded | None = None,
+        staged: tuple[Staged, Sequence[Rejection]] | None = None,
         begin_offsets: Mapping[int, int] | None = None,
     ) -> BatchOutcome:
         if self.left and (error := self.left.pop(0)) is not None:
             raise error
-        return self._apply(records, next_offsets, on_step, known, decoded, begin_offsets)
+        return self._apply(records, next_offsets, on_step, known, staged, begin_offsets)
 
 
 def test_poison_does_not_stop_good_records(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:

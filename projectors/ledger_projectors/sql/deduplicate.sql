@@ -3,14 +3,18 @@
 -- Ids alone first: the many columns are read only of the few events that came again.
 
 CREATE OR REPLACE TEMP TABLE again AS
-SELECT n, event_id, min(log_offset) AS first_offset, false AS met
-FROM fresh
-ANTI JOIN prior USING (n, event_id)
+SELECT
+    n,
+    event_id,
+    CASE WHEN NOT bool_or(is_prior) THEN min(log_offset) END AS first_offset,
+    bool_or(is_prior) AS met
+FROM (
+    SELECT n, event_id, log_offset, false AS is_prior FROM fresh
+    UNION ALL
+    -- History holds each event once.
+    SELECT n, event_id, NULL, true FROM prior
+)
 GROUP BY n, event_id
-HAVING count(*) > 1
-UNION ALL
-SELECT DISTINCT n, event_id, NULL, true
-FROM fresh
-SEMI JOIN prior USING (n, event_id);
+HAVING count(*) > 1;
 
 DELETE FROM copies;

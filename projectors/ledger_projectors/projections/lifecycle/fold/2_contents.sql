@@ -2,9 +2,9 @@
 
 CREATE OR REPLACE TEMP TABLE reworded AS
 SELECT n FROM fresh WHERE kind IN ('created', 'amended', 'audience_added', 'retracted')
-UNION
+UNION ALL
 SELECT n FROM displaced
-UNION
+UNION ALL
 SELECT n FROM doubted;
 
 CREATE OR REPLACE TEMP TABLE wording AS

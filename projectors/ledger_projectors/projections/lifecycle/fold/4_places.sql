@@ -35,7 +35,7 @@ LEFT JOIN soles USING (n);
 
 CREATE OR REPLACE TEMP TABLE slots AS
 WITH carried_out AS (
-    SELECT DISTINCT n, of_recipient AS recipient_id, channel, delivery_ref
+    SELECT n, of_recipient AS recipient_id, channel, delivery_ref
     FROM attributed
     WHERE channel <> '' AND of_recipient <> ''
 ),

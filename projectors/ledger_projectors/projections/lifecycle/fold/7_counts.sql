@@ -17,10 +17,7 @@ SELECT
     sum(CASE WHEN marked(marks, 'acknowledged') THEN 0 ELSE step END) AS unacknowledged
 FROM counted
 GROUP BY ALL
-HAVING sum(step) <> 0
-OR sum(CASE WHEN marked(marks, 'is_read') THEN 0 ELSE step END) <> 0
-OR sum(CASE WHEN marks & seen_marks() <> 0 THEN 0 ELSE step END) <> 0
-OR sum(CASE WHEN marked(marks, 'acknowledged') THEN 0 ELSE step END) <> 0;
+HAVING total <> 0 OR unread <> 0 OR unseen <> 0 OR unacknowledged <> 0;
 
 CREATE OR REPLACE TEMP TABLE counts_now AS
 SELECT
