@@ -214,7 +214,7 @@ def _app(
     def readiness() -> Readiness:
         progress = projector.progress()
         ready = progress.caught_up and not progress.retrying
-        return Readiness(ready=ready, position=progress.position, behind=progress.behind)
+        return Readiness(ready=ready, position=progress.position, behind=progress.behind, alarms=progress.alarms)
 
     return create_app(
         reader=model.reader,

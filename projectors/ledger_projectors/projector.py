@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
 import structlog
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.checkpoints import Alarm, Checkpoints
+from ledger_projectors.checkpoints import Checkpoints
 from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.log_again import ReadAgain, with_copies
+from ledger_projectors.progress import Progress
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QuarantineRate
 from ledger_projectors.read_ahead import ReadAhead, ReadBatch
@@ -23,6 +23,7 @@ from ledger_projectors.records import BatchOutcome, LogRecord
 from ledger_projectors.retries import Retries
 from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import StepObserver, unobserved
+from ledger_projectors.watches import Watches
 from ledger_projectors.writer_thread import WriterThread
 from ledger_schemas.errors import BrokerUnavailable, LedgerError, ProjectorFailed, ReadModelBehind
 from ledger_schemas.positions import Position
@@ -38,25 +39,6 @@ fault of another kind."""
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
 
 _log = structlog.get_logger("ledger_projectors.projector")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end.
-
-    `retrying`: the batch in hand failed whole (a full disk), or its schemas are out of reach, and it is tried again;
-    nothing moves meanwhile. `alarms`: what will stop it if nobody looks at it.
-    """
-
-    position: Position
-    end: Position
-    caught_up: bool
-    behind: int
-    applied: int
-    duplicates: int
-    quarantined: int
-    retrying: bool
-    alarms: frozenset[Alarm] = frozenset()
 
 
 class Projector:
@@ -170,11 +152,12 @@ class Projector:
         that is known by now is released first, at the start and whenever the schema store has grown.
         """
         with self._writer as writer:
-            watches = [asyncio.create_task(self._watch_end())]
+            watches = Watches(self._stopping)
+            watches.start(self._watch_end())
             if self._schemas is not None:
-                watches.append(asyncio.create_task(self._schemas.watch()))
+                watches.start(self._schemas.watch())
             if self._dead_letters is not None:
-                watches.append(asyncio.create_task(self._dead_letters.run(writer.executor)))
+                watches.start(self._dead_letters.run(writer.executor))
             try:
                 work = partial(self._read_model.recently_kept, self._window_records)
                 self._rate.resume(await writer.tried(work) or ())
@@ -184,14 +167,13 @@ class Projector:
                         fetched = batch.fetched
                         moved = fetched.records or not self._position.reached(self._after(fetched))
                         await self._advance(batch if moved else None)
+                watches.check()
             except BaseException as error:
                 self._error = error
                 raise
             finally:
-                for task in watches:
-                    task.cancel()
-                # What these failed with is known, or of no more interest: the ending must be told whatever it was.
-                await asyncio.gather(*watches, return_exceptions=True)
+                # The ending must be told whatever it was.
+                await watches.end()
                 if self._dead_letters is not None:
                     await self._dead_letters.finish(writer.executor)
                 await self._announce(finished=True)

@@ -14,7 +14,8 @@ from typing import Final
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
-from ledger_projectors.projector import Progress, Projector
+from ledger_projectors.progress import Progress
+from ledger_projectors.projector import Projector
 from ledger_projectors.quarantine import marked_dead_letters
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource

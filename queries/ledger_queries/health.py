@@ -1,6 +1,6 @@
 """Health: alive, and ready, which means that the read model has caught up with the log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,11 +14,15 @@ from ledger_schemas.positions import Position
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the read model has caught up, where it stands, and how many events it is behind (None: not known)."""
+    """Whether the read model has caught up, where it stands, and how many events it is behind (None: not known).
+
+    `alarms` name what will stop it if nobody looks at it.
+    """
 
     ready: bool
     position: Position
     behind: int | None = None
+    alarms: Collection[str] = ()
 
 
 class LiveAnswer(BaseModel):
@@ -33,6 +37,7 @@ class ReadyAnswer(BaseModel):
     status: Literal["ready"] = "ready"
     position: str = Field(description="Where in the log the read model stands.")
     lag_events: int | None = Field(description="How many events the log is ahead; null: not known.")
+    alarms: list[str] = Field(description="What will stop the read model if nobody looks at it: a disk that fills.")
 
 
 def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
@@ -53,15 +58,13 @@ def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
     def ready(request: Request) -> Response:
         """Answers 503 with position and lag until the read model has caught up with the log."""
         found = readiness()
-        answer = ReadyAnswer(position=str(found.position), lag_events=found.behind)
+        answer = ReadyAnswer(position=str(found.position), lag_events=found.behind, alarms=sorted(found.alarms))
         if found.ready:
             return Response(answer.model_dump_json(), media_type="application/json")
         lag = "an unknown number of" if found.behind is None else f"{found.behind}"
         behind = ReadModelBehind(
             f"The read model is {lag} events behind the log.", hint="Ask again; answers are stale until then."
         )
-        return problem_response(
-            behind, request.url.path, extra={"position": answer.position, "lag_events": answer.lag_events}
-        )
+        return problem_response(behind, request.url.path, extra=answer.model_dump(exclude={"status"}))
 
     return router

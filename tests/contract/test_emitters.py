@@ -14,7 +14,8 @@ import pytest
 
 from ledger_infra.contract.examples import example_event
 from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.projector import Progress, Projector
+from ledger_projectors.progress import Progress
+from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, decode_event
 from ledger_schemas.kinds import Kind

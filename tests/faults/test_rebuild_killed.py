@@ -14,7 +14,7 @@ import pytest
 
 from ledger_infra.logs import configure_logs
 from ledger_projectors import rebuild as rebuild_module
-from ledger_projectors.projector import Progress
+from ledger_projectors.progress import Progress
 from ledger_projectors.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
 from ledger_projectors.source import KafkaSource
 from ledger_schemas import KafkaConnection, TopicSpec

@@ -14,6 +14,7 @@ import pytest
 from ledger_projectors import writer_thread
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.source import KafkaSource
 from ledger_projectors.staging import Staged
 from ledger_projectors.steps import StepObserver, unobserved
 from ledger_schemas import Position, TopicSpec
@@ -84,6 +85,28 @@ def test_poison_does_not_stop_good_records(kafka: Kafka, topic_name: str, tmp_pa
         asyncio.run(work(model))
         offsets = [offset for (offset,) in rows(model, "SELECT log_offset FROM quarantine ORDER BY ALL")]
         assert offsets == list(range(1, len(mixed), 2))
+
+
+def test_a_watch_that_dies_stops_it(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """What is watched beside the work may fail in a way that nobody foresaw: the run ends with that, not without it."""
+    topic = TopicSpec(topic_name, 1)
+
+    async def work(model: ReadModel) -> None:
+        await ensure_topic(kafka.connection, topic)
+        await append_events(kafka.connection, topic.name, demo_events(3))
+        async with projecting(kafka.connection, model) as (projector, running):
+            await projector.wait_caught_up()
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(KafkaSource, "end", _not_foreseen)
+                with pytest.raises(ProjectorFailed, match=r"^A watch of the projector failed: ZeroDivisionError\."):
+                    await asyncio.wait_for(running, WAIT_SECONDS)
+
+    with open_model(tmp_path, topic.name) as model:
+        asyncio.run(work(model))
+
+
+async def _not_foreseen(_: KafkaSource) -> Position:
+    raise ZeroDivisionError
 
 
 def test_too_many_bad_records_stop_it(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:

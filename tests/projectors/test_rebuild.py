@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from ledger_projectors.digest import digest_read_model
-from ledger_projectors.projector import Progress
+from ledger_projectors.progress import Progress
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
 from ledger_schemas import TopicSpec

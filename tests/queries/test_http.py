@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import threading
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -290,7 +291,10 @@ def test_health_is_live_at_once_and_ready_when_caught_up(model: Model, serve: Se
     behind = problem(client.get("/health/ready"))
     assert (behind["status"], behind["position"], behind["lag_events"]) == (503, f"{TOPIC}@0:5", 12)
     now = LIVE
-    assert client.get("/health/ready").json() == {"status": "ready", "position": f"{TOPIC}@0:5", "lag_events": 0}
+    found = {"status": "ready", "position": f"{TOPIC}@0:5", "lag_events": 0}
+    assert client.get("/health/ready").json() == {**found, "alarms": []}
+    now = replace(LIVE, alarms={"wal_long", "disk_low"})
+    assert client.get("/health/ready").json() == {**found, "alarms": ["disk_low", "wal_long"]}
 
 
 def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve: Serve) -> None:

@@ -89,7 +89,7 @@ def rebuild(
 
     The old file is kept beside it. A rebuild that was stopped goes on where it was. Stop the projector first.
     """
-    from ledger_projectors.projector import Progress as ProjectorProgress  # noqa: PLC0415 - DuckDB is slow to import
+    from ledger_projectors.progress import Progress as ProjectorProgress  # noqa: PLC0415 - DuckDB is slow to import
     from ledger_projectors.rebuild import Rebuilt  # noqa: PLC0415 - as above
     from ledger_projectors.rebuild import rebuild as replay  # noqa: PLC0415 - as above
 
