@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "infra" / "bootstrap.py"
+TWO = ["--numprocesses=2", "--dist=worksteal"]
 PIP = "Lib/site-packages/pip" if os.name == "nt" else "bin/pip"
 
 
@@ -117,3 +118,26 @@ def test_debian_is_advised_on_linux_only(
         with pytest.raises(SystemExit, match="No virtual environment could be made") as ended:
             script.set_up(tmp_path / "env", with_tests=False)
     assert advised == str(ended.value).count("apt install")
+
+
+@pytest.mark.parametrize(("cores", "options"), [(1, []), (None, []), (2, TWO), (16, TWO)])
+def test_all_tests_run_in_two_processes_where_there_are_two_cores(
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    commands: list[list[str]],
+    cores: int | None,
+    options: list[str],
+) -> None:
+    """The tests come last, behind lint, form, types and layers; on one core they run in one process."""
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert script.run_tests(Path("bin"), []) == 0
+    assert [command[0] for command in commands[:-1]] == [
+        f"bin/{tool}" for tool in ("ruff", "ruff", "mypy", "lint-imports")
+    ]
+    assert commands[-1] == ["bin/python", "-m", "pytest", *options]
+
+
+def test_arguments_are_handed_to_pytest_and_nothing_else_is_run(script: ModuleType, commands: list[list[str]]) -> None:
+    """As they are, so that `-n 0`, `-p no:xdist` and `--pdb` mean what pytest makes of them."""
+    assert script.run_tests(Path("bin"), ["-k", "fold", "-p", "no:xdist"]) == 0
+    assert commands == [["bin/python", "-m", "pytest", "-k", "fold", "-p", "no:xdist"]]

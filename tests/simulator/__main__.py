@@ -2,7 +2,7 @@
 
 Each round is drawn from one integer: the log, how it is cut, and every fault. Progress goes to standard error; the
 outcome is printed as text or, with `--json`, as JSON. Exit code 1: a round failed; the output has its decisions and the
-command that repeats it.
+command that repeats it. With `--jobs` so many processes share the rounds; what is printed is the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any, Final
 
 from tests.simulator.faults import Fault
-from tests.simulator.rounds import Report, a_room, run_round
+from tests.simulator.rounds import Report
+from tests.simulator.sharing import run_rounds
 
 ROUNDS_DEFAULT: Final = 1_000
 PROGRESS_SECONDS: Final = 5.0
@@ -53,6 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS_DEFAULT, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first; each has the next one's (default: 0)")
+    parser.add_argument("--jobs", type=_jobs, default=1, help="processes that share the rounds (default: %(default)s)")
     parser.add_argument("--fault", choices=[str(fault) for fault in Fault], help="meet no other fault than this")
     parser.add_argument("--go-on", action="store_true", help="do not stop at the first round that fails")
     parser.add_argument(
@@ -69,12 +71,12 @@ def _run(options: argparse.Namespace) -> Outcome:
     outcome = Outcome(options.seed)
     began = told = time.monotonic()
     change = partial(replace, fault=Fault(options.fault)) if options.fault else None
-    with a_room() as room:
-        for seed in range(options.seed, options.seed + options.rounds):
-            report = run_round(seed, room, change)
+    seeds = range(options.seed, options.seed + options.rounds)
+    with run_rounds(seeds, change, jobs=options.jobs) as reports:
+        for report in reports:
             outcome.add(report)
             if options.trace:
-                sys.stderr.write("\n".join([f"round {seed}", *report.trace]) + "\n")
+                sys.stderr.write("\n".join([f"round {report.seed}", *report.trace]) + "\n")
             now = time.monotonic()
             outcome.seconds = now - began
             if now - told >= PROGRESS_SECONDS:
@@ -84,6 +86,13 @@ def _run(options: argparse.Namespace) -> Outcome:
             if outcome.failed and not options.go_on:
                 break
     return outcome
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs < 1:
+        raise argparse.ArgumentTypeError("at least one process")
+    return jobs
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:

@@ -84,11 +84,18 @@ class Room:
 
 
 @contextmanager
-def a_room() -> Iterator[Room]:
-    """Give a room, in memory where the system has such a place."""
+def a_folder() -> Iterator[Path]:
+    """Give a folder for rooms, in memory where the system has such a place."""
     memory = Path("/dev/shm")  # noqa: S108 - in a folder of its own
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="simulator-") as folder:
-        yield Room(Path(folder))
+        yield Path(folder)
+
+
+@contextmanager
+def a_room() -> Iterator[Room]:
+    """Give a room of its own folder."""
+    with a_folder() as folder:
+        yield Room(folder)
 
 
 def run_round(seed: int, room: Room, change: Callable[[Life], Life] | None = None) -> Report:

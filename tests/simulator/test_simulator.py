@@ -16,6 +16,7 @@ from tests.properties.comparison import folded
 from tests.simulator.broken import BROKEN, Broken, kind_left_out
 from tests.simulator.faults import Fault, Life, draw_life
 from tests.simulator.rounds import Room, a_room, run_round
+from tests.simulator.sharing import run_rounds
 from tests.simulator.the_log import draw_log
 
 CHUNKS: Final = 4
@@ -68,11 +69,12 @@ def test_a_broken_engine_is_found(room: Room, broken: Broken, meets: Callable[[L
 
 
 def test_a_round_is_its_seed(room: Room) -> None:
-    """The same seed makes the same decisions and ends in the same digest; another makes others."""
-    first, again, other = (run_round(seed, room).trace for seed in (3, 3, 5))
+    """The same seed makes the same decisions and ends in the same digest, in whatever process; another makes others."""
+    first, other = (run_round(seed, room).trace for seed in (3, 5))
     assert first[-1].startswith("replayed, digest ")
-    assert first == again
     assert first != other
+    with run_rounds((3, 5), jobs=2) as reports:
+        assert [first, other] == [report.trace for report in reports]
 
 
 def test_logs_hold_what_a_hostile_day_brings() -> None:
