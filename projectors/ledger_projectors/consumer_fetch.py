@@ -56,7 +56,7 @@ class ConsumerReader:
             after = await self._consumer.position(self._place(partition))
             if after != offset:
                 self._next[partition] = after
-                parts.append(Part(partition, records, after, records.size_bytes()))
+                parts.append(Part(partition, offset, records, after, records.size_bytes()))
         return parts
 
     def pause(self, partition: int) -> None:

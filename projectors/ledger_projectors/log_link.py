@@ -128,7 +128,8 @@ class LogLink:
         ProjectorFailed.
         """
         if not self._unsure:
-            self._held += await self._told(at, self.reader.read(seconds, records_max, bytes_max))
+            parts = await self._told(at, self.reader.read(seconds, records_max, bytes_max))
+            self._held += parts
             self._unsure |= self.reader.take_interrupted()
         if self._unsure:
             await self._told(at, self._make_sure(last))

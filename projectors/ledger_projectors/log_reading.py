@@ -12,12 +12,13 @@ from ledger_projectors.records import LogRecord, LogRecords
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What comes next in one partition: its records, the offset after them and after holes, and their bytes.
+    """What comes next in one partition: its records, the offsets before them and after them and holes, and their bytes.
 
-    `unpacked_bytes` are those of keys and values, or more.
+    `begin_offset` is where what was read before ends. `unpacked_bytes` are those of keys and values, or more.
     """
 
     partition: int
+    begin_offset: int
     records: LogRecords
     next_offset: int
     unpacked_bytes: int
@@ -28,13 +29,13 @@ class Part:
             return self, None
         head, rest = self.records[:records], self.records[records:]
         size = self.unpacked_bytes * records // len(self.records)
-        taken = type(self)(self.partition, head, int(head.offsets[-1]) + 1, size)
-        return taken, type(self)(self.partition, rest, self.next_offset, self.unpacked_bytes - size)
+        taken = type(self)(self.partition, self.begin_offset, head, int(head.offsets[-1]) + 1, size)
+        return taken, type(self)(self.partition, taken.next_offset, rest, self.next_offset, self.unpacked_bytes - size)
 
     def until(self, offset: int) -> Self:
         """Return what lies before an offset."""
         kept = self.records[: int(np.searchsorted(self.records.offsets, offset))]
-        return type(self)(self.partition, kept, min(self.next_offset, offset), self.unpacked_bytes)
+        return type(self)(self.partition, self.begin_offset, kept, min(self.next_offset, offset), self.unpacked_bytes)
 
 
 class LogReader(Protocol):

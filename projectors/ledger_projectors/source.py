@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from ledger_projectors.log_link import LogLink
-from ledger_projectors.log_positions import LastRecords, digest_of
+from ledger_projectors.log_positions import LastRecords, check_follows, digest_of
 from ledger_projectors.log_reading import Part
 from ledger_projectors.records import LogRecords
 from ledger_schemas.connection import KafkaConnection
@@ -168,6 +168,9 @@ class KafkaSource:
             return True
         for part in parts:
             limit = self._limits.get(part.partition)
+            if limit is not None and part.begin_offset >= limit:
+                continue
+            check_follows(self._position(self._read), self._topic, {part.partition: part.begin_offset})
             if limit is not None and part.next_offset >= limit:
                 link.reader.pause(part.partition)
                 part = part.until(limit)  # noqa: PLW2901 - what lies behind it is not for this source
@@ -188,7 +191,9 @@ class KafkaSource:
 
     async def _reconnect(self, link: LogLink) -> None:
         """Read on from what was handed over, on a new connection; when there is none to be had, on the old one."""
-        _log.warning("source.stalled", topic=self._topic, position=str(self._position()), seconds=STALL_SECONDS)
+        _log.warning(
+            "source.stalled", topic=self._topic, position=str(self._position(self._handed)), seconds=STALL_SECONDS
+        )
         try:
             fresh = await self._open()
         except (BrokerUnavailable, TopicMisconfigured) as error:
@@ -199,8 +204,8 @@ class KafkaSource:
         self._read = dict(self._handed)
         await link.close()
 
-    def _position(self) -> Position:
-        return Position({(self._topic, partition): offset for partition, offset in self._handed.items()})
+    def _position(self, offsets: Mapping[int, int]) -> Position:
+        return Position({(self._topic, partition): offset for partition, offset in offsets.items()})
 
     def _running(self) -> LogLink:
         if self._link is None:

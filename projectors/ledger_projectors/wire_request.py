@@ -93,7 +93,7 @@ def part_of(topic: str, partition: int, batch: RecordBatch, from_offset: int, *,
         check(batch)
         records = LogRecords.joined(topic, [])
     size = records.size_bytes() if batch.compressed else len(batch.data)
-    return Part(partition, records, max(from_offset, batch.next_offset), size)
+    return Part(partition, from_offset, records, max(from_offset, batch.next_offset), size)
 
 
 async def look(client: AIOKafkaClient, topic: str, partition: int, offset: int, *, wait_ms: int) -> list[Part]:

@@ -17,6 +17,7 @@ from ledger_projectors import source as source_module
 from ledger_projectors.consumer_fetch import ConsumerReader
 from ledger_projectors.records import LogRecord
 from ledger_projectors.source import KafkaSource
+from ledger_projectors.wire_fetch import WireReader
 from ledger_projectors.wire_request import AIOKAFKA_TESTED
 from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused
@@ -44,6 +45,7 @@ async def read_to(source: KafkaSource, ends: dict[int, int], records_max: int = 
         while any(reached.get(partition, 0) < end for partition, end in ends.items()):
             fetched = await source.fetch()
             assert len(fetched.records) <= records_max
+            assert not reached or fetched.begin_offsets == reached
             for record in fetched.records:
                 assert reached.get(record.partition, 0) <= record.offset < fetched.next_offsets[record.partition]
             reached = dict(fetched.next_offsets)
@@ -98,6 +100,25 @@ def test_any_cutting_of_the_log_into_fetches_gives_the_same_records(
     for partition, end in ends.items():
         offsets = [offset for batch in log.batches[partition] for offset in batch.offsets if offset < end]
         assert [b"%d" % offset for offset in offsets] == values(found, partition)
+
+
+def test_a_record_batch_that_is_left_out_is_found_out() -> None:
+    """A reader that goes on behind what it never gave is refused, and nothing of what lies behind it is handed over."""
+    log = PretendedLog({0: batches_of([3] * 9)}, lambda _: 0)
+
+    async def work() -> None:
+        source = source_on(log, records_max=3)
+        reader = source._running().reader
+        assert isinstance(reader, WireReader)
+        try:
+            assert [record.offset for record in (await source.fetch()).records] == [0, 1, 2]
+            reader._places[0].read += 3
+            with pytest.raises(GuardRefused, match=r"of any\.v1 partition 0 begins at offset"):
+                await fetch_nothing(source)
+        finally:
+            await reader.close()
+
+    asyncio.run(work())
 
 
 def test_the_installed_client_is_one_that_the_wire_calls_are_tested_with() -> None:
