@@ -23,7 +23,7 @@ from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
 
-BATCH_RECORDS_MAX: Final = 100_000
+BATCH_RECORDS_MAX: Final = 200_000
 """Records of one batch when catching up: large batches are what throughput comes from."""
 
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024

@@ -29,8 +29,8 @@ from tests.benchmarks.measuring import progress
 from tests.benchmarks.prefill import prefill
 from tests.benchmarks.workload import SEED_DEFAULT, make_workload
 
-EVENTS_DEFAULT: Final = 200_000
-BATCH_DEFAULT: Final = 100_000
+EVENTS_DEFAULT: Final = 400_000
+BATCH_DEFAULT: Final = 200_000
 LABEL_CHARS: Final = 76
 STATEMENTS_SHOWN_NS: Final = 5
 """What takes less an event is left out of the text, and in the JSON."""
