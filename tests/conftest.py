@@ -1,21 +1,32 @@
 """What every test may ask for: a real Kafka, native or in Docker, and a topic name that nobody has used."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ledger_infra.broker import NativeKafka
 from ledger_producers.schema_publisher import schema_publisher
 from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.errors import LedgerError
 from ledger_schemas.kinds import Kind
 from ledger_schemas.topic import ensure_topic, schemas_topic_spec
+from tests.quick_brokers import start_brokers_quickly
 
 DEFAULT_IMAGE = "apache/kafka:4.3.1"
 ROUNDS_DEFAULT = 22
 """Every step of a batch once, and as many instants."""
+
+MANY_TESTS = 1_000
+"""So many start enough brokers to be worth some preparation."""
+
+# How fast this machine is at this moment is no property of what is tested.
+settings.register_profile("ledger", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ledger")
 
 
 class Kafka(Protocol):
@@ -54,6 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let native brokers start quickly; what that takes is made for many tests only."""
+    with contextlib.suppress(LedgerError):  # No Java, no jars, no memory: a test that needs them says so.
+        start_brokers_quickly(make_cache=len(session.items) >= MANY_TESTS)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.faults.the_log import read_records
 from tests.projectors.building import rows, source_of
+from tests.quick_brokers import OPTIONS_VARIABLE
 
 from .places import AVSC_FOLDER, EMITTERS, GUIDE, tool_cache
 
@@ -73,7 +74,8 @@ def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = No
     finished = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env=os.environ | (environment or {}),
+        # What another Java is, it need not know the options of ours.
+        env={name: value for name, value in os.environ.items() if name != OPTIONS_VARIABLE} | (environment or {}),
         capture_output=True,
         text=True,
         timeout=EMIT_TIMEOUT_SECONDS,

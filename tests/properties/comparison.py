@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome
 from ledger_schemas import LIFECYCLE_TOPIC, decode_event
+from tests.empty_files import put_empty_file
 
 from .layout import check_layout
 from .oracle import Key, Rows, State, fold
@@ -37,7 +37,7 @@ def new_read_model(partitions: int = 1) -> Iterator[ReadModel]:
     """Give a real file in a folder of its own; hypothesis wants one for each example."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ledger.duckdb")
-        path.write_bytes(_empty_file(partitions))
+        put_empty_file(path, topic=LIFECYCLE_TOPIC, partitions=partitions)
         with ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=partitions) as model:
             yield model
 
@@ -151,15 +151,6 @@ def assert_same(expected: State, actual: State, after: str = "the log") -> None:
     found += _set_aside("conflicts", expected.conflicts, actual.conflicts)
     more = f"\n... and {len(found) - DIFFERENCES_SHOWN_MAX} more" if len(found) > DIFFERENCES_SHOWN_MAX else ""
     assert not found, f"after {after} the read model differs:\n" + "\n".join(found[:DIFFERENCES_SHOWN_MAX]) + more
-
-
-@cache
-def _empty_file(partitions: int) -> bytes:
-    """Return what a new read model file holds: to make its tables takes three times as long as to open a copy."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "ledger.duckdb")
-        ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=partitions).close()
-        return path.read_bytes()
 
 
 def _differences(table: str, expected: Rows, actual: Rows) -> Iterator[str]:

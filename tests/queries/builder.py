@@ -13,6 +13,7 @@ from ledger_projectors.partitioning import partition_of
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_schemas import Event, Personal, encode_event, limits, new_id, parse_event
+from tests.empty_files import put_empty_file
 from tests.properties.oracle import State, fold
 from tests.properties.strategies import Placed, Recorded
 
@@ -77,6 +78,7 @@ class Model:
 
     def __init__(self, path: Path, partitions: int = 1) -> None:
         """Make the file, at the beginning of the log."""
+        put_empty_file(path, topic=TOPIC, partitions=partitions)
         self._read_model = ReadModel.create_or_open(path, topic=TOPIC, partitions=partitions)
         self._partitions = partitions
         self.cursor = self._read_model.reader
