@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let native brokers start quickly; what that takes is made for many tests only."""
-    with contextlib.suppress(LedgerError):  # No Java, no jars, no memory: a test that needs them says so.
+    with contextlib.suppress(LedgerError, OSError):  # No Java, no jars, no room: a test that needs them says so.
         start_brokers_quickly(make_cache=len(session.items) >= MANY_TESTS)
 
 

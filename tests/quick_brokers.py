@@ -7,20 +7,23 @@ compiles what it will not run for long.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from ledger_infra.broker import NativeKafka
-from ledger_infra.broker.artifacts import default_cache_dir, ensure_jars
+from ledger_infra.broker.artifacts import KAFKA_VERSION, default_cache_dir, ensure_jars, kafka_jars
 from ledger_infra.broker.java_runtime import java_executable
 
 OPTIONS_VARIABLE: Final = "JAVA_TOOL_OPTIONS"
 """Every Java reads it, so that brokers of the tests' child processes have the options too."""
+
+GIVEN: Final = os.environ.get(OPTIONS_VARIABLE, "")
+"""What it was before; it stays in force."""
 
 COMPILE_QUICKLY: Final = "-XX:TieredStopAtLevel=1"
 """The second compiler pays for a broker that runs for minutes."""
@@ -32,31 +35,45 @@ UNUSED_SECONDS_MAX: Final = 86_400
 def start_brokers_quickly(*, make_cache: bool) -> None:
     """Set the options of every Java that this process and its children start.
 
-    A cache is of one Java and one set of jars (JEP 483, 515). Where there is none, one is made if `make_cache`, which
-    takes some ten seconds; it is kept beside the jars, for the next tests. A cache that does not fit is passed over by
-    Java. Raises what NativeKafka raises.
+    A cache is of one Java and one set of jars (JEP 483, 515). Where there is none, one is made if `make_cache`, with
+    jars that are downloaded for it if need be; it is kept beside them, for the next tests. A cache that does not fit is
+    passed over by Java. Raises what NativeKafka raises, and OSError when the cache's folder cannot be used.
     """
-    folder = default_cache_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    cache = folder / f"tests-{_what_it_is_of()}.aot"
+    import fcntl  # noqa: PLC0415 - not on Windows, where no native broker starts.
+
+    java, folder = java_executable(), default_cache_dir()
+    _set_options(COMPILE_QUICKLY)
     if make_cache:
+        jars = ensure_jars()
+        cache = folder / _name_of_cache(java, jars)
         with (folder / "tests-aot.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # Of two processes that begin together one makes it, and one waits.
             if not cache.exists():
                 _make(cache)
-    options = [COMPILE_QUICKLY]
+    else:
+        jars = tuple(folder / f"kafka-{KAFKA_VERSION}" / jar.file_name for jar in kafka_jars())
+        if not all(jar.exists() for jar in jars):
+            return
+        cache = folder / _name_of_cache(java, jars)
     if cache.exists():
         os.utime(cache)
-        options.append(f"-XX:AOTCache={cache}")
-    os.environ[OPTIONS_VARIABLE] = " ".join(options)
+        _set_options(COMPILE_QUICKLY, f"-XX:AOTCache={cache}")
 
 
-def _what_it_is_of() -> str:
-    """Return a digest of what Java compares: itself and the jars, with their places, lengths and times."""
-    java = java_executable()
-    files = [java, java.parent.parent / "lib" / "modules", *ensure_jars()]
-    told = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+def environment_of_other_javas() -> dict[str, str]:
+    """Return this process's environment for a Java that need not know the options of ours."""
+    return {**os.environ, OPTIONS_VARIABLE: GIVEN}
+
+
+def _set_options(*options: str) -> None:
+    os.environ[OPTIONS_VARIABLE] = " ".join([GIVEN, *options]).strip()
+
+
+def _name_of_cache(java: Path, jars: Sequence[Path]) -> str:
+    """Return a name with a digest of what Java compares: itself and the jars, with their places, lengths and times."""
+    files = [java, java.parent.parent / "lib" / "modules", *jars]
+    told = "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
+    return f"tests-{hashlib.sha256(told.encode()).hexdigest()[:16]}.aot"
 
 
 def _make(cache: Path) -> None:
@@ -69,8 +86,11 @@ def _make(cache: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache.parent, prefix="tests-aot-") as folder:
         made = Path(folder, "made.aot")
         # What makes the data directory does so too, before; the broker writes over it.
-        os.environ[OPTIONS_VARIABLE] = f"-XX:AOTCacheOutput={made}"
-        with NativeKafka(Path(folder, "kafka")) as kafka:
-            asyncio.run(prepare_schemas(kafka.connection))
+        _set_options(f"-XX:AOTCacheOutput={made}")
+        try:
+            with NativeKafka(Path(folder, "kafka")) as kafka:
+                asyncio.run(prepare_schemas(kafka.connection))
+        finally:
+            _set_options(COMPILE_QUICKLY)
         if made.exists():
             made.rename(cache)

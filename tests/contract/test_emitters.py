@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -25,7 +24,7 @@ from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.faults.the_log import read_records
 from tests.projectors.building import rows, source_of
-from tests.quick_brokers import OPTIONS_VARIABLE
+from tests.quick_brokers import environment_of_other_javas
 
 from .places import AVSC_FOLDER, EMITTERS, GUIDE, tool_cache
 
@@ -74,8 +73,7 @@ def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = No
     finished = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        # What another Java is, it need not know the options of ours.
-        env={name: value for name, value in os.environ.items() if name != OPTIONS_VARIABLE} | (environment or {}),
+        env=environment_of_other_javas() | (environment or {}),
         capture_output=True,
         text=True,
         timeout=EMIT_TIMEOUT_SECONDS,

@@ -8,7 +8,18 @@ import pytest
 
 from ledger_schemas import derive_inbox_entry_id
 
-from .comparison import apply, assert_same, check, folded, held_after, new_read_model, read, read_state
+from .comparison import (
+    apply,
+    apply_side_by_side,
+    assert_same,
+    check,
+    folded,
+    held_after,
+    new_read_model,
+    read,
+    read_state,
+    state_of_run,
+)
 from .strategies import EVENT_IDS, NOTIFICATION_IDS, TENANTS, audience, clock, place, said
 
 CREATED: Final = said("created", "10:00:00", category="promo", tags=["a"], personal={"title": "A"}, severity="minor")
@@ -63,8 +74,13 @@ def test_every_amendable_field_follows_its_amendments(field: str) -> None:
         said("amended", "10:00:03", cleared=[field]),
         said("amended", "10:00:04", **values[1]),
     ]
+    with new_read_model() as model:
+        # After each event of the history, the latest first in the log.
+        log = apply_side_by_side(model, [[history[number::-1]] for number in range(len(history))])
+        held = read_state(model)
+    assert_same(folded(log), held)
     for number, expected in enumerate((0, 1, 2, None, 1)):
-        (content,) = held_after(*reversed(history[: number + 1])).tables["contents"].values()
+        (content,) = state_of_run(held, number).tables["contents"].values()
         assert expected == next((n for n, value in enumerate(values) if _says(content[field], value[field])), None)
         assert (content[field] is None) == (expected is None)
 
