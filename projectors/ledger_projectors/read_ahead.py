@@ -12,12 +12,13 @@ from typing import Final, Protocol, Self
 
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.decode import decode_records
+from ledger_projectors.log_positions import check_follows
 from ledger_projectors.records import LogRecords, Rejection
 from ledger_projectors.source import Fetched
 from ledger_projectors.staging import Staged, stage
 from ledger_projectors.steps import Step, StepObserver
-from ledger_schemas.errors import GuardRefused
 from ledger_schemas.known_schemas import KnownSchemas
+from ledger_schemas.positions import Position
 
 DECODED_AHEAD_RECORDS_MIN: Final = 2_000
 """Fewer records are decoded all together by the writer, once it takes them: a call costs as much as some hundreds."""
@@ -180,14 +181,10 @@ class ReadAhead:
 
 
 def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
-    for before, after in pairwise(parts):
-        if after.begin_offsets != before.next_offsets:
-            raise GuardRefused(
-                f"What was read ahead begins at {dict(after.begin_offsets)}, what was read before it ends at "
-                f"{dict(before.next_offsets)} (partition: offset).",
-                hint="Nothing of it was applied. Restart the projector: it reads from the position of the read model.",
-            )
     topic = next((part.records.topic for part in parts if part.records), "")
+    for before, after in pairwise(parts):
+        ends = Position({(topic, partition): offset for partition, offset in before.next_offsets.items()})
+        check_follows(ends, topic, after.begin_offsets)
     return Fetched(
         LogRecords.joined(topic, [part.records for part in parts]), parts[0].begin_offsets, parts[-1].next_offsets
     )

@@ -166,7 +166,7 @@ def test_a_batch_that_leaves_records_out_is_refused(tmp_path: Path) -> None:
     ((partition, first),) = {(record.partition, record.offset) for record in records[:1]}
     with open_model(tmp_path) as model:
         before = content(model)
-        with pytest.raises(GuardRefused, match=f"begins at offset {first + 1}; the read model is at {first}"):
+        with pytest.raises(GuardRefused, match=f"begins at offset {first + 1}; what comes before it ends at {first}"):
             model.apply(records[1:], begin_offsets={partition: first + 1})
         assert content(model) == before
         model.apply(records, begin_offsets={partition: first})

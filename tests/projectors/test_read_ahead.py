@@ -121,5 +121,5 @@ def test_what_is_read_ahead_is_the_log_whole_and_in_order(schedule: list[tuple[i
 def test_what_does_not_follow_is_refused_and_not_put_together() -> None:
     """A source that leaves out a record between two fetches is found out before anything of them is handed over."""
     source = OneLog([(1, 0), (1, 0)], skip_before=1)
-    with pytest.raises(GuardRefused, match=r"begins at \{0: 2\}, what was read before it ends at \{0: 1\}"):
+    with pytest.raises(GuardRefused, match=r"begins at offset 2; what comes before it ends at 1\."):
         asyncio.run(handed_over(source, SlowSchemas([0, 0]), [5, 5]))
