@@ -58,8 +58,8 @@ def check_follows(position: Position, topic: str, begin_offsets: Mapping[int, in
         stands_at = position.get((topic, partition), 0)
         if offset != stands_at:
             raise GuardRefused(
-                f"What was read of {topic} partition {partition} begins at offset {offset}; what comes before it ends at "
-                f"{stands_at}.",
+                f"What was read of {topic} partition {partition} begins at offset {offset}; what comes before it "
+                f"ends at {stands_at}.",
                 hint="Nothing of it was applied. Restart the projector: it reads from the position of the read model.",
             )
 
