@@ -29,12 +29,6 @@ BATCH_RECORDS_MAX: Final = 200_000
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of keys and values at which a batch closes, whatever its count; its last record batch may go beyond it."""
 
-BATCH_LINGER_SECONDS: Final = 0.02
-"""How long a batch that has all there is waits for more while records keep coming: what batching adds to freshness."""
-
-FLOW_SECONDS: Final = 0.1
-"""Records that come within so long of others keep coming; one that comes alone is handed over at once."""
-
 POLL_SECONDS: Final = 0.5
 """How long one fetch waits for a first record before it says that there is none, and fills a batch when behind."""
 
@@ -95,7 +89,7 @@ class KafkaSource:
         self._read = dict(self._handed)
         self._last = dict(last_records or {})
         self._spare: deque[Part] = deque()
-        self._found_at = self._guarded_at = 0.0
+        self._guarded_at = 0.0
         self._stalls = _StallWatch()
 
     async def __aenter__(self) -> Self:
@@ -135,8 +129,8 @@ class KafkaSource:
                 hung = await self._read_on(link, left, batch.room)
             else:
                 break
-            if batch.parts and not link.reader.goes_on:
-                closes_at = min(closes_at, self._live_until())
+            if batch.parts and not self._spare and not link.reader.goes_on:
+                break
         if hung or self._stalls.found(time.monotonic() - began, before, self._read):
             await self._reconnect(link)
         return Fetched(LogRecords.joined(self._topic, batch.parts), begin_offsets, dict(self._handed))
@@ -182,12 +176,6 @@ class KafkaSource:
         # Unpacking takes the processor: others have their turn.
         await asyncio.sleep(0)
         return False
-
-    def _live_until(self) -> float:
-        """Return how long to wait for more, having all there is: not at all for a record that comes alone."""
-        now = time.monotonic()
-        alone, self._found_at = now - self._found_at > FLOW_SECONDS, now
-        return now if alone else now + BATCH_LINGER_SECONDS
 
     async def _reconnect(self, link: LogLink) -> None:
         """Read on from what was handed over, on a new connection; when there is none to be had, on the old one."""

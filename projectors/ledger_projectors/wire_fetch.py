@@ -23,6 +23,10 @@ from ledger_projectors.wire_request import Answer, fetch_from, leader_of, look, 
 FETCH_WAIT_MS: Final = 500
 """How long a leader holds a request when there is nothing; the first byte ends it."""
 
+GATHER_WAIT_MS: Final = 15
+GATHER_BYTES_MIN: Final = 1024 * 1024
+"""While records keep coming, a leader gathers them for so long: a request for every few would cost more than they do."""
+
 LOOK_WAIT_MS: Final = 100
 BACKOFF_SECONDS: Final = 0.1
 """Rest after a leader that is away, or is none any more."""
@@ -49,6 +53,7 @@ class WireReader:
         self._places = {partition: _Place(offset, offset) for partition, offset in start.items()}
         self._order = list(start)
         self._flights: dict[int, asyncio.Task[list[Answer]]] = {}
+        self._flowing: set[int] = set()
         self._packed: deque[tuple[int, RecordBatch, bool]] = deque()
         self._interrupted: set[int] = set()
 
@@ -112,6 +117,9 @@ class WireReader:
         await asyncio.wait(self._flights.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for leader in [leader for leader, flight in self._flights.items() if flight.done()]:
             answers = self._flights.pop(leader).result()
+            self._flowing.discard(leader)
+            if any(answer.data for answer in answers):
+                self._flowing.add(leader)
             for answer in answers:
                 self._take(answer)
             if not answers:
@@ -145,8 +153,11 @@ class WireReader:
 
     async def _fly(self, leader: int, offsets: list[tuple[int, int]]) -> list[Answer]:
         """Return the answer, nothing when the leader cannot be asked for now."""
+        wait_ms, bytes_min = (GATHER_WAIT_MS, GATHER_BYTES_MIN) if leader in self._flowing else (FETCH_WAIT_MS, 1)
         try:
-            answers = await fetch_from(self._client, leader, self._topic, offsets, wait_ms=FETCH_WAIT_MS, apart=True)
+            answers = await fetch_from(
+                self._client, leader, self._topic, offsets, wait_ms=wait_ms, bytes_min=bytes_min, apart=True
+            )
         except KafkaError as error:
             if not error.retriable:
                 raise

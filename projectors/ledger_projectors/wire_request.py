@@ -28,7 +28,6 @@ FETCH_PARTITION_BYTES: Final = 2 * 1024 * 1024
 """Bytes of one partition in an answer; a single record batch that is larger comes all the same."""
 
 _READ_COMMITTED: Final = 1
-_BYTES_MIN: Final = 1
 _ABORTED_FIRST_VERSION: Final = 4
 """Here the list of what was aborted is the second field behind the log's end; from the next version on, the third."""
 
@@ -62,15 +61,16 @@ async def fetch_from(
     offsets: Sequence[tuple[int, int]],
     *,
     wait_ms: int,
+    bytes_min: int = 1,
     apart: bool = False,
 ) -> list[Answer]:
     """Ask a leader for what lies in its partitions from these offsets on, (partition, offset) each.
 
-    `wait_ms` is how long it may wait for a first byte. `apart` takes a connection of its own for the request: a broker
+    `wait_ms` is how long it may wait for `bytes_min`. `apart` takes a connection of its own for the request: a broker
     answers each connection in order, and others need not wait as well. Raises KafkaError when it cannot be asked.
     """
     wanted = [(partition, offset, FETCH_PARTITION_BYTES) for partition, offset in offsets]
-    request = FetchRequest(wait_ms, _BYTES_MIN, FETCH_BYTES, _READ_COMMITTED, [(topic, wanted)])
+    request = FetchRequest(wait_ms, bytes_min, FETCH_BYTES, _READ_COMMITTED, [(topic, wanted)])
     group = ConnectionGroup.COORDINATION if apart else ConnectionGroup.DEFAULT
     response = await client.send(leader, request, group=group)
     asked = dict(offsets)

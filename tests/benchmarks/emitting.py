@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from confluent_kafka import KafkaError, Message, Producer
 
+from ledger_producers.kafka_producer import LINGER_MS
 from ledger_schemas import KafkaConnection
 from tests.benchmarks.broker_log import producer_options
 from tests.benchmarks.workload import make_workload
@@ -25,7 +26,6 @@ from tests.benchmarks.workload import make_workload
 TICK_SECONDS: Final = 0.002
 """How often records become due: far below any latency that is measured."""
 
-LINGER_MS: Final = 1
 FLUSH_SECONDS: Final = 60.0
 COLUMNS: Final = ("partition", "offset", "before_ns", "receipt_ns")
 
@@ -52,7 +52,7 @@ def emit(emission: Emission) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     workload = make_workload(emission.events, seed=emission.seed)
     found = np.full((emission.events, len(COLUMNS)), -1, np.int64)
     options = producer_options(KafkaConnection(emission.bootstrap_servers))
-    # acks=all and idempotent, as the emitter is; the shortest linger, so that what is measured is the ledger's.
+    # acks=all, idempotent and with its linger, as the emitter is.
     producer = Producer({**options, "linger.ms": LINGER_MS})
 
     def receipt_of(number: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - what confluent-kafka takes

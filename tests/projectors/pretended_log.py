@@ -42,13 +42,17 @@ def batches_of(sizes: Sequence[int], hole: int = 0, mark: bytes = b"") -> list[B
 
 @dataclass
 class PretendedLog:
-    """What a client and a consumer are asked; `cut` says how many bytes of a partition an answer holds."""
+    """What a client and a consumer are asked; `cut` says how many bytes of a partition an answer holds.
+
+    `patience` is, of each request, how many milliseconds it would wait, and for how many bytes.
+    """
 
     batches: dict[int, list[Batch]]
     cut: Callable[[int], int] = lambda whole: whole
     leaders: dict[int, int] = field(default_factory=dict)
     away: set[int] = field(default_factory=set)
     asked: list[tuple[int, list[tuple[int, int]]]] = field(default_factory=list)
+    patience: list[tuple[int, int]] = field(default_factory=list)
     metadata_asked: int = 0
     start: int = 0
 
@@ -96,6 +100,7 @@ class PretendedLog:
         """Answer one fetch request as a broker does, waiting a moment when there is nothing."""
         ((_, wanted),) = request.topics
         self.asked.append((node, [(partition, offset) for partition, offset, _ in wanted]))
+        self.patience.append((request._max_wait_ms, request._min_bytes))
         await asyncio.sleep(0)
         if node in self.away:
             raise NodeNotReadyError

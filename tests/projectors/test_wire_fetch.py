@@ -178,6 +178,22 @@ def test_a_leader_that_moves_costs_nothing() -> None:
     asyncio.run(work())
 
 
+def test_while_records_keep_coming_they_are_gathered() -> None:
+    """A record that comes alone comes at once; behind it, one request brings what comes in some milliseconds."""
+    log = PretendedLog({0: batches_of([1])})
+    alone, gathering = (wire_fetch.FETCH_WAIT_MS, 1), (wire_fetch.GATHER_WAIT_MS, wire_fetch.GATHER_BYTES_MIN)
+
+    async def work() -> None:
+        source = source_on(log)
+        assert len((await source.fetch()).records) == 1
+        await fetch_nothing(source)
+        await source._running().reader.close()
+        assert log.patience[:3] == [alone, gathering, alone]
+        assert set(log.patience[3:]) == {alone}
+
+    asyncio.run(work())
+
+
 def test_a_leader_that_refuses_is_not_asked_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """An election takes a while, and a refusal no time at all: who asks on and on makes it longer."""
     log = PretendedLog({0: batches_of([2])})
