@@ -6,6 +6,8 @@ Those calls are no public interface, so that they are made with the versions alo
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +27,10 @@ FETCH_WAIT_MS: Final = 500
 
 GATHER_WAIT_MS: Final = 15
 GATHER_BYTES_MIN: Final = 1024 * 1024
-"""While records keep coming, a leader gathers them for so long: a request for every few would cost more than they do."""
+"""While records keep coming, a leader gathers them for so long: a request for every few costs more than they do."""
+
+UNSEEN_SECONDS: Final = 0.1
+"""Nobody sees what becomes of a log while no request is under way; to make one anew takes longer than this."""
 
 LOOK_WAIT_MS: Final = 100
 BACKOFF_SECONDS: Final = 0.1
@@ -53,6 +58,7 @@ class WireReader:
         self._places = {partition: _Place(offset, offset) for partition, offset in start.items()}
         self._order = list(start)
         self._flights: dict[int, asyncio.Task[list[Answer]]] = {}
+        self._answered_at: dict[int, float] = {}
         self._flowing: set[int] = set()
         self._packed: deque[tuple[int, RecordBatch, bool]] = deque()
         self._interrupted: set[int] = set()
@@ -85,7 +91,7 @@ class WireReader:
         self._places[partition].paused = True
 
     def take_interrupted(self) -> set[int]:
-        """Return the partitions whose leader was away, refused or changed since this was asked."""
+        """Return the partitions whose leader was away, refused or changed since this was asked, or was not asked on."""
         interrupted, self._interrupted = self._interrupted, set()
         return interrupted
 
@@ -145,6 +151,9 @@ class WireReader:
                 place.leader = leader
                 by_leader.setdefault(leader, []).append((partition, place.fetched))
         for leader, offsets in by_leader.items():
+            # Read on behind a pause, the log may be another one by now.
+            if time.monotonic() - self._answered_at.get(leader, math.inf) > UNSEEN_SECONDS:
+                self._interrupted.update(partition for partition, _ in offsets)
             self._flights[leader] = asyncio.create_task(self._fly(leader, offsets))
 
     def _in_flight(self, before: int | None, leader: int) -> bool:
@@ -163,6 +172,7 @@ class WireReader:
                 raise
             answers = []
             self._client.force_metadata_update()
+        self._answered_at[leader] = time.monotonic()
         if not answers or any(answer.error_code for answer in answers):
             # A refusal comes at once, and until metadata is new the next one would, too.
             await asyncio.sleep(BACKOFF_SECONDS)

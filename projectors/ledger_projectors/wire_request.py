@@ -25,7 +25,7 @@ FETCH_BYTES: Final = 16 * 1024 * 1024
 """Bytes of one answer. Two of them are in memory for each leader: one is unpacked while the next is on its way."""
 
 FETCH_PARTITION_BYTES: Final = 2 * 1024 * 1024
-"""Bytes of one partition in an answer; a single record batch that is larger comes all the same."""
+"""Bytes of one partition in an answer."""
 
 _READ_COMMITTED: Final = 1
 _ABORTED_FIRST_VERSION: Final = 4
@@ -62,14 +62,16 @@ async def fetch_from(
     *,
     wait_ms: int,
     bytes_min: int = 1,
+    partition_bytes: int = FETCH_PARTITION_BYTES,
     apart: bool = False,
 ) -> list[Answer]:
     """Ask a leader for what lies in its partitions from these offsets on, (partition, offset) each.
 
-    `wait_ms` is how long it may wait for `bytes_min`. `apart` takes a connection of its own for the request: a broker
+    `wait_ms` is how long it may wait for `bytes_min`; of each partition it sends `partition_bytes`, or a single record
+    batch that is larger. `apart` takes a connection of its own for the request: a broker
     answers each connection in order, and others need not wait as well. Raises KafkaError when it cannot be asked.
     """
-    wanted = [(partition, offset, FETCH_PARTITION_BYTES) for partition, offset in offsets]
+    wanted = [(partition, offset, partition_bytes) for partition, offset in offsets]
     request = FetchRequest(wait_ms, bytes_min, FETCH_BYTES, _READ_COMMITTED, [(topic, wanted)])
     group = ConnectionGroup.COORDINATION if apart else ConnectionGroup.DEFAULT
     response = await client.send(leader, request, group=group)
@@ -97,7 +99,7 @@ def part_of(topic: str, partition: int, batch: RecordBatch, from_offset: int, *,
 
 
 async def look(client: AIOKafkaClient, topic: str, partition: int, offset: int, *, wait_ms: int) -> list[Part]:
-    """Return what one request brings of a partition from an offset on.
+    """Return the record batch of a partition that an offset lies in, or the next one behind it; nothing at its end.
 
     Raises KafkaError when its leader cannot be asked or refuses.
     """
@@ -105,7 +107,7 @@ async def look(client: AIOKafkaClient, topic: str, partition: int, offset: int, 
     if leader is None:
         return []
     parts: list[Part] = []
-    for answer in await fetch_from(client, leader, topic, [(partition, offset)], wait_ms=wait_ms):
+    for answer in await fetch_from(client, leader, topic, [(partition, offset)], wait_ms=wait_ms, partition_bytes=1):
         if answer.error_code:
             raise for_code(answer.error_code)({TopicPartition(topic, partition): offset})
         for batch, wanted in answer.batches():

@@ -148,7 +148,9 @@ def figures(receipts: npt.NDArray[np.int64], commits: Commits, topic: str) -> di
     }
     return {
         "counted": len(receipts),
-        "emitted_a_second": (len(receipts) - 1) * 1e9 / float(before[-1] - before[0]) if before[-1] > before[0] else 0.0,
+        "emitted_a_second": (len(receipts) - 1) * 1e9 / float(before[-1] - before[0])
+        if before[-1] > before[0]
+        else 0.0,
         "batches": len(commits.rows),
         "records_per_batch": float(np.median(np.bincount(covering)[np.unique(covering)])),
         "unit": "milliseconds",

@@ -227,6 +227,24 @@ def test_another_log_behind_an_interruption_is_refused() -> None:
     asyncio.run(work())
 
 
+def test_another_log_behind_a_pause_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made anew while no request was under way, and longer by now: no answer tells, and not one record of it comes."""
+    log = PretendedLog({0: batches_of([5])})
+    monkeypatch.setattr(wire_fetch, "UNSEEN_SECONDS", 0.01)
+
+    async def work() -> None:
+        source = source_on(log)
+        assert len((await source.fetch()).records) == 5
+        # What is in flight is answered, and nobody takes the answer.
+        await asyncio.sleep(0.05)
+        log.batches = {0: batches_of([9], mark=b"'")}
+        with pytest.raises(GuardRefused, match="partition 0 offset 4 holds another record"):
+            await fetch_nothing(source)
+        await source._running().reader.close()
+
+    asyncio.run(work())
+
+
 def test_a_log_that_became_shorter_is_refused_with_its_range() -> None:
     """Truncated while it is read: the error names topic, partition, the log's offsets and ours."""
     log = PretendedLog({0: batches_of([5])})
