@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from ledger_projectors import batch_writer, decode, log_positions, projection, quarantine, read_model
 from ledger_projectors.records import LogRecord, Rejection
+from ledger_projectors.staging import Staged
 from ledger_projectors.steps import Step, StepObserver
 from tests.simulator.faults import Fault, Life
 
@@ -98,6 +99,16 @@ def asked_after_the_commit() -> AbstractContextManager[Any]:
     return patch.object(read_model.ReadModel, "_transaction", transaction)
 
 
+def put_together_without_the_last() -> AbstractContextManager[Any]:
+    """Lose the rows of the last of the pieces that are put together, while the position moves on behind it."""
+    joined = Staged.joined
+
+    def some(parts: Sequence[Staged]) -> Staged:
+        return joined(parts[:-1])
+
+    return patch.object(Staged, "joined", some)
+
+
 def quarantine_forgotten() -> AbstractContextManager[Any]:
     """Pass over records that cannot be applied."""
     return patch.object(quarantine, "keep", lambda *_: None)
@@ -117,6 +128,10 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
     "a failed attempt kept": (failed_attempt_kept, _meets(Fault.FAILS_FOR_NOW)),
     "the position asked for after the commit": (asked_after_the_commit, _meets(Fault.FAILS_AT_EACH_STATEMENT)),
     "quarantine forgotten": (quarantine_forgotten, _meets(Fault.NONE)),
+    "put together without the last": (
+        put_together_without_the_last,
+        lambda life: replace(life, fault=Fault.NONE, pieces=12, decoded_ahead_records=1),
+    ),
 }
 """Each with what is to be met for it to show."""
 

@@ -57,8 +57,12 @@ class SimulatedSource:
         last_records: LastRecords,
         until: Position,
         batches: int | None = None,
+        pieces: int = 0,
     ) -> None:
-        """Read from `position` on, and nothing from `until` on; in about so many batches, by default drawn."""
+        """Read from `position` on, and nothing from `until` on; in about so many batches, by default drawn.
+
+        Instead of batches it may be `pieces`: what reads ahead puts them together.
+        """
         self._log = log
         self._rng = rng
         self._last_records = dict(last_records)
@@ -66,11 +70,11 @@ class SimulatedSource:
         self._until = {partition: until.get((LIFECYCLE_TOPIC, partition), 0) for partition in range(log.partitions)}
         left = sum(len(self._left(partition)) for partition in self._next)
         self._at_once = batches == 1
-        self._batch_records = 1 + left // (batches or rng.choice(BATCHES_PER_LIFE))
+        self._batch_records = 1 + left // (batches or pieces or rng.choice(BATCHES_PER_LIFE))
         self._away = False
         self.fetches = 0
         # Batches are cut as they were drawn: none is put together with another.
-        self.batch_records_max = 1
+        self.batch_records_max = sys.maxsize if pieces else 1
 
     async def __aenter__(self) -> Self:
         """Check that the log is the one that the read model was made from."""

@@ -25,6 +25,10 @@ CHECKPOINT_ABORTS: Final = ("before_truncate", "before_header", "after_free_list
 CHECKPOINT_WAL_BYTES: Final = (1, 1, 60_000, 2**40)
 """After each batch, now and then, never."""
 
+PIECES: Final = (0, 0, 6, 12)
+DECODED_AHEAD_RECORDS: Final = (1, 8, 1_000)
+"""All of them, larger ones, none."""
+
 
 class Fault(StrEnum):
     """How a life goes wrong."""
@@ -68,6 +72,12 @@ class Life:
     """It ends without closing its file, though nothing went wrong."""
     unoptimized: bool
     """DuckDB takes each statement as it stands: another plan, the same rows, and a third of the planning less."""
+    pieces: int
+    """What comes in so many pieces is decoded and put together while a batch is written; 0: pieces are batches.
+
+    How many batches that makes is the threads' to say, not the seed's."""
+    decoded_ahead_records: int
+    """Pieces of fewer records are decoded by the writer."""
 
     def __str__(self) -> str:
         """Return what matters of it."""
@@ -80,6 +90,8 @@ class Life:
             Fault.STOPPED: f" at batch {self.occurrence}",
             Fault.OTHER_WRITER: f" at batch {self.occurrence}",
         }
+        if self.pieces:
+            told[self.fault] = f" in {self.pieces} pieces, of {self.decoded_ahead_records} records decoded ahead"
         more = [
             name for name in ("slow_reader", "retried", "left_open", "no_memory", "unoptimized") if getattr(self, name)
         ]
@@ -87,7 +99,7 @@ class Life:
 
 
 def draw_life(rng: Random, fault: Fault | None = None) -> Life:
-    """Draw one life; with any fault unless told."""
+    """Draw one life; with any fault unless told, and what comes in pieces only where told that there is none."""
     drawn = rng.choice(DRAWN) if fault is None else fault
     inside = drawn is Fault.DIES_INSIDE_CHECKPOINT
     return Life(
@@ -104,6 +116,8 @@ def draw_life(rng: Random, fault: Fault | None = None) -> Life:
         rng.random() < 0.2,
         rng.random() < 0.5,
         rng.random() < 0.6,
+        rng.choice(PIECES) if fault is Fault.NONE else 0,
+        rng.choice(DECODED_AHEAD_RECORDS),
     )
 
 

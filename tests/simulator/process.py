@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import duckdb
 
-from ledger_projectors import opening, read_model
+from ledger_projectors import opening, read_ahead, read_model
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.projector import Projector
@@ -88,8 +88,9 @@ class Process:
             )
             waiting = asyncio.create_task(self._projector.wait_for(until, LIFE_SECONDS_MAX))
             asked = [asyncio.create_task(self._projector.retry(Selection()))] if self._life.retried else []
+            ahead = patch.object(read_ahead, "DECODED_AHEAD_RECORDS_MIN", self._life.decoded_ahead_records)
             try:
-                with self._slow_reader():
+                with self._slow_reader(), ahead:
                     ending = await self._run(self._projector)
             finally:
                 told, *_ = await asyncio.gather(waiting, *asked, return_exceptions=True)
@@ -246,4 +247,5 @@ class Process:
             last_records=self._model.last_records(),
             until=until,
             batches=batches,
+            pieces=0 if batches else self._life.pieces,
         )

@@ -162,7 +162,8 @@ class _Round:
             self._report.commits += process.commits
             self._report.checks += invariants.checks
             invariants.checks = 0
-        self._tell(f"{name} {ending} at {process.position} after {process.commits} commits")
+        commits = "some" if life.pieces else process.commits
+        self._tell(f"{name} {ending} at {process.position} after {commits} commits")
         return digest
 
     def _until(self) -> Position:

@@ -22,6 +22,9 @@ CREATE MACRO shelf_of(marks) AS CASE
     WHEN marked(marks, 'is_snoozed') THEN 'snoozed'
     ELSE 'inbox'
 END;
+-- Where an amended stands that speaks of a field, by a value or by clearing it; arg_max passes over all others.
+CREATE MACRO spoken_of(field, name, cleared, place) AS
+    CASE WHEN field IS NOT NULL OR list_contains(cleared, name) THEN place END;
 -- Lengths of texts are those of their UTF-8 bytes; a notification_id has 36 ('00000024' in hexadecimal). 48 bits of it
 -- come first; version 8 and the variant stand over the bits of the hash that are theirs.
 CREATE MACRO inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS (

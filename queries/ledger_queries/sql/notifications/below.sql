@@ -8,25 +8,25 @@ entries AS (
     SELECT
         asked.place,
         count(*) AS recipients,
-        count(*) FILTER (marked(entry.marks, 'delivered')) AS recipients_delivered,
-        count(*) FILTER (marked(entry.marks, 'failed')) AS recipients_failed,
-        count(*) FILTER (marked(entry.marks, 'cancelled')) AS recipients_cancelled,
-        count(*) FILTER (marked(entry.marks, 'expired')) AS recipients_expired,
-        count(*) FILTER (entry.marks & seen_marks() <> 0) AS recipients_seen,
-        count(*) FILTER (marked(entry.marks, 'opened')) AS recipients_opened,
-        count(*) FILTER (marked(entry.marks, 'clicked')) AS recipients_clicked,
-        count(*) FILTER (marked(entry.marks, 'is_read')) AS recipients_read,
-        count(*) FILTER (marked(entry.marks, 'acknowledged')) AS recipients_acknowledged,
-        count(*) FILTER (marked(entry.marks, 'is_archived')) AS recipients_archived,
-        count(*) FILTER (marked(entry.marks, 'is_snoozed')) AS recipients_snoozed,
-        count(*) FILTER (marked(entry.marks, 'deleted')) AS recipients_deleted
+        count(CASE WHEN marked(entry.marks, 'delivered') THEN 1 END) AS recipients_delivered,
+        count(CASE WHEN marked(entry.marks, 'failed') THEN 1 END) AS recipients_failed,
+        count(CASE WHEN marked(entry.marks, 'cancelled') THEN 1 END) AS recipients_cancelled,
+        count(CASE WHEN marked(entry.marks, 'expired') THEN 1 END) AS recipients_expired,
+        count(CASE WHEN entry.marks & seen_marks() <> 0 THEN 1 END) AS recipients_seen,
+        count(CASE WHEN marked(entry.marks, 'opened') THEN 1 END) AS recipients_opened,
+        count(CASE WHEN marked(entry.marks, 'clicked') THEN 1 END) AS recipients_clicked,
+        count(CASE WHEN marked(entry.marks, 'is_read') THEN 1 END) AS recipients_read,
+        count(CASE WHEN marked(entry.marks, 'acknowledged') THEN 1 END) AS recipients_acknowledged,
+        count(CASE WHEN marked(entry.marks, 'is_archived') THEN 1 END) AS recipients_archived,
+        count(CASE WHEN marked(entry.marks, 'is_snoozed') THEN 1 END) AS recipients_snoozed,
+        count(CASE WHEN marked(entry.marks, 'deleted') THEN 1 END) AS recipients_deleted
     FROM inbox_entry_rows AS entry
     INNER JOIN asked USING (n)
     WHERE entry.touched_in = ANY($touched_in::INTEGER[])
     GROUP BY asked.place
 ),
 over_channels AS (
-    SELECT place, count(*) FILTER (is_delivery) AS deliveries, list_sort(list(DISTINCT channel)) AS channels
+    SELECT place, count(CASE WHEN is_delivery THEN 1 END) AS deliveries, list_sort(list(DISTINCT channel)) AS channels
     FROM (
         SELECT asked.place, delivery.channel, true AS is_delivery
         FROM delivery_rows AS delivery

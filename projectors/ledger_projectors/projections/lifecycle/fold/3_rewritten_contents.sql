@@ -76,7 +76,7 @@ WITH first_said AS (
         -- Opening a file checks that it has one position for each partition of the topic.
         arg_min(coalesce("number", log_offset * (SELECT count(*) FROM positions) + log_partition), place) AS "number",
         -- One field: a key id belongs to the text that it locks.
-        arg_min({'personal': personal, 'key': personal_key_id}, place) FILTER (personal IS NOT NULL) AS locked
+        arg_min({'personal': personal, 'key': personal_key_id}, CASE WHEN personal IS NOT NULL THEN place END) AS locked
     FROM worded
     WHERE kind = 'created'
     GROUP BY n
@@ -85,35 +85,26 @@ WITH first_said AS (
 amended AS (
     SELECT
         n,
-        arg_max({'value': channels}, place)
-            FILTER (channels IS NOT NULL OR list_contains(cleared, 'channels')) AS channels,
-        arg_max({'value': groups}, place) FILTER (groups IS NOT NULL OR list_contains(cleared, 'groups')) AS groups,
-        arg_max({'value': "type"}, place) FILTER ("type" IS NOT NULL OR list_contains(cleared, 'type')) AS "type",
-        arg_max({'value': category}, place)
-            FILTER (category IS NOT NULL OR list_contains(cleared, 'category')) AS category,
-        arg_max({'value': "action"}, place)
-            FILTER ("action" IS NOT NULL OR list_contains(cleared, 'action')) AS "action",
-        arg_max({'value': reason}, place) FILTER (reason IS NOT NULL OR list_contains(cleared, 'reason')) AS reason,
-        arg_max({'value': priority}, place)
-            FILTER (priority IS NOT NULL OR list_contains(cleared, 'priority')) AS priority,
-        arg_max({'value': severity}, place)
-            FILTER (severity IS NOT NULL OR list_contains(cleared, 'severity')) AS severity,
-        arg_max({'value': subject}, place)
-            FILTER (subject IS NOT NULL OR list_contains(cleared, 'subject')) AS subject,
-        arg_max({'value': "template"}, place)
-            FILTER ("template" IS NOT NULL OR list_contains(cleared, 'template')) AS "template",
-        arg_max({'value': schedule}, place)
-            FILTER (schedule IS NOT NULL OR list_contains(cleared, 'schedule')) AS schedule,
-        arg_max({'value': scheduled_at}, place)
-            FILTER (scheduled_at IS NOT NULL OR list_contains(cleared, 'scheduled_at')) AS scheduled_at,
-        arg_max({'value': expires_at}, place)
-            FILTER (expires_at IS NOT NULL OR list_contains(cleared, 'expires_at')) AS expires_at,
-        arg_max({'value': digest}, place) FILTER (digest IS NOT NULL OR list_contains(cleared, 'digest')) AS digest,
-        arg_max({'value': tags}, place) FILTER (tags IS NOT NULL OR list_contains(cleared, 'tags')) AS tags,
-        arg_max({'value': contexts}, place)
-            FILTER (contexts IS NOT NULL OR list_contains(cleared, 'contexts')) AS contexts,
-        arg_max({'personal': personal, 'key': CASE WHEN personal IS NOT NULL THEN personal_key_id END}, place)
-            FILTER (personal IS NOT NULL OR list_contains(cleared, 'personal')) AS locked
+        arg_max({'value': channels}, spoken_of(channels, 'channels', cleared, place)) AS channels,
+        arg_max({'value': groups}, spoken_of(groups, 'groups', cleared, place)) AS groups,
+        arg_max({'value': "type"}, spoken_of("type", 'type', cleared, place)) AS "type",
+        arg_max({'value': category}, spoken_of(category, 'category', cleared, place)) AS category,
+        arg_max({'value': "action"}, spoken_of("action", 'action', cleared, place)) AS "action",
+        arg_max({'value': reason}, spoken_of(reason, 'reason', cleared, place)) AS reason,
+        arg_max({'value': priority}, spoken_of(priority, 'priority', cleared, place)) AS priority,
+        arg_max({'value': severity}, spoken_of(severity, 'severity', cleared, place)) AS severity,
+        arg_max({'value': subject}, spoken_of(subject, 'subject', cleared, place)) AS subject,
+        arg_max({'value': "template"}, spoken_of("template", 'template', cleared, place)) AS "template",
+        arg_max({'value': schedule}, spoken_of(schedule, 'schedule', cleared, place)) AS schedule,
+        arg_max({'value': scheduled_at}, spoken_of(scheduled_at, 'scheduled_at', cleared, place)) AS scheduled_at,
+        arg_max({'value': expires_at}, spoken_of(expires_at, 'expires_at', cleared, place)) AS expires_at,
+        arg_max({'value': digest}, spoken_of(digest, 'digest', cleared, place)) AS digest,
+        arg_max({'value': tags}, spoken_of(tags, 'tags', cleared, place)) AS tags,
+        arg_max({'value': contexts}, spoken_of(contexts, 'contexts', cleared, place)) AS contexts,
+        arg_max(
+            {'personal': personal, 'key': CASE WHEN personal IS NOT NULL THEN personal_key_id END},
+            spoken_of(personal, 'personal', cleared, place)
+        ) AS locked
     FROM worded
     WHERE kind = 'amended'
     GROUP BY n
