@@ -34,6 +34,8 @@ class Alarm(StrEnum):
 
     DISK_LOW = "disk_low"
     WAL_LONG = "wal_long"
+    READER_OLD = "reader_old"
+    """Somebody reads what was before the last commit, and the file grows by what each checkpoint replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Checkpoints:
         self._read_model = read_model
         self._due_bytes = CHECKPOINT_WAL_BYTES if wal_bytes is None else wal_bytes
         self._on_step = on_step
+        self._frees = True
         self.alarms: frozenset[Alarm] = frozenset()
         """What was to be told after the last batch."""
 
@@ -84,7 +87,8 @@ class Checkpoints:
         # Asked before: DuckDB 2.0 answers a full disk at a checkpoint with a FatalException.
         if room.takes_checkpoint:
             try:
-                self._read_model.checkpoint_if_due(self._due_bytes, self._on_step)
+                frees = self._read_model.checkpoint_if_due(self._due_bytes, self._on_step)
+                self._frees = self._frees if frees is None else frees
             except duckdb.Error as error:
                 if not may_pass(error):
                     raise
@@ -93,7 +97,7 @@ class Checkpoints:
         self._tell(room)
 
     def _tell(self, room: FileRoom) -> None:
-        alarms = room.alarms(self._due_bytes)
+        alarms = room.alarms(self._due_bytes) | (frozenset() if self._frees else {Alarm.READER_OLD})
         facts = {"file_bytes": room.file_bytes, "wal_bytes": room.wal_bytes, "free_bytes": room.free_bytes}
         for alarm in sorted(alarms - self.alarms):
             _log.warning("projector.alarm_raised", alarm=alarm.value, **facts)

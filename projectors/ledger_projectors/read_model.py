@@ -25,6 +25,7 @@ from ledger_projectors.log_positions import (
 from ledger_projectors.opening import open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import Place, RetryOutcome, Selection
+from ledger_projectors.readers import Readers
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.staging import Staged, stage
 from ledger_projectors.steps import Step, StepObserver, unobserved
@@ -35,6 +36,9 @@ from ledger_schemas.positions import Position
 
 CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
 """WAL size at which the projector checkpoints between two batches; DuckDB's own 16 MB halves the throughput."""
+
+READERS_SECONDS: Final = 1.0
+"""How long a checkpoint waits for readers that began before the last commit: beside one of them it frees nothing."""
 
 RELEASE_BYTES: Final = 64 * 1024 * 1024
 """Records, in bytes of their values, that one transaction takes out of quarantine."""
@@ -66,6 +70,7 @@ class ReadModel:
         self._projection: Projection = lifecycle()
         self._connection = open_file(path, self._projection, topic, partitions)
         self._writer = BatchWriter(self._connection, self._projection)
+        self._readers = Readers(self._connection)
         self._epoch = take_epoch(self._connection)
         self._position = read_position(self._connection)
         self._last_records: LastRecords = read_last_records(self._connection)
@@ -210,13 +215,20 @@ class ReadModel:
             done = quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records), wanted)
         return done or RetryOutcome(wanted=wanted)
 
-    def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> None:
-        """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more."""
+    def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> bool | None:
+        """Move the write-ahead log into the file when it has `wal_bytes` (default CHECKPOINT_WAL_BYTES) or more.
+
+        Returns whether what it replaced is free again; None when it was not due. It waits for READERS_SECONDS at most
+        until no reader is left that began before the last commit: beside one, the file grows by what is replaced.
+        """
         wal = self.path.with_name(self.path.name + ".wal")
         due = CHECKPOINT_WAL_BYTES if wal_bytes is None else wal_bytes
-        if wal.exists() and wal.stat().st_size >= due:
-            self._connection.execute("CHECKPOINT")
-            on_step(Step.CHECKPOINTED)
+        if not wal.exists() or wal.stat().st_size < due:
+            return None
+        frees = self._readers.wait_until_current(READERS_SECONDS)
+        self._connection.execute("CHECKPOINT")
+        on_step(Step.CHECKPOINTED)
+        return frees
 
     def position(self) -> Position:
         """Return where in the log this file stands; asks nothing of DuckDB."""
@@ -227,10 +239,11 @@ class ReadModel:
         return self._last_records
 
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """Return a new connection of this process to the same file, for SELECT; close it after use."""
-        cursor = self._connection.cursor()
-        cursor.execute("SET TimeZone = 'UTC'")
-        return cursor
+        """Return a new connection of this process to the same file, for SELECT; close it after use.
+
+        Callable on any thread. One that is kept lets the file grow: see `Readers`.
+        """
+        return self._readers.open()
 
     def close(self) -> None:
         """Checkpoint and close the file."""
@@ -260,6 +273,7 @@ class ReadModel:
             raise
         # Kept at hand, so that asking for it never waits for DuckDB.
         self._position, self._last_records = stands_at
+        self._readers.committed()
         on_step(Step.COMMITTED)
 
     def _check_epoch(self) -> None:

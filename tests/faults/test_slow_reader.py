@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,12 @@ import duckdb
 import pytest
 from structlog.testing import capture_logs
 
+from ledger_projectors import read_model
 from ledger_projectors.checkpoints import Alarm, Checkpoints, FileRoom
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import unobserved
 from ledger_schemas import TopicSpec
+from tests.benchmarks.workload import make_workload
 from tests.conftest import Kafka
 from tests.faults.the_log import append
 from tests.projectors.building import assert_folded, demo_events, open_model, project, projecting
@@ -24,6 +27,10 @@ PARTITIONS: Final = 3
 FIRST: Final = demo_events(20)
 LATER: Final = demo_events(40, seed=2)
 BATCH_RECORDS: Final = 60
+BATCHES: Final = 8
+OVERLAPPING: Final = 3
+READ_SECONDS: Final = 0.02
+LATER_BATCHES: Final = [*make_workload((BATCHES + 1) * 200, partitions=1).batches(200)]
 
 
 def begin_and_forget(reader: duckdb.DuckDBPyConnection) -> Callable[[], int]:
@@ -89,6 +96,79 @@ def test_a_checkpoint_that_a_reader_prevents_is_tried_again_and_told(tmp_path: P
     assert named(logs, "projector.alarm_raised")[0]["wal_bytes"] > 0
 
 
+def test_what_checkpoints_replace_is_used_again_beside_readers_that_overlap(tmp_path: Path) -> None:
+    """There is always somebody who reads, none of them for long: each checkpoint frees what it replaces."""
+    stopped = threading.Event()
+
+    def read_on(model: ReadModel) -> None:
+        while not stopped.is_set():
+            reader = model.reader()
+            reader.execute("BEGIN")
+            _count(reader)
+            stopped.wait(READ_SECONDS)
+            reader.close()
+            del reader
+
+    with open_model(tmp_path) as model:
+        threads = [threading.Thread(target=read_on, args=[model]) for _ in range(OVERLAPPING)]
+        for thread in threads:
+            thread.start()
+        try:
+            frees = [_apply_and_checkpoint(model, number) for number in range(BATCHES)]
+        finally:
+            stopped.set()
+            for thread in threads:
+                thread.join()
+        assert frees == [True] * BATCHES
+        beside, _ = _blocks(model)
+        assert _apply_and_checkpoint(model, BATCHES)
+        alone, _ = _blocks(model)
+        assert beside < 2 * alone
+
+
+def test_a_reader_that_is_forgotten_is_told_of_and_costs_blocks_only_while_it_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint waits for it, then goes on: an alarm until one finds no such reader, and everything is free again."""
+    monkeypatch.setattr(read_model, "READERS_SECONDS", 0.05)
+    with open_model(tmp_path) as model, capture_logs() as logs:
+        checkpoints = Checkpoints(model, 1, unobserved)
+        reader = model.reader()
+        begin_and_forget(reader)
+        for number in range(BATCHES):
+            _apply(model, number)
+            checkpoints.after_batch()
+            assert checkpoints.alarms == {Alarm.READER_OLD}
+        held, none_free = _blocks(model)
+        reader.close()
+        del reader
+        _apply(model, BATCHES)
+        checkpoints.after_batch()
+        assert checkpoints.alarms == frozenset()
+        used, free = _blocks(model)
+        assert none_free == 0
+        assert used < held / 2
+        assert used + free >= held
+    told = [(line["event"], line["alarm"]) for line in logs if line["event"].startswith("projector.alarm")]
+    assert told == [("projector.alarm_raised", "reader_old"), ("projector.alarm_cleared", "reader_old")]
+
+
+def test_who_began_behind_the_last_commit_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    """Only an older state costs anything; and a reader that is dropped without a word is gone."""
+    with open_model(tmp_path) as model:
+        older = model.reader()
+        _apply(model, 0)
+        younger = model.reader()
+        assert not model._readers.wait_until_current(0)
+        del older
+        assert model._readers.wait_until_current(0)
+        _apply(model, 1)
+        assert not model._readers.wait_until_current(0)
+        younger.close()
+        del younger
+        assert model._readers.wait_until_current(0)
+
+
 @pytest.mark.parametrize(
     ("file_bytes", "wal_bytes", "free_bytes", "alarms", "takes_checkpoint"),
     [
@@ -106,6 +186,22 @@ def test_alarms_are_about_the_room_that_is_left(
     room = FileRoom(file_bytes, wal_bytes, free_bytes)
     assert alarms == room.alarms(due_bytes=25)
     assert takes_checkpoint == room.takes_checkpoint
+
+
+def _apply(model: ReadModel, number: int) -> None:
+    model.apply(LATER_BATCHES[number])
+
+
+def _apply_and_checkpoint(model: ReadModel, number: int) -> bool | None:
+    _apply(model, number)
+    return model.checkpoint_if_due(1)
+
+
+def _blocks(model: ReadModel) -> tuple[int, int]:
+    """Return how many blocks of the file are in use, and how many are free."""
+    sql = "SELECT used_blocks, free_blocks FROM pragma_database_size()"
+    ((used, free),) = model._connection.execute(sql).fetchall()
+    return used, free
 
 
 def _count(reader: duckdb.DuckDBPyConnection) -> Any:  # noqa: ANN401 - a number of rows

@@ -197,6 +197,10 @@ class JumpingClock:
         """Return any time."""
         return self._rng.choice((0.0, 1e9, 7e9))
 
+    def sleep(self, seconds: float) -> None:
+        """Pass the time at once."""
+        self._now += seconds
+
     async def pause(self, stopping: asyncio.Event, seconds: float) -> None:
         """Pass the time at once."""
         if not stopping.is_set():

@@ -17,7 +17,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-import duckdb
 import psutil
 
 from ledger_infra.demo.characters import TENANTS
@@ -38,7 +37,10 @@ TELL_SECONDS: Final = 0.5
 READ_SECONDS: Final = 0.1
 PAGE_ROWS: Final = 50
 FORGOTTEN_SECONDS: Final = 20.0
-"""How long a reader that somebody forgot keeps its transaction before it is dropped, unclosed, for the next one."""
+"""How long a reader that somebody forgot keeps its transaction before it is dropped, unclosed."""
+
+REMEMBERED_SECONDS: Final = 20.0
+"""How long nobody forgets one: what checkpoints replaced beside it is freed then."""
 
 
 class Readers:
@@ -59,7 +61,7 @@ class Readers:
             thread.start()
 
     def stop(self) -> None:
-        """Stop reading; the forgotten reader goes with its process."""
+        """Stop reading."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
@@ -83,14 +85,13 @@ class Readers:
             self._slowest_ms = max(self._slowest_ms, (time.perf_counter() - began) * 1_000)
 
     def _forget(self) -> None:
-        held: list[duckdb.DuckDBPyConnection] = []
-        while True:
+        while not self._stopped.is_set():
             reader = self._model.reader()
             reader.execute("BEGIN")
             reader.execute("FROM events").fetchone()
-            held[:] = [reader]
-            if self._stopped.wait(FORGOTTEN_SECONDS):
-                return
+            self._stopped.wait(FORGOTTEN_SECONDS)
+            del reader
+            self._stopped.wait(REMEMBERED_SECONDS)
 
 
 async def run(path: Path, bootstrap: str, topic: str, partitions: int) -> None:
