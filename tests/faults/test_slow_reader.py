@@ -129,7 +129,7 @@ def test_what_checkpoints_replace_is_used_again_beside_readers_that_overlap(tmp_
 def test_a_reader_that_is_forgotten_is_told_of_and_costs_blocks_only_while_it_is_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkpoint waits for it, then goes on: an alarm until one finds no such reader, and everything is free again."""
+    """A checkpoint waits for it, then goes on: an alarm until one finds none, and everything is free again."""
     monkeypatch.setattr(read_model, "READERS_SECONDS", 0.05)
     with open_model(tmp_path) as model, capture_logs() as logs:
         checkpoints = Checkpoints(model, 1, unobserved)
