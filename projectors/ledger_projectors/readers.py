@@ -15,8 +15,8 @@ POLL_SECONDS: Final = 0.005
 class Readers:
     """Hands out connections for reading, and knows which of them may see less than the last commit.
 
-    Beside a transaction that began before the last commit DuckDB 2.0 keeps every block that a checkpoint replaces, to the
-    first one without such a transaction (measured): where readers overlap that never comes, and the file would grow for
+    Beside a transaction that began before the last commit DuckDB 2.0 keeps every block that a checkpoint replaces, to
+    the first one without such a transaction (measured): where readers overlap that never comes, and the file grows for
     ever. Those that began behind the last commit keep none. Open and close readers on any thread.
     """
 
