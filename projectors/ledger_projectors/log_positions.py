@@ -109,5 +109,5 @@ def digest_of(record: LogRecord) -> str:
 
 def _by_partition(records: LogRecords) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
     """Yield each partition that has records, with their places in order."""
-    for partition in np.unique(records.partitions).tolist():
+    for partition in np.flatnonzero(np.bincount(records.partitions)).tolist():
         yield partition, np.flatnonzero(records.partitions == partition)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import resource
 import sys
 import time
@@ -271,12 +272,21 @@ def main() -> int:
         "events": task.events,
         "wall_s": watch.wall_s,
         "cpu_s": watch.cpu_s,
-        "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024,
+        "rss_bytes": _rss_bytes_max(),
         "file_bytes": watch.path.stat().st_size if watch.path.exists() else 0,
         "wal_bytes_max": watch.wal_bytes_max,
     }
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0
+
+
+def _rss_bytes_max() -> int:
+    """Return how much memory this program has held at most; ru_maxrss begins with what its parent held at the fork."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024
+    (kibibytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)
+    return int(kibibytes) * 1_024
 
 
 if __name__ == "__main__":
