@@ -20,8 +20,8 @@ from ledger_projectors.steps import Step, StepObserver
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
-DECODED_AHEAD_RECORDS_MIN: Final = 2_000
-"""Fewer records are decoded all together by the writer, once it takes them: a call costs as much as some hundreds."""
+DECODED_AHEAD_RECORDS_MIN: Final = 20_000
+"""Fewer records are decoded all together by the writer, once it takes them: a call costs as much as some thousands."""
 
 _NOTHING_LEARNT: Final = 0
 _OF_SEVERAL: Final = -1
@@ -144,6 +144,8 @@ class ReadAhead:
             while not self._stopping.is_set():
                 fetched = await fetching
                 fetching = asyncio.create_task(self._source.fetch())
+                if self._schemas is not None:
+                    await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
                 batch = await self._decoded(self._with_few(fetched))
                 # Looked up behind the await: meanwhile what waited may have been taken.
                 self._waiting.append(batch)
@@ -168,7 +170,6 @@ class ReadAhead:
     async def _decoded(self, fetched: Fetched) -> ReadBatch:
         learnt, known = _NOTHING_LEARNT, None
         if self._schemas is not None:
-            await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
             learnt, known = self._schemas.learnt, self._schemas.known
         if len(fetched.records) < DECODED_AHEAD_RECORDS_MIN:
             return ReadBatch(fetched, None, learnt)
