@@ -15,10 +15,6 @@ from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.staging import NO_EVENTS, Staged, stage
 from ledger_projectors.steps import Step, StepObserver
 
-STREWN_NOTIFICATIONS: Final = 2_000_000
-"""Notifications in a file from which on the earlier events of a batch are looked for by two columns first: in a smaller
-one nearly all of it is read anyhow, and the look costs more than it spares."""
-
 _NOTHING: Final = stage(NO_EVENTS)
 _DEDUPLICATION: Final = ("deduplicate", "copies", "compare_contents")
 
@@ -34,7 +30,6 @@ class BatchWriter:
         """Take the writer's connection."""
         self._connection = connection
         self._projection = projection
-        self._notifications = 0
 
     def write(
         self,
@@ -78,7 +73,7 @@ class BatchWriter:
         self._connection.register("asked", pa.table(columns))
         self._begin(_NOTHING)
         self._run("refold")
-        self._recall()
+        self._run("recall")
         self._run("history")
         self._fold()
         self._connection.unregister("asked")
@@ -89,7 +84,7 @@ class BatchWriter:
         self._begin(staged)
         self._run("stage")
         on_step(Step.STAGED)
-        self._recall()
+        self._run("recall")
         if anew:
             self._unapply(anew)
         for name in _DEDUPLICATION:
@@ -107,9 +102,6 @@ class BatchWriter:
         self._fold()
         self._end()
         on_step(Step.FOLDED)
-
-    def _recall(self) -> None:
-        self._run("recall" if self._notifications < STREWN_NOTIFICATIONS else "recall_strewn")
 
     def _unapply(self, records: Sequence[LogRecord]) -> None:
         columns = {
@@ -129,7 +121,6 @@ class BatchWriter:
         ((batches, notifications),) = connection.execute("FROM numbering").fetchall()
         connection.execute(f"SET VARIABLE batch = {batches + 1}::INTEGER")
         connection.execute(f"SET VARIABLE notifications = {notifications}::BIGINT")
-        self._notifications = notifications
 
     def _fold(self) -> None:
         for statements in self._projection.fold:

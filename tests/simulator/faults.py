@@ -78,8 +78,6 @@ class Life:
     How many batches that makes is the threads' to say, not the seed's."""
     decoded_ahead_records: int
     """Pieces of fewer records are decoded by the writer."""
-    strewn: bool
-    """What is known of notifications is looked for as in a large file."""
 
     def __str__(self) -> str:
         """Return what matters of it."""
@@ -95,9 +93,7 @@ class Life:
         if self.pieces:
             told[self.fault] = f" in {self.pieces} pieces, of {self.decoded_ahead_records} records decoded ahead"
         more = [
-            name
-            for name in ("slow_reader", "retried", "left_open", "no_memory", "unoptimized", "strewn")
-            if getattr(self, name)
+            name for name in ("slow_reader", "retried", "left_open", "no_memory", "unoptimized") if getattr(self, name)
         ]
         return " ".join([f"{self.fault}{told.get(self.fault, '')}", f"checkpoint {self.checkpoint_wal_bytes}", *more])
 
@@ -122,7 +118,6 @@ def draw_life(rng: Random, fault: Fault | None = None) -> Life:
         rng.random() < 0.6,
         rng.choice(PIECES) if fault is Fault.NONE else 0,
         rng.choice(DECODED_AHEAD_RECORDS),
-        rng.random() < 0.3,
     )
 
 

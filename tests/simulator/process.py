@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import duckdb
 
-from ledger_projectors import batch_writer, opening, read_ahead, read_model
+from ledger_projectors import opening, read_ahead, read_model
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.projector import Projector
@@ -89,9 +89,8 @@ class Process:
             waiting = asyncio.create_task(self._projector.wait_for(until, LIFE_SECONDS_MAX))
             asked = [asyncio.create_task(self._projector.retry(Selection()))] if self._life.retried else []
             ahead = patch.object(read_ahead, "DECODED_AHEAD_RECORDS_MIN", self._life.decoded_ahead_records)
-            strewn = patch.object(batch_writer, "STREWN_NOTIFICATIONS", 0 if self._life.strewn else sys.maxsize)
             try:
-                with self._slow_reader(), ahead, strewn:
+                with self._slow_reader(), ahead:
                     ending = await self._run(self._projector)
             finally:
                 told, *_ = await asyncio.gather(waiting, *asked, return_exceptions=True)
