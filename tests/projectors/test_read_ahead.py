@@ -59,10 +59,12 @@ class SlowSchemas:
     def __init__(self, waits: Sequence[int]) -> None:
         """Take so many turns, of each batch in order."""
         self.known, self.learnt = None, 1
+        self.asked = 0
         self._waits = list(waits)
 
-    async def wait(self, *_: Any) -> None:  # noqa: ANN401 - nothing of it matters here
-        """Take the turns of one batch."""
+    async def wait(self, records: LogRecords, *_: Any) -> None:  # noqa: ANN401 - nothing of it matters here
+        """Take the turns of one batch; count the records that were asked about."""
+        self.asked += len(records)
         await take_turns(self._waits.pop(0) if self._waits else 0)
 
 
@@ -123,3 +125,20 @@ def test_what_does_not_follow_is_refused_and_not_put_together() -> None:
     source = OneLog([(1, 0), (1, 0)], skip_before=1)
     with pytest.raises(GuardRefused, match=r"begins at offset 2; what comes before it ends at 1\."):
         asyncio.run(handed_over(source, SlowSchemas([0, 0]), [5, 5]))
+
+
+def test_what_came_before_does_not_wait_for_the_schemas_of_what_comes_behind() -> None:
+    """A few records are handed over while a schema of the next ones, that may never come, is waited for."""
+    source = OneLog([(1, 0), (1, 5)])
+    source.total = 1
+    (batch,) = asyncio.run(handed_over(source, SlowSchemas([0, 10**9]), [0]))
+    assert [record.offset for record in batch.fetched.records] == [0]
+
+
+def test_the_schemas_of_a_record_are_looked_for_once() -> None:
+    """However many fetches are put together behind it: else a writer that is behind makes its reader slower still."""
+    schemas = SlowSchemas([])
+    batches = asyncio.run(handed_over(OneLog([(1, 0)] * 6), schemas, [30]))
+    assert sum(len(batch.fetched.records) for batch in batches) == 6
+    assert len(batches) < 6
+    assert schemas.asked == 6
