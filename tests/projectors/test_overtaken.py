@@ -39,7 +39,7 @@ from tests.projectors.foreign_writer import (
     record_at,
     written_with,
 )
-from tests.projectors.test_schema_waiting import QUARANTINED, assert_equal_to_a_replay, created, knowing, read, run
+from tests.projectors.late_schemas import QUARANTINED, assert_equal_to_a_replay, created, knowing, read, run
 
 AHEAD: Final = next_version(Kind.CREATED)
 KNOWN: Final = knowing(AHEAD.fingerprint, AHEAD.text)

@@ -23,7 +23,7 @@ from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.projectors.building import append_raw, at, content, open_model, projecting, raw, reading, rows
 from tests.projectors.foreign_writer import named, next_version, record_at, written_with
-from tests.projectors.test_schema_waiting import created, knowing, read
+from tests.projectors.late_schemas import created, knowing, read
 
 AHEAD: Final = next_version(Kind.CREATED)
 KNOWN: Final = knowing(AHEAD.fingerprint, AHEAD.text)
