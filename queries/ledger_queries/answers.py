@@ -93,7 +93,8 @@ def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: Group
     groups: list[Group] | None = None
     complete: bool | None = None
     if group_by is GroupBy.KIND:
-        (reached,) = reading.rows(over_filter(folder, f"{folder}/by_kind", parameters), parameters)
+        given = {*parameters, "whole"} if grain is Grain.NOTIFICATION else parameters
+        (reached,) = reading.rows(over_filter(folder, "by_kind", given), parameters)
         groups, complete = [Group(name=kind, count=reached[kind]) for kind in KINDS[grain]], True
     elif group_by is not None:
         parameters["groups"] = limits.GROUPS_MAX + 1

@@ -1,6 +1,9 @@
--- How many of the filtered notifications reached each kind.
+-- How many of the filtered rows reached each kind; some are said of a whole notification alone.
 SELECT
-    coalesce(count_if(marked(filtered.marks, 'created')), 0) AS "created",
+    coalesce(count_if(marked(filtered.marks, 'created')), 0) AS "created", -- when whole
+    coalesce(count_if(marked(filtered.marks, 'amended')), 0) AS "amended", -- when whole
+    coalesce(count_if(marked(filtered.marks, 'audience_added')), 0) AS "audience_added", -- when whole
+    coalesce(count_if(marked(filtered.marks, 'retracted')), 0) AS "retracted", -- when whole
     coalesce(count_if(marked(filtered.marks, 'fired')), 0) AS "fired",
     coalesce(count_if(marked(filtered.marks, 'delivered')), 0) AS "delivered",
     coalesce(count_if(marked(filtered.marks, 'opened')), 0) AS "opened",
@@ -22,8 +25,5 @@ SELECT
     coalesce(count_if(marked(filtered.marks, 'action_reverted')), 0) AS "action_reverted",
     coalesce(count_if(marked(filtered.marks, 'deleted')), 0) AS "deleted",
     coalesce(count_if(marked(filtered.marks, 'unsubscribed')), 0) AS "unsubscribed",
-    coalesce(count_if(marked(filtered.marks, 'complained')), 0) AS "complained",
-    coalesce(count_if(marked(filtered.marks, 'amended')), 0) AS "amended",
-    coalesce(count_if(marked(filtered.marks, 'audience_added')), 0) AS "audience_added",
-    coalesce(count_if(marked(filtered.marks, 'retracted')), 0) AS "retracted"
+    coalesce(count_if(marked(filtered.marks, 'complained')), 0) AS "complained"
 FROM filtered;
