@@ -73,9 +73,7 @@ class Life:
     unoptimized: bool
     """DuckDB takes each statement as it stands: another plan, the same rows, and a third of the planning less."""
     pieces: int
-    """What comes in so many pieces is decoded and put together while a batch is written; 0: pieces are batches.
-
-    How many batches that makes is the threads' to say, not the seed's."""
+    """What comes in so many pieces is decoded and put together while a batch is written; 0: pieces are batches."""
     decoded_ahead_records: int
     """Pieces of fewer records are decoded by the writer."""
 
@@ -90,16 +88,16 @@ class Life:
             Fault.STOPPED: f" at batch {self.occurrence}",
             Fault.OTHER_WRITER: f" at batch {self.occurrence}",
         }
-        if self.pieces:
-            told[self.fault] = f" in {self.pieces} pieces, of {self.decoded_ahead_records} records decoded ahead"
-        more = [
+        pieces = f"in {self.pieces} pieces, of {self.decoded_ahead_records} records decoded ahead"
+        more = [pieces] if self.pieces else []
+        more += [
             name for name in ("slow_reader", "retried", "left_open", "no_memory", "unoptimized") if getattr(self, name)
         ]
         return " ".join([f"{self.fault}{told.get(self.fault, '')}", f"checkpoint {self.checkpoint_wal_bytes}", *more])
 
 
 def draw_life(rng: Random, fault: Fault | None = None) -> Life:
-    """Draw one life; with any fault unless told, and what comes in pieces only where told that there is none."""
+    """Draw one life; with any fault unless told."""
     drawn = rng.choice(DRAWN) if fault is None else fault
     inside = drawn is Fault.DIES_INSIDE_CHECKPOINT
     return Life(
@@ -116,7 +114,7 @@ def draw_life(rng: Random, fault: Fault | None = None) -> Life:
         rng.random() < 0.2,
         rng.random() < 0.5,
         rng.random() < 0.6,
-        rng.choice(PIECES) if fault is Fault.NONE else 0,
+        rng.choice(PIECES),
         rng.choice(DECODED_AHEAD_RECORDS),
     )
 

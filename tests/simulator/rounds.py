@@ -24,6 +24,7 @@ from tests.simulator.checks import Invariants
 from tests.simulator.fakes import JumpingClock, SimulatedStore, no_time_passes
 from tests.simulator.faults import Fault, Life, draw_life
 from tests.simulator.process import Process
+from tests.simulator.stepping import stepped_threads
 from tests.simulator.the_log import draw_log
 
 LIVES_MAX: Final = 2
@@ -153,7 +154,8 @@ class _Round:
         store = SimulatedStore(self._log, self._published, _rng(self._seed, f"{name} store"))
         process = Process(self._path, self._room.new_path(), self._log, life, invariants)
         try:
-            ending = asyncio.run(process.live(store, until, _rng(self._seed, f"{name} source"), batches))
+            with stepped_threads(_rng(self._seed, f"{name} threads")):
+                ending = asyncio.run(process.live(store, until, _rng(self._seed, f"{name} source"), batches))
             digest = process.digest() if until == self._end and life.fault is Fault.NONE else None
             if digest is not None and invariants is self._invariants:
                 process.check()
@@ -162,8 +164,7 @@ class _Round:
             self._report.commits += process.commits
             self._report.checks += invariants.checks
             invariants.checks = 0
-        commits = "some" if life.pieces else process.commits
-        self._tell(f"{name} {ending} at {process.position} after {commits} commits")
+        self._tell(f"{name} {ending} at {process.position} after {process.commits} commits")
         return digest
 
     def _until(self) -> Position:
