@@ -7,31 +7,40 @@ FROM copies
 WHERE NOT conflicts AND kind IN ('created', 'amended');
 
 CREATE OR REPLACE TEMP TABLE differing AS
-WITH told_of AS (
-    SELECT log_partition, log_offset FROM compared
-    UNION
-    SELECT log_partition, original_offset FROM compared
+WITH pairs AS (
+    SELECT kind, log_partition, log_offset AS copy_offset, log_offset FROM compared
+    UNION ALL
+    SELECT kind, log_partition, log_offset AS copy_offset, original_offset AS log_offset FROM compared
 ),
 stated AS (
     FROM batch_contents
-    SEMI JOIN told_of USING (log_partition, log_offset)
+    SEMI JOIN pairs USING (log_partition, log_offset)
     UNION ALL BY NAME
     SELECT event_contents.* EXCLUDE (written_in)
     FROM event_contents
     SEMI JOIN (SELECT written_in, log_partition, original_offset AS log_offset FROM compared) AS originals
         USING (written_in, log_partition, log_offset)
 ),
+-- An empty list is no value; an event that states no content has none at all; amended says nothing of attributes.
 contents AS (
-    SELECT log_partition, log_offset, stated AS content
-    FROM stated
+    SELECT DISTINCT
+        pairs.log_partition,
+        pairs.copy_offset,
+        stated.* EXCLUDE (log_partition, log_offset) REPLACE (
+            nullif(stated.channels, []) AS channels,
+            nullif(stated.groups, []) AS groups,
+            nullif(stated.tags, []) AS tags,
+            nullif(stated.contexts, []) AS contexts,
+            nullif(stated.cleared, []) AS cleared,
+            CASE WHEN pairs.kind = 'created' THEN stated.attributes END AS attributes
+        )
+    FROM pairs
+    LEFT JOIN stated USING (log_partition, log_offset)
 )
-SELECT compared.log_partition, compared.log_offset
-FROM compared
-LEFT JOIN contents AS copy
-    ON copy.log_partition = compared.log_partition AND copy.log_offset = compared.log_offset
-LEFT JOIN contents AS original
-    ON original.log_partition = compared.log_partition AND original.log_offset = compared.original_offset
-WHERE folded_contents(compared.kind, copy.content) IS DISTINCT FROM folded_contents(compared.kind, original.content);
+SELECT log_partition, copy_offset AS log_offset
+FROM contents
+GROUP BY log_partition, copy_offset
+HAVING count(*) > 1;
 
 UPDATE copies SET conflicts = true
 FROM differing

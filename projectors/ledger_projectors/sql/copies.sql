@@ -3,9 +3,17 @@
 
 -- All copies of an event share a partition, so that the offset alone tells them apart.
 
-INSERT INTO copies
+INSERT INTO copies BY NAME
 WITH candidates AS (
-    SELECT fresh, again.first_offset, again.met
+    SELECT
+        fresh.n,
+        fresh.event_id,
+        fresh.kind,
+        fresh.recorded_at,
+        fresh.log_partition,
+        fresh.log_offset,
+        again.first_offset,
+        folded(fresh) AS folded
     FROM fresh
     INNER JOIN again USING (n, event_id)
 ),
@@ -14,20 +22,15 @@ originals AS (
     FROM prior
     SEMI JOIN again USING (n, event_id)
     UNION ALL
-    SELECT (fresh).n, (fresh).event_id, (fresh).log_offset, NULL, folded(fresh)
+    SELECT n, event_id, log_offset, NULL, folded
     FROM candidates
-    WHERE (fresh).log_offset = first_offset
+    WHERE log_offset = first_offset
 )
 SELECT
-    originals.n,
-    originals.event_id,
-    (fresh).kind AS kind,
-    (fresh).recorded_at AS recorded_at,
-    (fresh).log_partition AS log_partition,
-    (fresh).log_offset AS log_offset,
+    candidates.* EXCLUDE (first_offset, folded),
     originals.log_offset AS original_offset,
     originals.written_in,
-    folded(fresh) IS DISTINCT FROM originals.folded AS conflicts
+    candidates.folded IS DISTINCT FROM originals.folded AS conflicts
 FROM candidates
-INNER JOIN originals ON originals.n = (fresh).n AND originals.event_id = (fresh).event_id
-WHERE (fresh).log_offset <> originals.log_offset;
+INNER JOIN originals USING (n, event_id)
+WHERE candidates.log_offset <> originals.log_offset;

@@ -20,39 +20,6 @@ CREATE OR REPLACE TEMP MACRO folded(e) AS row(
     CASE WHEN e.kind = 'created' THEN row(e.source, e.actor) END
 );
 
--- An empty list is no value, and an event that states no content has none at all.
-
-CREATE OR REPLACE TEMP MACRO folded_contents(kind, e) AS row(
-    CASE WHEN kind = 'created' THEN row(
-        e.creator,
-        e.parent_notification_id,
-        e.external_id,
-        e."number",
-        e.attributes
-    ) END,
-    CASE WHEN kind IN ('created', 'amended') THEN row(
-        nullif(e.channels, []),
-        nullif(e.groups, []),
-        e."type",
-        e.category,
-        e."action",
-        e.reason,
-        e.priority,
-        e.severity,
-        e.subject,
-        e."template",
-        e.schedule,
-        e.scheduled_at,
-        e.expires_at,
-        e.digest,
-        nullif(e.tags, []),
-        nullif(e.contexts, []),
-        nullif(e.cleared, []),
-        e.personal,
-        e.personal_key_id
-    ) END
-);
-
 -- Events that a release takes out of history, since an earlier copy has turned up.
 CREATE OR REPLACE TEMP TABLE displaced (
     n BIGINT,
