@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
+from ledger_projectors.source import BATCH_RECORDS_MAX
 from ledger_schemas import LIFECYCLE_TOPIC, Kind
 from ledger_schemas.topic import PARTITIONS_DEFAULT
 from tests.benchmarks.late_reads import reads, with_more
@@ -26,8 +27,7 @@ from tests.benchmarks.prefill import BLOCK_NOTIFICATIONS, Prefilled, apply_colum
 from tests.benchmarks.workload import SEED_DEFAULT, Workload, make_workload
 from tests.benchmarks.workload_plan import BEGIN_MICROSECONDS
 
-EVENTS_DEFAULT: Final = 200_000
-BATCH_DEFAULT: Final = 100_000
+EVENTS_DEFAULT: Final = 2 * BATCH_RECORDS_MAX
 LIVE_BATCHES_DEFAULT: Final = 60
 LIVE_BATCH_RECORDS: Final = (100, 250)
 OLD_SHARE: Final = 0.02
@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--notifications", type=_sizes, default=[1.0, 5.0, 10.0], help="millions, rising (default: 1,5,10)"
     )
     parser.add_argument("--events", type=int, default=EVENTS_DEFAULT, help="caught up at a size (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=BATCH_DEFAULT, help="records of a batch (default: %(default)s)")
+    parser.add_argument(
+        "--batch", type=int, default=BATCH_RECORDS_MAX, help="records of a batch (default: the projector's)"
+    )
     parser.add_argument(
         "--live-batches", type=int, default=LIVE_BATCHES_DEFAULT, help="measured at a size (default: %(default)s)"
     )
