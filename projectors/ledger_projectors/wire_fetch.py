@@ -62,6 +62,10 @@ class WireReader:
         self._answered_at: dict[int, float] = {}
         self._flowing: set[int] = set()
         self._packed: deque[tuple[int, RecordBatch, bool]] = deque()
+        # Where something lay between an answer and the request behind it: first nobody has asked again, then a request
+        # is in flight, then its answer is there. What the answer before it held must be handed over first.
+        self._doubtful: set[int] = set()
+        self._asked_behind: dict[int, set[int]] = {}
         self._interrupted: set[int] = set()
 
     @property
@@ -92,7 +96,10 @@ class WireReader:
         self._places[partition].paused = True
 
     def take_interrupted(self) -> set[int]:
-        """Return the partitions whose leader was away, refused or changed since this was asked, or was not asked on."""
+        """Return the partitions of which what `read` returned last came behind an interruption.
+
+        Their leader was away, refused or changed, or was not asked for UNSEEN_SECONDS: it may be another log.
+        """
         interrupted, self._interrupted = self._interrupted, set()
         return interrupted
 
@@ -124,13 +131,14 @@ class WireReader:
         await asyncio.wait(self._flights.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for leader in [leader for leader, flight in self._flights.items() if flight.done()]:
             answers = self._flights.pop(leader).result()
+            self._interrupted |= self._asked_behind.pop(leader)
             self._flowing.discard(leader)
             if any(answer.data for answer in answers):
                 self._flowing.add(leader)
             for answer in answers:
                 self._take(answer)
             if not answers:
-                self._interrupted.update(one for one, place in self._places.items() if place.leader == leader)
+                self._doubtful.update(one for one, place in self._places.items() if place.leader == leader)
         self._ask()
         # The next requests leave before the processor is busy unpacking.
         await asyncio.sleep(0)
@@ -145,16 +153,18 @@ class WireReader:
                 continue
             if leader is None:
                 self._client.force_metadata_update()
-                self._interrupted.add(partition)
+                self._doubtful.add(partition)
             elif leader not in self._flights and not self._in_flight(place.leader, leader):
                 if place.leader not in {None, leader}:
-                    self._interrupted.add(partition)
+                    self._doubtful.add(partition)
                 place.leader = leader
                 by_leader.setdefault(leader, []).append((partition, place.fetched))
         for leader, offsets in by_leader.items():
-            # Read on behind a pause, the log may be another one by now.
+            asked = {partition for partition, _ in offsets}
             if time.monotonic() - self._answered_at.get(leader, math.inf) > UNSEEN_SECONDS:
-                self._interrupted.update(partition for partition, _ in offsets)
+                self._doubtful |= asked
+            self._asked_behind[leader] = self._doubtful & asked
+            self._doubtful -= asked
             self._flights[leader] = asyncio.create_task(self._fly(leader, offsets))
 
     def _in_flight(self, before: int | None, leader: int) -> bool:
@@ -188,7 +198,7 @@ class WireReader:
         if answer.error_code:
             # Not the leader, storage in trouble, a topic that is being made or deleted: it passes, or is noticed.
             self._client.force_metadata_update()
-            self._interrupted.add(answer.partition)
+            self._doubtful.add(answer.partition)
             return
         place.end = answer.end
         batches = [(answer.partition, batch, wanted) for batch, wanted in answer.batches()]

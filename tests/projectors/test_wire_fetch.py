@@ -245,6 +245,29 @@ def test_another_log_behind_a_pause_is_refused(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(work())
 
 
+def test_what_was_answered_before_a_pause_does_not_stand_for_what_comes_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer lay there all the while, and is of our log: what the log before it holds says nothing of the next one.
+
+    The log lost that answer's records in the pause, and grew past them.
+    """
+    log = PretendedLog({0: batches_of([5, 5])}, lambda _: 0)
+    monkeypatch.setattr(wire_fetch, "UNSEEN_SECONDS", 0.01)
+
+    async def work() -> None:
+        source = source_on(log, records_max=5)
+        assert len((await source.fetch()).records) == 5
+        await asyncio.sleep(0.05)
+        log.batches = {0: [*batches_of([5]), *batches_of([5, 5, 5], mark=b"'")[1:]]}
+        assert [record.value for record in (await source.fetch()).records] == [b"5", b"6", b"7", b"8", b"9"]
+        with pytest.raises(GuardRefused, match="partition 0 offset 9 holds another record"):
+            await fetch_nothing(source)
+        await source._running().reader.close()
+
+    asyncio.run(work())
+
+
 def test_a_log_that_became_shorter_is_refused_with_its_range() -> None:
     """Truncated while it is read: the error names topic, partition, the log's offsets and ours."""
     log = PretendedLog({0: batches_of([5])})
