@@ -14,7 +14,7 @@ from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.decode import decode_records
 from ledger_projectors.log_positions import check_follows
 from ledger_projectors.records import LogRecords, Rejection
-from ledger_projectors.source import Fetched
+from ledger_projectors.source import BATCH_BYTES_MAX, Fetched
 from ledger_projectors.staging import Staged, stage
 from ledger_projectors.steps import Step, StepObserver
 from ledger_schemas.known_schemas import KnownSchemas
@@ -42,12 +42,14 @@ class Source(Protocol):
 class ReadBatch:
     """What was fetched, and what was made of it with the schemas that were known when so many had been `learnt`.
 
-    `staged` (with what could not be decoded) is None for few records, which are not decoded yet.
+    `staged` (with what could not be decoded) is None for few records, which are not decoded yet. `size_bytes` is what
+    their keys and values take.
     """
 
     fetched: Fetched
     staged: tuple[Staged, Sequence[Rejection]] | None
     learnt: int
+    size_bytes: int
 
 
 class ReadAhead:
@@ -117,10 +119,11 @@ class ReadAhead:
 
     def _taken(self) -> ReadBatch:
         """Take the batches that make up one together: the first, and those behind it while they fit."""
-        records, parts = 0, 0
+        records = size = parts = 0
         for batch in self._waiting:
             records += len(batch.fetched.records)
-            if parts and (records > self._source.batch_records_max or batch.staged is None):
+            size += batch.size_bytes
+            if parts and (self._is_too_much(records, size) or batch.staged is None):
                 break
             parts += 1
             if batch.staged is None:
@@ -132,10 +135,16 @@ class ReadAhead:
 
     def _is_full(self) -> bool:
         records = sum(len(batch.fetched.records) for batch in self._waiting)
+        size = sum(batch.size_bytes for batch in self._waiting)
         # What brought nothing is told once.
         return bool(self._waiting) and (
-            records >= self._source.batch_records_max or not self._waiting[-1].fetched.records
+            records >= self._source.batch_records_max
+            or size >= BATCH_BYTES_MAX
+            or not self._waiting[-1].fetched.records
         )
+
+    def _is_too_much(self, records: int, size_bytes: int) -> bool:
+        return records > self._source.batch_records_max or size_bytes > BATCH_BYTES_MAX
 
     async def _read(self) -> None:
         fetching = asyncio.create_task(self._source.fetch())
@@ -162,7 +171,8 @@ class ReadAhead:
         last = self._waiting[-1] if self._waiting else None
         if last is None or last.staged is not None:
             return fetched
-        if len(last.fetched.records) + len(fetched.records) > self._source.batch_records_max:
+        records = len(last.fetched.records) + len(fetched.records)
+        if self._is_too_much(records, last.size_bytes + fetched.records.size_bytes()):
             return fetched
         self._waiting.pop()
         return _joined_fetched([last.fetched, fetched])
@@ -171,10 +181,11 @@ class ReadAhead:
         learnt, known = _NOTHING_LEARNT, None
         if self._schemas is not None:
             learnt, known = self._schemas.learnt, self._schemas.known
+        size = fetched.records.size_bytes()
         if len(fetched.records) < DECODED_AHEAD_RECORDS_MIN:
-            return ReadBatch(fetched, None, learnt)
+            return ReadBatch(fetched, None, learnt, size)
         staged = await asyncio.get_running_loop().run_in_executor(self._decoder, self._stage, fetched.records, known)
-        return ReadBatch(fetched, staged, learnt)
+        return ReadBatch(fetched, staged, learnt, size)
 
     def _stage(self, records: LogRecords, known: KnownSchemas | None) -> tuple[Staged, Sequence[Rejection]]:
         table, rejections = decode_records(records, self._partitions, known)
@@ -199,4 +210,5 @@ def _joined(parts: Sequence[ReadBatch]) -> ReadBatch:
         (Staged.joined(staged), [rejection for some in rejections for rejection in some]),
         # Batches that were decoded with other schemas are decoded anew.
         learnt.pop() if len(learnt) == 1 else _OF_SEVERAL,
+        sum(part.size_bytes for part in parts),
     )

@@ -34,12 +34,15 @@ schedules = st.lists(st.tuples(st.integers(0, BATCH_MAX), turns, turns, turns), 
 class OneLog:
     """A source of records that are nothing but their offsets; its last fetch never ends."""
 
-    def __init__(self, fetches: Sequence[tuple[int, int]], *, skip_before: int | None = None) -> None:
+    def __init__(
+        self, fetches: Sequence[tuple[int, int]], *, skip_before: int | None = None, value: bytes | None = None
+    ) -> None:
         """Bring so many records after so many turns; skip one record before the fetch of that number."""
         self.batch_records_max = BATCH_MAX
         self.end, self.total = 0, sum(count for count, _ in fetches)
         self._left = list(enumerate(fetches))
         self._skip_before = skip_before
+        self._value = value
 
     async def fetch(self) -> Fetched:
         """Return the next records of the log."""
@@ -49,7 +52,8 @@ class OneLog:
         await take_turns(waits)
         begin = self.end + (number == self._skip_before)
         self.end = begin + count
-        records = [LogRecord(LIFECYCLE_TOPIC, PARTITION, offset, 0, None, None) for offset in range(begin, self.end)]
+        offsets = range(begin, self.end)
+        records = [LogRecord(LIFECYCLE_TOPIC, PARTITION, offset, 0, None, self._value) for offset in offsets]
         return Fetched(LogRecords.of(records), {PARTITION: begin}, {PARTITION: self.end})
 
 
@@ -74,13 +78,9 @@ async def take_turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-async def handed_over(source: OneLog, schemas: SlowSchemas, writer_turns: Sequence[int]) -> list[ReadBatch]:
-    """Take all batches as a writer does who needs so many turns for each of them; stop behind the last record."""
-    stopping = asyncio.Event()
-    batches: list[ReadBatch] = []
-    at = 0
-    waits = list(writer_turns)
-    reader = ReadAhead(
+def read_on(source: OneLog, schemas: SlowSchemas, stopping: asyncio.Event) -> ReadAhead:
+    """Return what reads a source ahead."""
+    return ReadAhead(
         source,
         cast("AwaitedSchemas", schemas),
         partitions=1,
@@ -88,7 +88,15 @@ async def handed_over(source: OneLog, schemas: SlowSchemas, writer_turns: Sequen
         tell_retrying=lambda _: None,
         on_step=unobserved,
     )
-    async with reader as ahead, asyncio.timeout(5):
+
+
+async def handed_over(source: OneLog, schemas: SlowSchemas, writer_turns: Sequence[int]) -> list[ReadBatch]:
+    """Take all batches as a writer does who needs so many turns for each of them; stop behind the last record."""
+    stopping = asyncio.Event()
+    batches: list[ReadBatch] = []
+    at = 0
+    waits = list(writer_turns)
+    async with read_on(source, schemas, stopping) as ahead, asyncio.timeout(5):
         while at < source.total:
             batch = await ahead.next()
             assert batch is not None
@@ -118,6 +126,31 @@ def test_what_is_read_ahead_is_the_log_whole_and_in_order(schedule: list[tuple[i
         assert len(batch.fetched.records) <= BATCH_MAX
     offsets = [record.offset for batch in batches for record in batch.fetched.records]
     assert offsets == list(range(sum(count for count, _, _, _ in schedule)))
+
+
+@pytest.mark.parametrize("decoded_min", [1, DECODED_MIN], ids=["decoded ahead", "few"])
+def test_what_is_read_ahead_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPatch, decoded_min: int) -> None:
+    """However long the writer takes: large records wait in the log and not in memory, nor in one transaction."""
+    monkeypatch.setattr(read_ahead, "BATCH_BYTES_MAX", 30)
+    monkeypatch.setattr(read_ahead, "DECODED_AHEAD_RECORDS_MIN", decoded_min)
+    monkeypatch.setattr(read_ahead, "decode_records", lambda *_: (EVENT_SCHEMA.empty_table(), []))
+    source = OneLog([(1, 0)] * 20, value=bytes(10))
+    stopping = asyncio.Event()
+
+    async def work() -> None:
+        at = 0
+        async with read_on(source, SlowSchemas([]), stopping) as ahead, asyncio.timeout(5):
+            while at < source.total:
+                batch = await ahead.next()
+                assert batch is not None
+                assert batch.fetched.records.size_bytes() <= 30
+                at = batch.fetched.next_offsets[PARTITION]
+                await asyncio.sleep(0.02)
+                # Three that wait, and one that finds no room behind them; another fetch is under way.
+                assert source.end - at <= 3 + 1 + 1
+            stopping.set()
+
+    asyncio.run(work())
 
 
 def test_what_does_not_follow_is_refused_and_not_put_together() -> None:
