@@ -16,6 +16,7 @@ from ledger_infra.paths import next_snapshot, read_model_path, snapshots_dir
 from ledger_infra.read_only import open_read_only
 from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings
+from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.snapshot import publish_file, publish_snapshot
 from ledger_schemas.errors import ApiUnavailable, BadRequest, NotFound, SettingInvalid
 from ledger_schemas.positions import Position
@@ -56,8 +57,8 @@ def take_snapshot(settings: Settings, output: Path | None) -> tuple[Path, str]:
 def publish_numbered(connection: duckdb.DuckDBPyConnection, data_dir: Path) -> tuple[Path, Position]:
     """Publish a snapshot under the next free number below the data directory; return the file and its position.
 
-    Whoever takes that number meanwhile keeps it: this one takes the next. Raises OSError and duckdb.IOException when
-    it cannot be written.
+    Whoever takes that number meanwhile keeps it: this one takes the next. Raises OSError and duckdb.Error when it
+    cannot be written.
     """
     with _folder_beside(next_snapshot(data_dir)) as folder:
         whole = folder / "snapshot.duckdb"
@@ -83,7 +84,9 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
+        if isinstance(error, duckdb.Error) and not may_pass(error):
+            raise
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SettingInvalid(
             f"output: no snapshot can be written to {path} ({reason}).",

@@ -11,7 +11,7 @@ from typing import Final, Self
 import duckdb
 import structlog
 
-from ledger_projectors.duckdb_errors import may_pass
+from ledger_projectors.duckdb_errors import may_pass, told
 from ledger_projectors.read_model import CHECKPOINT_WAL_BYTES, ReadModel
 from ledger_projectors.steps import StepObserver
 
@@ -92,7 +92,7 @@ class Checkpoints:
             except duckdb.Error as error:
                 if not may_pass(error):
                     raise
-                _log.warning("projector.checkpoint_failed", cause=type(error).__name__)
+                _log.warning("projector.checkpoint_failed", **told(error, self._read_model.path))
             room = FileRoom.of(self._read_model.path)
         self._tell(room)
 

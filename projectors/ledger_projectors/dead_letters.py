@@ -18,10 +18,11 @@ from typing import Final
 import duckdb
 import structlog
 
+from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import Headers, Rejection
 from ledger_schemas import limits
-from ledger_schemas.errors import LedgerError, LimitExceeded
+from ledger_schemas.errors import GuardRefused, LedgerError, LimitExceeded
 from ledger_schemas.topic import RECORD_OVERHEAD_BYTES
 
 RETRY_SECONDS_FIRST: Final = 0.5
@@ -76,7 +77,11 @@ class DeadLetters:
         self._due.set()
 
     async def run(self, writer: Executor) -> None:
-        """Produce what is due, now and whenever something is noticed, until cancelled; a failure is tried again."""
+        """Produce what is due, now and whenever something is noticed, until cancelled.
+
+        A failure that may pass is tried again; any other is raised: the projector's file, or its place as the one
+        writer of it, is lost.
+        """
         delay = RETRY_SECONDS_FIRST
         while True:
             self._due.clear()
@@ -85,6 +90,8 @@ class DeadLetters:
                     delay = RETRY_SECONDS_FIRST
                 await self._due.wait()
             except (LedgerError, duckdb.Error) as error:
+                if not _may_pass(error):
+                    raise
                 _log.warning("projector.dead_letters_wait", cause=str(error), retry_seconds=delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_SECONDS_MAX)
@@ -115,6 +122,10 @@ class DeadLetters:
         self._on_step(LetterStep.MARKED)
         _log.info("projector.dead_letters_produced", count=len(due))
         return True
+
+
+def _may_pass(error: LedgerError | duckdb.Error) -> bool:
+    return may_pass(error) if isinstance(error, duckdb.Error) else not isinstance(error, GuardRefused)
 
 
 def letter_of(rejection: Rejection, bytes_max: int = LETTER_BYTES_MAX) -> DeadLetter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -10,6 +11,23 @@ _NO_ROOM: Final = (duckdb.IOException, duckdb.OutOfMemoryException)
 _CUT_FILE: Final = "Could not read"
 _NO_ROOM_FOR_WAL: Final = "Could not write file"
 _READERS_IN_THE_WAY: Final = "Cannot CHECKPOINT"
+
+
+_FROM_THE_SYSTEM: Final = (duckdb.IOException, duckdb.TransactionException)
+
+
+def told(error: duckdb.Error, path: Path) -> dict[str, str]:
+    """Return what a log line says of a failure that may pass: its class, which file, and what to do.
+
+    What DuckDB says itself is told where it comes from the operating system or the transaction manager: it names files.
+    Any other message may hold a value.
+    """
+    if isinstance(error, duckdb.OutOfMemoryException):
+        hint = "It is tried again. Give the process more memory, or its temporary files more room."
+    else:
+        hint = "It is tried again. Look at the disk: its room, and whether it can be written."
+    reason = {"reason": str(error).splitlines()[0]} if isinstance(error, _FROM_THE_SYSTEM) else {}
+    return {"cause": type(error).__name__, "path": str(path), **reason, "hint": hint}
 
 
 def may_pass(error: duckdb.Error) -> bool:

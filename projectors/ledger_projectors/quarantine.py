@@ -235,11 +235,6 @@ def prepare_dead_letters(connection: duckdb.DuckDBPyConnection) -> None:
     if _has_dead_letters(connection):
         return
     connection.execute(engine_sql("dead_letters_table"))
-    try:
-        connection.execute("CHECKPOINT")
-    except duckdb.TransactionException:
-        # A reader is in the way; the table is safe in the write-ahead log until a checkpoint between two batches.
-        return
 
 
 def dead_letters_due(connection: duckdb.DuckDBPyConnection, *, records_max: int, bytes_max: int) -> list[Rejection]:

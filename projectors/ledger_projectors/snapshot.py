@@ -21,7 +21,7 @@ def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Posit
     """Write everything that `connection` sees to a new file at `path`; return the position that it states.
 
     The file appears under its name only when it is whole. Raises BadRequest when `path` exists already, OSError and
-    duckdb.IOException when it cannot be written.
+    duckdb.Error when it cannot be written.
     """
     if path.exists():
         raise _taken(path)

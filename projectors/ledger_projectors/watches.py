@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from ledger_schemas.errors import ProjectorFailed
+from ledger_schemas.errors import LedgerError, ProjectorFailed
 
 
 class Watches:
@@ -25,7 +25,9 @@ class Watches:
         self._tasks.append(task)
 
     def check(self) -> None:
-        """Raise ProjectorFailed when one has failed."""
+        """Raise ProjectorFailed when one has failed; what it said itself where that says what to do."""
+        if isinstance(self._error, LedgerError):
+            raise self._error
         if self._error is not None:
             raise ProjectorFailed(
                 f"A watch of the projector failed: {type(self._error).__name__}.",

@@ -146,7 +146,9 @@ async def _fails_then_goes_on(
             give_room()
             await eventually(lambda: projector.progress().position.reached(projector.progress().end))
             assert not projector.progress().retrying
-    assert {line["cause"] for line in named(logs, "projector.batch_failed")} == {"TransactionException"}
+    failed = named(logs, "projector.batch_failed")
+    assert {line["cause"] for line in failed} == {"TransactionException"}
+    assert all("Could not write file" in line["reason"] and "its room" in line["hint"] for line in failed), failed
 
 
 CASES: Final = {

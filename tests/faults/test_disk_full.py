@@ -69,7 +69,10 @@ def test_no_room_for_what_duckdb_sets_aside_costs_time_and_no_record(
                 with model.reader() as settings:
                     settings.execute(f"SET memory_limit = '{limit}'")
                 await eventually(lambda: sum(projector.progress().position.values()) == len(EVENTS))
-        assert {line["cause"] for line in named(logs, "projector.batch_failed")} == {"OutOfMemoryException"}
+        failed = named(logs, "projector.batch_failed")
+        assert {line["cause"] for line in failed} == {"OutOfMemoryException"}
+        assert {line["path"] for line in failed} == {str(model.path)}
+        assert all("more memory" in line["hint"] and "reason" not in line for line in failed)
 
     with open_model(tmp_path, topic.name, PARTITIONS) as model:
         asyncio.run(work(model))

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
+import duckdb
 import pytest
 from aiokafka import AIOKafkaConsumer
 
@@ -23,7 +25,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.rebuild import rebuild
 from ledger_projectors.records import LogRecord, Reason, Rejection
 from ledger_schemas import TopicSpec
-from ledger_schemas.errors import BrokerUnavailable, LimitExceeded
+from ledger_schemas.errors import BrokerUnavailable, GuardRefused, LimitExceeded
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.projectors.building import Raw, append_raw, at, content, open_model, project, raw, rows, source_of
@@ -137,6 +139,23 @@ def test_a_failure_of_the_topic_marks_nothing(tmp_path: Path) -> None:
         assert topic.told() == []
         finish(DeadLetters(model, topic.produce))
     assert topic.told() == [(0, "undecodable")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [duckdb.FatalException("The instance is invalid."), GuardRefused("Another writer opened the file.")],
+    ids=["instance lost", "another writer"],
+)
+def test_what_is_lost_with_the_file_is_raised(tmp_path: Path, error: Exception) -> None:
+    """An instance of DuckDB that is invalid, or another writer, is nothing that waiting mends: the projector ends."""
+
+    async def work(model: ReadModel) -> None:
+        with ThreadPoolExecutor(max_workers=1) as writer, patch.object(model, "dead_letters_due", side_effect=error):
+            async with asyncio.timeout(WAIT_SECONDS):
+                await DeadLetters(model, Topic().produce).run(writer)
+
+    with open_model(tmp_path, "t") as model, pytest.raises(type(error), match=str(error)):
+        asyncio.run(work(model))
 
 
 def test_another_reason_is_another_letter(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ CREATE OR REPLACE TEMP TABLE again AS
 SELECT
     n,
     event_id,
-    CASE WHEN NOT bool_or(is_prior) THEN min(log_offset) END AS first_offset,
-    bool_or(is_prior) AS met
+    CASE WHEN NOT bool_or(is_prior) THEN min(log_offset) END AS first_offset
 FROM (
     SELECT n, event_id, log_offset, false AS is_prior FROM fresh
     UNION ALL
