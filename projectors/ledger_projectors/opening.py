@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.projection import Projection, engine_sql
-from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ReadModelUnusable
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ProjectorFailed, ReadModelUnusable
 
 FORMAT_VERSION: Final = 3
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
@@ -29,17 +32,24 @@ def open_file(path: Path, projection: Projection, topic: str, partitions: int) -
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = _connect(path)
     try:
-        connection.execute(f"SET checkpoint_threshold = '{OWN_CHECKPOINT_THRESHOLD}'")
-        connection.execute(engine_sql("session"))
-        if not connection.execute("FROM duckdb_tables() WHERE table_name = 'read_model'").fetchall():
-            _create(connection, projection, topic, partitions)
-        _check_version(connection, path, projection)
-        _check_log(connection, path, topic, partitions)
-        _refresh_views(connection, projection)
+        with damage_told(path):
+            _prepare(connection, path, projection, topic, partitions)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _prepare(
+    connection: duckdb.DuckDBPyConnection, path: Path, projection: Projection, topic: str, partitions: int
+) -> None:
+    connection.execute(f"SET checkpoint_threshold = '{OWN_CHECKPOINT_THRESHOLD}'")
+    connection.execute(engine_sql("session"))
+    if not connection.execute("FROM duckdb_tables() WHERE table_name = 'read_model'").fetchall():
+        _create(connection, projection, topic, partitions)
+    _check_version(connection, path, projection)
+    _check_log(connection, path, topic, partitions)
+    _refresh_views(connection, projection)
 
 
 def take_epoch(connection: duckdb.DuckDBPyConnection) -> int:
@@ -54,17 +64,40 @@ def read_epoch(connection: duckdb.DuckDBPyConnection) -> int:
     return int(epoch)
 
 
+def in_use(path: Path) -> DataDirectoryInUse:
+    """Return what to raise when another process has the file."""
+    return DataDirectoryInUse(
+        f"Another process has {path}.",
+        hint="Stop it (`notification-ledger up` or `projector` on the same data directory), "
+        "or choose another with --data-dir.",
+    )
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Say of an open file what an error of DuckDB means: it has no room for now (ProjectorFailed), or it is damaged.
+
+    Raises ReadModelUnusable for that.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        cause = type(error).__name__
+        if may_pass(error):
+            raise ProjectorFailed(
+                f"{path} was opened and cannot be written for now ({cause}).",
+                hint="Free memory or room on the disk, and start again.",
+            ) from error
+        raise ReadModelUnusable(f"{path} cannot be read ({cause}): it is damaged.", hint=REBUILD_HINT) from error
+
+
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(str(path), config={"threads": THREADS})
     except duckdb.Error as error:
         # Of any class: a write-ahead log that does not fit its checksums is a plain Error, a header another.
         if "Could not set lock" in str(error):
-            raise DataDirectoryInUse(
-                f"Another process has {path}.",
-                hint="Stop it (`notification-ledger up` or `projector` on the same data directory), "
-                "or choose another with --data-dir.",
-            ) from error
+            raise in_use(path) from error
         raise ReadModelUnusable(
             f"{path} cannot be opened by this version of DuckDB: {str(error).splitlines()[0]}", hint=REBUILD_HINT
         ) from error

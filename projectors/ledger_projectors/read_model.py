@@ -22,7 +22,7 @@ from ledger_projectors.log_positions import (
     read_last_records,
     read_position,
 )
-from ledger_projectors.opening import open_file, read_epoch, take_epoch
+from ledger_projectors.opening import damage_told, open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import Place, RetryOutcome, Selection
 from ledger_projectors.readers import Readers
@@ -71,9 +71,14 @@ class ReadModel:
         self._connection = open_file(path, self._projection, topic, partitions)
         self._writer = BatchWriter(self._connection, self._projection)
         self._readers = Readers(self._connection)
-        self._epoch = take_epoch(self._connection)
-        self._position = read_position(self._connection)
-        self._last_records: LastRecords = read_last_records(self._connection)
+        try:
+            with damage_told(path):
+                self._epoch = take_epoch(self._connection)
+                self._position = read_position(self._connection)
+                self._last_records: LastRecords = read_last_records(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     @classmethod
     def create_or_open(cls, path: Path, *, topic: str, partitions: int) -> Self:

@@ -11,17 +11,24 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import duckdb
+import structlog
+
+from ledger_projectors import swapping
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
+from ledger_projectors.opening import REBUILD_HINT, damage_told
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
 from ledger_projectors.quarantine import marked_dead_letters
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_projectors.steps import unobserved
+from ledger_projectors.swapping import discard, set_aside
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import GuardRefused, NotFound, ReadModelsDiffer, ReadModelUnusable
+from ledger_schemas.errors import GuardRefused, NotFound, ProjectorFailed, ReadModelsDiffer, ReadModelUnusable
 from ledger_schemas.positions import Position
 
 PROGRESS_SECONDS: Final = 0.25
@@ -29,6 +36,8 @@ PROGRESS_SECONDS: Final = 0.25
 
 UNFINISHED_SUFFIX: Final = ".rebuilding"
 """A rebuild that was stopped goes on from this file."""
+
+_log = structlog.get_logger("ledger_projectors.rebuild")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +64,42 @@ async def rebuild(
 
     With a file of this version at `path`, the two are compared at that position: equal, the new one takes its place
     and the old one is kept beside it. The old one first takes out of quarantine what `schemas` knows by now, as its
-    projector would at its next start: otherwise a schema that came late would be a difference. Without one, or with a
-    damaged one or one of another version, the replay goes to the end of the log. `swap=False` compares and throws the
-    new file away. The old file stays locked all the while.
+    projector would at its next start: otherwise a schema that came late would be a difference. Without one, or with one
+    that cannot be opened or is of another version, the replay goes to the end of the log; one that cannot be read
+    through is kept and replaced, too. `swap=False` compares and throws the new file away. The old file stays locked all
+    the while.
 
     Raises ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a projector has the file,
-    GuardRefused when it was made for another topic, NotFound and ReadModelUnusable when there is nothing to compare
-    and `swap` is off, BrokerUnavailable.
+    GuardRefused when it was made from another log or topic, NotFound and ReadModelUnusable when there is nothing to
+    compare and `swap` is off, ProjectorFailed when there is no room, BrokerUnavailable.
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
+        if held is not None:
+            await _check_log(held, connection)
         until = held.position() if held else None
         new = await _replay_once_more(unfinished, connection, topic, partitions, schemas, until, on_progress)
         # Behind the replay, which may have learnt of schemas: both files are read with the same ones.
         read = partial(read_again, connection, topic)
-        old = await _digest(held, schemas, read) if held else None
+        old = await _old_digest(held, schemas, read, comparing=not swap) if held else None
         if old is not None and old.text != new.text:
-            aside = await asyncio.to_thread(_set_aside, unfinished, path)
+            aside = await asyncio.to_thread(set_aside, unfinished, path)
             differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
             raise ReadModelsDiffer(
                 f"At {new.position}, {path} and its rebuild, {aside}, differ in: {differing}.",
                 hint="Nothing was swapped. Compare the two and report it: this must not happen. To go on with a new "
                 "file, move the old one away and rebuild.",
             )
-        if held is not None and swap:
+        if held is not None and old is not None and swap:
             await asyncio.to_thread(_carry_over, held, unfinished)
     finally:
-        # Only now: nobody else can have opened it during the replay.
+        # Only now: nobody else can have opened it during the replay, and the swap notices who does in between.
         if held is not None:
             await asyncio.to_thread(held.close)
-    kept = await asyncio.to_thread(_swap if swap else _discard, unfinished, path)
+    if not swap:
+        await asyncio.to_thread(discard, unfinished)
+    kept = await asyncio.to_thread(swapping.swap, unfinished, path) if swap else None
     return Rebuilt(new.position, new, old, kept)
 
 
@@ -106,7 +120,7 @@ async def _replay_once_more(
         if not resuming:
             raise
     # What was left is of another version or log, or too far: nobody would remove it.
-    await asyncio.to_thread(_discard, unfinished, unfinished)
+    await asyncio.to_thread(discard, unfinished)
     return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
 
 
@@ -117,40 +131,6 @@ def _carry_over(held: ReadModel, unfinished: Path) -> None:
     if produced:
         with ReadModel.create_or_open(unfinished, topic=held.topic, partitions=held.partitions) as model:
             model.mark_dead_letters(produced)
-
-
-def _swap(unfinished: Path, path: Path) -> Path | None:
-    kept = None
-    if path.exists():
-        kept = _free_name(path, "replaced")
-        # A file that could not even be opened still has its write-ahead log, which must not meet the new file.
-        if _wal(path).exists():
-            _wal(path).rename(_wal(kept))
-        _keep(path, kept)
-    unfinished.replace(path)
-    return kept
-
-
-def _keep(path: Path, kept: Path) -> None:
-    """Give the old file its other name while it has its own: whenever the rebuild is killed, one is at `path`."""
-    try:
-        kept.hardlink_to(path)
-    except OSError:
-        # Not every file system has hard links.
-        path.rename(kept)
-
-
-def _discard(unfinished: Path, path: Path) -> Path | None:  # noqa: ARG001 - the same call as _swap
-    unfinished.unlink()
-    _wal(unfinished).unlink(missing_ok=True)
-    return None
-
-
-def _set_aside(unfinished: Path, path: Path) -> Path:
-    """Keep a file that differs under a name that the next rebuild does not go on from."""
-    name = _free_name(path, "differs")
-    unfinished.rename(name)
-    return name
 
 
 def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadModel | None:
@@ -164,6 +144,38 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
     except ReadModelUnusable:
         if comparing:
             raise
+        return None
+
+
+async def _check_log(held: ReadModel, connection: KafkaConnection) -> None:
+    """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
+    async with KafkaSource(
+        connection,
+        topic=held.topic,
+        partitions=held.partitions,
+        position=held.position(),
+        last_records=held.last_records(),
+    ):
+        return
+
+
+async def _old_digest(
+    held: ReadModel, schemas: AwaitedSchemas | None, read: ReadAgain, *, comparing: bool
+) -> Digest | None:
+    """Return the digest of the old file; None when it opens but cannot be read through, and is not needed."""
+    try:
+        return await _digest(held, schemas, read)
+    except duckdb.Error as error:
+        if may_pass(error):
+            raise ProjectorFailed(
+                f"{held.path} cannot be compared for now ({type(error).__name__}).",
+                hint="Nothing was swapped. Free memory or room on the disk, and rebuild again.",
+            ) from error
+        if comparing:
+            raise ReadModelUnusable(
+                f"{held.path} cannot be read through ({type(error).__name__}): it is damaged.", hint=REBUILD_HINT
+            ) from error
+        _log.error("rebuild.old_file_damaged", path=str(held.path), cause=type(error).__name__)
         return None
 
 
@@ -217,7 +229,9 @@ async def _replay(
                         await telling
         if on_progress:
             on_progress(projector.progress())
-        return await _digest(model, schemas, read)
+        # What an earlier try left may be damaged: it is begun anew then.
+        with damage_told(unfinished):
+            return await _digest(model, schemas, read)
     finally:
         await asyncio.to_thread(model.close)
 
@@ -226,14 +240,3 @@ async def _tell(projector: Projector, on_progress: Callable[[Progress], None]) -
     while True:
         on_progress(projector.progress())
         await asyncio.sleep(PROGRESS_SECONDS)
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")
-
-
-def _free_name(path: Path, why: str) -> Path:
-    number = 1
-    while (name := path.with_name(f"{path.stem}.{why}-{number}{path.suffix}")).exists():
-        number += 1
-    return name

@@ -15,12 +15,20 @@ from typing import Final, Self
 import duckdb
 import pytest
 
+from ledger_projectors import swapping
 from ledger_projectors.digest import digest_read_model
 from ledger_projectors.progress import Progress
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
 from ledger_schemas import TopicSpec
-from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, NotFound, ReadModelsDiffer, ReadModelUnusable
+from ledger_schemas.errors import (
+    DataDirectoryInUse,
+    GuardRefused,
+    NotFound,
+    ProjectorFailed,
+    ReadModelsDiffer,
+    ReadModelUnusable,
+)
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.faults.the_log import append
@@ -46,6 +54,10 @@ TAMPERED: Final = (
     "UPDATE inbox_entry_rows SET marks = xor(marks, mark_of('is_read')) "
     "WHERE rowid = (SELECT min(rowid) FROM inbox_entry_rows)"
 )
+FIRST_BLOCK_BYTES: Final = 3 * 4096
+BLOCK_BYTES: Final = 256 * 1024
+"""How DuckDB lays a file out: three headers, then blocks."""
+
 HOLDER: Final = """
 import sys, duckdb
 held = duckdb.connect(sys.argv[1])
@@ -326,9 +338,81 @@ def test_a_file_in_use_is_left_alone(ledger: Ledger) -> None:
 def test_a_log_that_does_not_reach_the_old_position_is_refused(own_ledger: Ledger) -> None:
     """From a recreated, shorter log the old position is never reached: it says so instead of waiting for ever."""
     asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
-    with pytest.raises(GuardRefused, match=r"ends at 0 .* before the position .* to be reached"):
+    with pytest.raises(GuardRefused, match=r"has offsets 0 to 0, the read model is at"):
         own_ledger.rebuild()
-    assert NAME in own_ledger.files()
+    assert own_ledger.files() == {NAME}
+
+
+def test_another_log_is_refused_before_it_is_replayed(own_ledger: Ledger) -> None:
+    """A recreated log that is as long as the old one is no difference to report: it says which record is another."""
+    asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
+    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(30, seed=3))
+    with pytest.raises(GuardRefused, match="holds another record than the one that was applied"):
+        own_ledger.rebuild()
+    assert own_ledger.files() == {NAME}
+
+
+def test_a_rebuilt_file_that_could_not_be_closed_whole_takes_nobodys_place(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB closes a file without a word when there is no room for its checkpoint: what it holds is in the log then.
+
+    The old file stays; with room, the next rebuild goes on from there.
+    """
+
+    def close_without_room(model: ReadModel) -> None:
+        model._connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        close(model)
+
+    close = ReadModel.close
+    with monkeypatch.context() as patched:
+        patched.setattr(ReadModel, "close", close_without_room)
+        with pytest.raises(ProjectorFailed, match="could not be closed whole"):
+            ledger.rebuild()
+    assert {NAME, UNFINISHED, f"{UNFINISHED}.wal"} <= ledger.files()
+    found = ledger.rebuild()
+    assert found.old is not None
+    assert found.old.text == found.new.text
+    assert f"{UNFINISHED}.wal" not in ledger.files()
+
+
+def test_who_opens_the_old_file_before_the_swap_keeps_it(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its closing and the swap a supervisor may start a projector: nothing is taken from under it."""
+    holders: list[subprocess.Popen[str]] = []
+
+    def swap_late(unfinished: Path, path: Path) -> Path | None:
+        command = [sys.executable, "-c", HOLDER, str(path)]
+        holders.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        assert holders[0].stdout is not None
+        assert holders[0].stdout.readline() == "held\n"
+        return swap(unfinished, path)
+
+    swap = swapping.swap
+    monkeypatch.setattr(swapping, "swap", swap_late)
+    try:
+        with pytest.raises(DataDirectoryInUse, match=NAME):
+            ledger.rebuild()
+    finally:
+        holders[0].communicate()
+    assert ledger.files() == {NAME, UNFINISHED}
+
+
+def test_whatever_block_of_the_old_file_rots_it_is_kept_and_replaced(ledger: Ledger) -> None:
+    """One block after the other: it is refused when it opens or cannot be read through, or the block says nothing."""
+    whole = ledger.path.read_bytes()
+    blocks = range((len(whole) - FIRST_BLOCK_BYTES) // BLOCK_BYTES)
+    assert len(blocks) > 3
+    outcomes = set()
+    for block in blocks:
+        at_byte = FIRST_BLOCK_BYTES + block * BLOCK_BYTES + 100
+        ledger.path.write_bytes(whole[:at_byte] + b"\x55" * 64 + whole[at_byte + 64 :])
+        found = ledger.rebuild()
+        outcomes.add(found.old is None)
+        assert found.kept is not None
+        found.kept.unlink()
+        with ledger.open() as model, reading(model) as reader:
+            assert found.new == digest_read_model(reader)
+    assert True in outcomes
 
 
 def test_an_empty_log_makes_an_empty_read_model(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:

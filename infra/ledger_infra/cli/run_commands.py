@@ -81,7 +81,12 @@ def rebuild(
     bootstrap_servers: BootstrapServers = None,
     broker_port: BrokerPort = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare only: throw the new file away and change nothing.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Compare only, and throw the new file away. The old one takes out of its quarantine what is known by "
+            "now, as at any start.",
+        ),
     ] = False,
     as_json: JsonOutput = False,
 ) -> None:
