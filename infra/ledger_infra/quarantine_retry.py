@@ -18,6 +18,7 @@ from ledger_infra.settings import Settings
 from ledger_projectors.log_again import read_again, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.read_model import ReadModel
+from ledger_projectors.source import KafkaSource
 from ledger_projectors.steps import unobserved
 from ledger_schemas.errors import ProjectorFailed, SettingInvalid
 
@@ -26,9 +27,9 @@ from ledger_schemas.errors import ProjectorFailed, SettingInvalid
 async def retrying_stopped(settings: Settings, download: Progress | None = None) -> AsyncIterator[Retry]:
     """Give what does a retry on the file itself; the native broker runs meanwhile, unless another is configured.
 
-    Raises SettingInvalid when there is no file, DataDirectoryInUse when a projector has it, BrokerUnavailable and
-    TopicMisconfigured: without the schema topic, what waits for a schema would be refused for no reason. A retry raises
-    ProjectorFailed when DuckDB does.
+    Raises SettingInvalid when there is no file, DataDirectoryInUse when a projector has it, GuardRefused when the log
+    is another than the one that it was made from, BrokerUnavailable and TopicMisconfigured: without the schema topic,
+    what waits for a schema would be refused for no reason. A retry raises ProjectorFailed when DuckDB does.
     """
     path = read_model_path(settings.data_dir)
     if not path.is_file():
@@ -44,6 +45,15 @@ async def retrying_stopped(settings: Settings, download: Progress | None = None)
         stack.push_async_callback(asyncio.to_thread, model.close)
         connection = await stack.enter_async_context(kafka_of(settings, download))
         await check_topics(settings, connection)
+        # Copies may be read again from the log: it must be the one that the file was made from.
+        log = KafkaSource(
+            connection,
+            topic=model.topic,
+            partitions=model.partitions,
+            position=model.position(),
+            last_records=model.last_records(),
+        )
+        await stack.enter_async_context(log)
         schemas = await stack.enter_async_context(schemas_of(settings, connection))
 
         async def retry(selection: Selection) -> RetryOutcome:

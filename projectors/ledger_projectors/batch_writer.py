@@ -10,7 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from ledger_projectors import quarantine
-from ledger_projectors.projection import Projection, engine_statements
+from ledger_projectors.log_guards import other_record
+from ledger_projectors.projection import Projection, engine_sql, engine_statements
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.staging import NO_EVENTS, Staged, stage
 from ledger_projectors.steps import Step, StepObserver
@@ -44,7 +45,8 @@ class BatchWriter:
         """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies.
 
         Those of them that are `anew` were applied before, and are judged again, together with the others.
-        `staged` and `rejections` are what was made of `records`. Raises duckdb.Error.
+        `staged` and `rejections` are what was made of `records`. Raises duckdb.Error; GuardRefused when what is `anew`
+        is not what was applied.
         """
         if staged.events.num_rows:
             self._write_events(staged, on_step, earlier=earlier, anew=anew)
@@ -107,8 +109,11 @@ class BatchWriter:
         columns = {
             "log_partition": pa.array([record.partition for record in records], pa.int32()),
             "log_offset": pa.array([record.offset for record in records], pa.int64()),
+            "recorded_at": pa.array([record.recorded_at_ms * 1_000 for record in records], pa.timestamp("us", "UTC")),
         }
         self._connection.register("anew", pa.table(columns))
+        for partition, offset in self._connection.execute(engine_sql("misread")).fetchall():
+            raise other_record(records[0].topic, partition, offset)
         self._run("unapplied")
         self._connection.unregister("anew")
 

@@ -74,8 +74,13 @@ def check_reachable(place: TopicPartition, end: int, until: int) -> None:
 def check_record(place: TopicPartition, last: tuple[int, int, str], found: LogRecord) -> None:
     """Check that a record is the one that was read: offset, append time in ms, digest. Raises GuardRefused."""
     if last != (found.offset, found.recorded_at_ms, digest_of(found)):
-        raise GuardRefused(
-            f"The log is not the one that this read model was made from: {place.topic} partition {place.partition} "
-            f"offset {last[0]} holds another record than the one that was applied.",
-            hint=OTHER_LOG_HINT,
-        )
+        raise other_record(place.topic, place.partition, last[0])
+
+
+def other_record(topic: str, partition: int, offset: int) -> GuardRefused:
+    """Return what to raise where the log holds another record than the one that was read."""
+    return GuardRefused(
+        f"The log is not the one that this read model was made from: {topic} partition {partition} "
+        f"offset {offset} holds another record than the one that was applied.",
+        hint=OTHER_LOG_HINT,
+    )

@@ -151,6 +151,25 @@ def test_without_copies_the_applied_one_stays_and_is_told_of(tmp_path: Path) -> 
         assert digest(model) == in_time(tmp_path / "in_time", log)
 
 
+@pytest.mark.parametrize("what", ["another event", "another time", "no event"])
+def test_copies_of_another_log_are_refused(tmp_path: Path, what: str) -> None:
+    """What is read again is not what was applied there: nothing is done, and the error says where."""
+    log = log_of((True, "a"), (False, "b"))
+    ours = log[1]
+    theirs = {
+        "another event": record_at(raw(created("theirs")), 1),
+        "another time": replace(ours, recorded_at_ms=ours.recorded_at_ms + 1),
+        "no event": replace(ours, value=b"theirs", recorded_at_ms=ours.recorded_at_ms + 1),
+    }[what]
+    with open_model(tmp_path) as model:
+        model.apply(log)
+        before = digest(model)
+        with pytest.raises(GuardRefused, match="partition 0 offset 1 holds another record"):
+            model.release(KNOWN, copies=[theirs])
+        assert digest(model) == before
+        assert release_all(model, log) == [((0, 1),)]
+
+
 def test_events_of_others_are_left_alone(tmp_path: Path) -> None:
     """Other events of the notification, other conflicts and other notifications stay what they are."""
     facts = [record_at(raw(read(FIRST)), 0), record_at(raw(created("elsewhere")), 1)]
