@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from ledger_projectors.awaited_schemas import pause
 from ledger_projectors.quarantine import Place, RetryOutcome
 from ledger_projectors.records import LogRecord
+from ledger_projectors.wire_request import look
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, LedgerError, Unavailable
 from ledger_schemas.kafka_consumer import stop_consumer
@@ -23,6 +24,9 @@ READ_AGAIN_SECONDS: Final = 30.0
 
 ROUNDS_MAX: Final = 5
 """How often what was read may show that more must be: copies of copies."""
+
+LOOK_WAIT_MS: Final = 500
+"""How long a leader may take to find a record that is known to be there."""
 
 RETRY_SECONDS: Final = 2.0
 """How long a broker that is away is left alone."""
@@ -51,8 +55,7 @@ async def read_again(connection: KafkaConnection, topic: str, places: Sequence[P
         async with asyncio.timeout(READ_AGAIN_SECONDS):
             await consumer.start()
             return [await _record_at(consumer, TopicPartition(topic, partition), at) for partition, at in places]
-    except (OffsetOutOfRangeError, UnicodeDecodeError) as error:
-        # UnicodeDecodeError: aiokafka 0.14 reads no record with a header name that is not UTF-8.
+    except OffsetOutOfRangeError as error:
         raise GuardRefused(
             f"A record of {topic} that was applied cannot be read again ({type(error).__name__}).",
             hint="Restore the log; see `notification-ledger rebuild`.",
@@ -108,12 +111,22 @@ async def with_copies(
 async def _record_at(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> LogRecord:
     consumer.assign([place])
     consumer.seek(place, offset)
-    found = await consumer.getone(place)
-    if found.offset != offset:
-        raise GuardRefused(
-            f"The log no longer holds offset {offset} of {place.topic} partition {place.partition}.",
-            hint="Restore the log; see `notification-ledger rebuild`.",
-        )
-    return LogRecord(
-        found.topic, found.partition, found.offset, found.timestamp, found.key, found.value, tuple(found.headers)
+    try:
+        found = await consumer.getone(place)
+    except UnicodeDecodeError:
+        # aiokafka 0.14 reads no record batch in which a header name is not UTF-8.
+        records = [
+            record
+            for part in await look(consumer._client, *place, offset, wait_ms=LOOK_WAIT_MS)  # noqa: SLF001 - no public call gives the bytes
+            for record in part.records
+        ]
+    else:
+        at = (found.topic, found.partition, found.offset, found.timestamp)
+        records = [LogRecord(*at, found.key, found.value, tuple(found.headers))]
+    for record in records:
+        if record.offset == offset:
+            return record
+    raise GuardRefused(
+        f"The log no longer holds offset {offset} of {place.topic} partition {place.partition}.",
+        hint="Restore the log; see `notification-ledger rebuild`.",
     )

@@ -28,6 +28,7 @@ from ledger_schemas.schema_store import SchemaStore
 from ledger_schemas.schema_topic import binding_of
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
+from tests.projectors.batch_writing import ODD_NAME, Written, append_batches, batch_of
 from tests.projectors.building import append_raw, at, content, open_model, raw, reading, rows, source_of
 from tests.projectors.foreign_writer import (
     EVENTUALLY_SECONDS,
@@ -215,6 +216,29 @@ def test_what_the_log_does_not_hold_is_not_to_be_had(kafka: Kafka, topic_name: s
         await append_raw(kafka.connection, topic.name, raw(FIRST), raw(SECOND))
         first, second = await read_again(kafka.connection, topic.name, [(0, 1), (0, 0)])
         assert (first.offset, first.value, second.key) == (1, raw(SECOND).value, raw(FIRST).key)
+        with pytest.raises(GuardRefused):
+            await read_again(kafka.connection, topic.name, [(0, 7)])
+
+    asyncio.run(work())
+
+
+def test_a_record_beside_an_odd_header_is_to_be_had(kafka: Kafka, topic_name: str) -> None:
+    """A header name in the same record batch that is no UTF-8, which aiokafka reads nothing of, keeps nobody back."""
+    topic = TopicSpec(topic_name, 1)
+    ours = raw(FIRST)
+    batch = batch_of(
+        Written(0, b"before"),
+        Written(1, ours.value, ours.key, headers=((ODD_NAME, b"\xff"),)),
+        Written(2, b"behind"),
+        attributes=0,
+    )
+
+    async def work() -> None:
+        await ensure_topic(kafka.connection, topic)
+        await append_batches(kafka.connection, topic.name, [batch])
+        behind, found = await read_again(kafka.connection, topic.name, [(0, 2), (0, 1)])
+        assert (behind.offset, behind.value) == (2, b"behind")
+        assert (found.offset, found.key, found.value) == (1, ours.key, ours.value)
         with pytest.raises(GuardRefused):
             await read_again(kafka.connection, topic.name, [(0, 7)])
 
