@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from ledger_projectors.log_reading import Part
 from ledger_projectors.records import LogRecord, LogRecords
-from ledger_projectors.wire_request import look
+from ledger_projectors.wire_request import client_of, look
 
 LOOK_WAIT_MS: Final = 0
 LOOK_SECONDS: Final = 0.5
@@ -112,7 +112,7 @@ class ConsumerReader:
 
     async def _look(self, partition: int, offset: int) -> Sequence[Part]:
         try:
-            return await look(self._consumer._client, self._topic, partition, offset, wait_ms=LOOK_WAIT_MS)  # noqa: SLF001 - no public call gives the bytes
+            return await look(client_of(self._consumer), self._topic, partition, offset, wait_ms=LOOK_WAIT_MS)
         except KafkaError as error:
             if not error.retriable:
                 raise

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from ledger_projectors.awaited_schemas import pause
 from ledger_projectors.quarantine import Place, RetryOutcome
 from ledger_projectors.records import LogRecord
-from ledger_projectors.wire_request import look
+from ledger_projectors.wire_request import client_of, look
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, LedgerError, Unavailable
 from ledger_schemas.kafka_consumer import stop_consumer
@@ -117,7 +117,7 @@ async def _record_at(consumer: AIOKafkaConsumer, place: TopicPartition, offset: 
         # aiokafka 0.14 reads no record batch in which a header name is not UTF-8.
         records = [
             record
-            for part in await look(consumer._client, *place, offset, wait_ms=LOOK_WAIT_MS)  # noqa: SLF001 - no public call gives the bytes
+            for part in await look(client_of(consumer), place.topic, place.partition, offset, wait_ms=LOOK_WAIT_MS)
             for record in part.records
         ]
     else:

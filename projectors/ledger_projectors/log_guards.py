@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ledger_projectors.log_positions import digest_of
 from ledger_projectors.records import LogRecord
+from ledger_projectors.wire_request import client_of
 from ledger_schemas.errors import GuardRefused, TopicMisconfigured
 
 OTHER_LOG_HINT: Final = (
@@ -29,7 +30,7 @@ async def read_ranges(consumer: AIOKafkaConsumer, topic: str, partitions: int) -
 
 async def count_partitions(consumer: AIOKafkaConsumer, topic: str) -> int | None:
     """Return how many partitions the topic has now, None when there is no such topic."""
-    client = consumer._client  # noqa: SLF001 - no public way to ask for one topic's metadata
+    client = client_of(consumer)
     await client.set_topics([topic])
     await client.force_metadata_update()
     found = consumer.partitions_for_topic(topic)

@@ -29,7 +29,7 @@ from ledger_projectors.log_guards import (
 from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.log_reading import LogReader, Part
 from ledger_projectors.wire_fetch import WireReader
-from ledger_projectors.wire_request import AIOKAFKA_TESTED
+from ledger_projectors.wire_request import AIOKAFKA_TESTED, client_of
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed, TopicMisconfigured
 from ledger_schemas.kafka_consumer import stop_consumer
@@ -239,7 +239,7 @@ class LogLink:
 
 def _reader(consumer: AIOKafkaConsumer, topic: str, start: Mapping[int, int]) -> LogReader:
     if aiokafka.__version__ in AIOKAFKA_TESTED:
-        return WireReader(consumer._client, topic, start)  # noqa: SLF001 - what wire_request is for
+        return WireReader(client_of(consumer), topic, start)
     _log.warning("source.public_consumer", aiokafka=aiokafka.__version__, tested=sorted(AIOKAFKA_TESTED))
     return ConsumerReader(consumer, topic, start)
 

@@ -1,6 +1,7 @@
 """One fetch request by aiokafka's wire client, and its answer, partition by partition.
 
-Source: Kafka's protocol guide, Fetch API, versions 4 to 11. The calls are no public interface of aiokafka.
+Source: Kafka's protocol guide, Fetch API, versions 4 to 11. The calls are no public interface of aiokafka; who needs
+its client gets it here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import for_code
 from aiokafka.protocol.fetch import FetchRequest
@@ -46,6 +48,11 @@ class Answer:
     def batches(self) -> Iterator[tuple[RecordBatch, bool]]:
         """Yield the whole record batches, each with whether its records are to be read."""
         return committed(walk(self.data), self.aborted)
+
+
+def client_of(consumer: AIOKafkaConsumer) -> AIOKafkaClient:
+    """Return the client inside a started consumer: it asks for one topic's metadata, and for bytes."""
+    return consumer._client  # noqa: SLF001 - there is no public way to either
 
 
 def leader_of(client: AIOKafkaClient, topic: str, partition: int) -> int | None:
