@@ -8,7 +8,7 @@ from typing import Final
 
 import aiokafka
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -266,6 +266,51 @@ def test_what_was_answered_before_a_pause_does_not_stand_for_what_comes_behind_i
         await source._running().reader.close()
 
     asyncio.run(work())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=5),
+    kept=st.integers(0, 5),
+    more=st.lists(st.integers(1, 4), min_size=1, max_size=5),
+    fetches=st.integers(0, 6),
+    records_max=st.integers(1, 6),
+    cut=st.integers(0, 400),
+)
+def test_what_is_handed_over_is_one_log_or_it_is_refused(
+    sizes: list[int], kept: int, more: list[int], fetches: int, records_max: int, cut: int
+) -> None:
+    """In a pause a log loses what lies behind any of its record batches and grows past its old end, read up to anywhere.
+
+    What comes in all is the new log from its beginning, or the source refuses.
+    """
+    old = batches_of(sizes)
+    # Longer than the old one: one of the same length has nothing to hand over that could be of another log.
+    regrown = [*sizes[:kept], *more, sum(sizes)]
+    new = [*old[:kept], *batches_of(regrown, mark=b"'")[len(old[:kept]) :]]
+    expected = [b"%d%s" % (at, b"" if at < sum(sizes[:kept]) else b"'") for at in range(sum(regrown))]
+    log = PretendedLog({0: old}, lambda _: cut)
+
+    async def work() -> list[bytes | None] | None:
+        source = source_on(log, records_max=records_max)
+        found: list[LogRecord] = []
+        try:
+            for _ in range(fetches):
+                found += (await source.fetch()).records
+            await asyncio.sleep(0.005)
+            log.batches = {0: new}
+            async with asyncio.timeout(WAIT_SECONDS):
+                while source._handed[0] < len(expected):
+                    found += (await source.fetch()).records
+        except GuardRefused:
+            return None
+        finally:
+            await source._running().reader.close()
+        return values(found, 0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire_fetch, "UNSEEN_SECONDS", 0.002)
+        assert asyncio.run(work()) in (None, expected)
 
 
 def test_a_log_that_became_shorter_is_refused_with_its_range() -> None:
