@@ -280,7 +280,7 @@ def test_what_was_answered_before_a_pause_does_not_stand_for_what_comes_behind_i
 def test_what_is_handed_over_is_one_log_or_it_is_refused(
     sizes: list[int], kept: int, more: list[int], fetches: int, records_max: int, cut: int
 ) -> None:
-    """In a pause a log loses what lies behind any of its record batches and grows past its old end, read up to anywhere.
+    """In a pause a log, read up to anywhere, loses what lies behind any of its record batches, and grows past its end.
 
     What comes in all is the new log from its beginning, or the source refuses.
     """
@@ -297,6 +297,8 @@ def test_what_is_handed_over_is_one_log_or_it_is_refused(
         try:
             for _ in range(fetches):
                 found += (await source.fetch()).records
+            # What is in flight is answered; then a pause.
+            await asyncio.sleep(0.005)
             await asyncio.sleep(0.005)
             log.batches = {0: new}
             async with asyncio.timeout(WAIT_SECONDS):
