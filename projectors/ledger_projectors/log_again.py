@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError
 
 from ledger_projectors.awaited_schemas import pause
 from ledger_projectors.quarantine import Place, RetryOutcome
@@ -115,11 +115,11 @@ async def _record_at(consumer: AIOKafkaConsumer, place: TopicPartition, offset: 
         found = await consumer.getone(place)
     except UnicodeDecodeError:
         # aiokafka 0.14 reads no record batch in which a header name is not UTF-8.
-        records = [
-            record
-            for part in await look(client_of(consumer), place.topic, place.partition, offset, wait_ms=LOOK_WAIT_MS)
-            for record in part.records
-        ]
+        parts = await look(client_of(consumer), place.topic, place.partition, offset, wait_ms=LOOK_WAIT_MS)
+        if not parts:
+            # It was there a moment ago.
+            raise LeaderNotAvailableError from None
+        records = [record for part in parts for record in part.records]
     else:
         at = (found.topic, found.partition, found.offset, found.timestamp)
         records = [LogRecord(*at, found.key, found.value, tuple(found.headers))]

@@ -214,7 +214,10 @@ class ReadModel:
         with contextlib.suppress(_CopiesWantedError), self._transaction(on_step):
             quarantine.remove(self._connection, together)
             outcome = self._writer.write(staged, rejections, together, on_step, earlier=True, anew=copies or ())
-            wanted = quarantine.overtaken(self._connection) if staged.events.num_rows else ()
+            overtaken = quarantine.overtaken(self._connection) if staged.events.num_rows else ()
+            # Those at hand are judged already, as duplicates of what must give way.
+            at_hand = {(record.partition, record.offset) for record in together}
+            wanted = tuple(place for place in overtaken if place not in at_hand)
             if wanted and copies is not None:
                 raise _CopiesWantedError
             done = quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records), wanted)

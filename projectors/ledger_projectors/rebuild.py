@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,18 +117,28 @@ async def _replay_once_more(
     resuming = await asyncio.to_thread(unfinished.exists)
     try:
         return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
-    except GuardRefused:
-        if not resuming:
+    except (GuardRefused, ProjectorFailed) as error:
+        if not resuming or not _is_of_no_use(error):
             raise
-    # What was left is of another version or log, or too far: nobody would remove it.
+    # What was left is of another version or log, too far, or damaged: nobody would remove it.
     await asyncio.to_thread(discard, unfinished)
     return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
 
 
+def _is_of_no_use(error: GuardRefused | ProjectorFailed) -> bool:
+    """Say whether it is the unfinished file that stands in the way, and not the room for it."""
+    cause = error.__cause__
+    return isinstance(error, GuardRefused) or (isinstance(cause, duckdb.Error) and not may_pass(cause))
+
+
 def _carry_over(held: ReadModel, unfinished: Path) -> None:
     """Take over what the log does not say: which records the dead-letter topic has, or all would go there again."""
-    with held.reader() as connection:
-        produced = marked_dead_letters(connection)
+    try:
+        with held.reader() as connection:
+            produced = marked_dead_letters(connection)
+    except duckdb.Error as error:
+        _tell_damage(held.path, error)
+        return
     if produced:
         with ReadModel.create_or_open(unfinished, topic=held.topic, partitions=held.partitions) as model:
             model.mark_dead_letters(produced)
@@ -142,7 +153,8 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
     try:
         return ReadModel.create_or_open(path, topic=topic, partitions=partitions)
     except ReadModelUnusable:
-        if comparing:
+        # What this user may not write is not damaged, and cannot be replaced safely.
+        if comparing or not os.access(path, os.W_OK):
             raise
         return None
 
@@ -166,17 +178,27 @@ async def _old_digest(
     try:
         return await _digest(held, schemas, read)
     except duckdb.Error as error:
-        if may_pass(error):
-            raise ProjectorFailed(
-                f"{held.path} cannot be compared for now ({type(error).__name__}).",
-                hint="Nothing was swapped. Free memory or room on the disk, and rebuild again.",
-            ) from error
-        if comparing:
+        if comparing and not may_pass(error):
             raise ReadModelUnusable(
                 f"{held.path} cannot be read through ({type(error).__name__}): it is damaged.", hint=REBUILD_HINT
             ) from error
-        _log.error("rebuild.old_file_damaged", path=str(held.path), cause=type(error).__name__)
+        _tell_damage(held.path, error)
         return None
+
+
+def _tell_damage(path: Path, error: duckdb.Error) -> None:
+    """Say that the old file cannot be read through. Raises ProjectorFailed when that may pass."""
+    if may_pass(error):
+        raise ProjectorFailed(
+            f"{path} cannot be read through for now ({type(error).__name__}).",
+            hint="Nothing was swapped. Free memory or room on the disk, and rebuild again.",
+        ) from error
+    _log.error(
+        "rebuild.old_file_damaged",
+        path=str(path),
+        cause=type(error).__name__,
+        hint="It is kept and replaced. Which records the dead-letter topic has is not known: it gets them once more.",
+    )
 
 
 async def _digest(model: ReadModel, schemas: AwaitedSchemas | None, read: ReadAgain) -> Digest:

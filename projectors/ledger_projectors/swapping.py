@@ -13,8 +13,8 @@ from ledger_schemas.errors import ProjectorFailed
 def swap(unfinished: Path, path: Path) -> Path | None:
     """Give a closed file the name `path`; return under which name the file is kept that had it, if one had.
 
-    Raises ProjectorFailed when `unfinished` was not closed whole, DataDirectoryInUse when a process has the old file;
-    nothing has changed then.
+    Raises ProjectorFailed when `unfinished` was not closed whole or the old file cannot be written, DataDirectoryInUse
+    when a process has it; nothing has changed then.
     """
     # Closing a file for whose checkpoint there is no room leaves the rest in the write-ahead log, and raises nothing.
     if _wal(unfinished).exists():
@@ -58,7 +58,14 @@ def _locked(path: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    with path.open("r+b") as file:
+    try:
+        file = path.open("r+b")
+    except OSError as error:
+        raise ProjectorFailed(
+            f"{path} cannot be replaced: it cannot be opened for writing ({error.strerror}).",
+            hint="Nothing was swapped. Make it writable for this user and rebuild again: it goes on from there.",
+        ) from error
+    with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
