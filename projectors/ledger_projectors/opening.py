@@ -85,8 +85,8 @@ def damage_told(path: Path) -> Iterator[None]:
         cause = type(error).__name__
         if may_pass(error):
             raise ProjectorFailed(
-                f"{path} was opened and cannot be written for now ({cause}).",
-                hint="Free memory or room on the disk, and start again.",
+                f"{path} cannot be used for now ({cause}).",
+                hint="Nothing was changed. Free memory or room on the disk, and try again.",
             ) from error
         raise ReadModelUnusable(f"{path} cannot be read ({cause}): it is damaged.", hint=REBUILD_HINT) from error
 

@@ -20,7 +20,7 @@ from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
-from ledger_projectors.opening import REBUILD_HINT, damage_told
+from ledger_projectors.opening import damage_told
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
 from ledger_projectors.quarantine import marked_dead_letters
@@ -134,9 +134,9 @@ def _is_of_no_use(error: GuardRefused | ProjectorFailed) -> bool:
 def _carry_over(held: ReadModel, unfinished: Path) -> None:
     """Take over what the log does not say: which records the dead-letter topic has, or all would go there again."""
     try:
-        with held.reader() as connection:
+        with damage_told(held.path), held.reader() as connection:
             produced = marked_dead_letters(connection)
-    except duckdb.Error as error:
+    except ReadModelUnusable as error:
         _tell_damage(held.path, error)
         return
     if produced:
@@ -176,27 +176,20 @@ async def _old_digest(
 ) -> Digest | None:
     """Return the digest of the old file; None when it opens but cannot be read through, and is not needed."""
     try:
-        return await _digest(held, schemas, read)
-    except duckdb.Error as error:
-        if comparing and not may_pass(error):
-            raise ReadModelUnusable(
-                f"{held.path} cannot be read through ({type(error).__name__}): it is damaged.", hint=REBUILD_HINT
-            ) from error
+        with damage_told(held.path):
+            return await _digest(held, schemas, read)
+    except ReadModelUnusable as error:
+        if comparing:
+            raise
         _tell_damage(held.path, error)
         return None
 
 
-def _tell_damage(path: Path, error: duckdb.Error) -> None:
-    """Say that the old file cannot be read through. Raises ProjectorFailed when that may pass."""
-    if may_pass(error):
-        raise ProjectorFailed(
-            f"{path} cannot be read through for now ({type(error).__name__}).",
-            hint="Nothing was swapped. Free memory or room on the disk, and rebuild again.",
-        ) from error
+def _tell_damage(path: Path, error: ReadModelUnusable) -> None:
     _log.error(
         "rebuild.old_file_damaged",
         path=str(path),
-        cause=type(error).__name__,
+        cause=type(error.__cause__).__name__,
         hint="It is kept and replaced. Which records the dead-letter topic has is not known: it gets them once more.",
     )
 
