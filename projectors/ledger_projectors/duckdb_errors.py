@@ -24,6 +24,8 @@ def told(error: duckdb.Error, path: Path) -> dict[str, str]:
     """
     if isinstance(error, duckdb.OutOfMemoryException):
         hint = "It is tried again. Give the process more memory, or its temporary files more room."
+    elif _READERS_IN_THE_WAY in str(error):
+        hint = "It is tried again after the next batch. Somebody has been reading all the while: end that."
     else:
         hint = "It is tried again. Look at the disk: its room, and whether it can be written."
     reason = {"reason": str(error).splitlines()[0]} if isinstance(error, _FROM_THE_SYSTEM) else {}

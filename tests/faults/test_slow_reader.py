@@ -94,6 +94,9 @@ def test_a_checkpoint_that_a_reader_prevents_is_tried_again_and_told(tmp_path: P
     told = [line["event"].removeprefix("projector.") for line in logs]
     assert told == ["checkpoint_failed", "alarm_raised", "checkpoint_failed", "alarm_cleared"]
     assert named(logs, "projector.alarm_raised")[0]["wal_bytes"] > 0
+    failed = named(logs, "projector.checkpoint_failed")[0]
+    assert "has been reading" in failed["hint"]
+    assert failed["path"] == str(model.path)
 
 
 def test_what_checkpoints_replace_is_used_again_beside_readers_that_overlap(tmp_path: Path) -> None:
