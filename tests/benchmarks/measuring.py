@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+ALLOCATORS: Final = ("jemalloc", "mimalloc", "tcmalloc")
 LIBRARIES: Final = ("fastavro", "pyruhvro", "pyarrow", "numpy", "pydantic", "duckdb", "aiokafka")
 
 
@@ -43,14 +44,22 @@ def progress(line: str) -> None:
 
 
 def machine() -> dict[str, str]:
-    """Return what the figures depend on: the processor, how many cores this process may use, and versions."""
+    """Return what the figures depend on: processor, cores that this process may use, its allocator, and versions."""
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "system": f"{platform.system()} {platform.release()}",
+        "allocator": _allocator(),
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
     }
+
+
+def _allocator() -> str:
+    """Return what was preloaded in the place of the C library's allocator: DuckDB's small statements depend on it."""
+    maps = Path("/proc/self/maps")
+    loaded = maps.read_text(encoding="utf-8") if maps.exists() else ""
+    return next((name for name in ALLOCATORS if f"/lib{name}" in loaded), "the C library's")
 
 
 def _processor() -> str:

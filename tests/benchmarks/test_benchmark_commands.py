@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +147,19 @@ def test_growth_is_measured_at_every_size_and_after_late_touches() -> None:
         assert touched[way]["batches"] == 1
     assert touched["catching_up"]["events"] == 200
     assert "0.0001, 20% touched late" in growth.text(told)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's libraries are asked of Linux")
+def test_figures_name_the_allocator_that_was_preloaded(tmp_path: Path) -> None:
+    """What small batches cost depends on it. Any library under its name will do here."""
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").split()
+    some = next(path for path in maps if "/libm.so" in path or "/libm-" in path)
+    shutil.copyfile(some, tmp_path / "libjemalloc.so.2")
+    ask = [sys.executable, "-c", "from tests.benchmarks.measuring import machine; print(machine()['allocator'])"]
+    for preloaded, told in (("", "the C library's"), (str(tmp_path / "libjemalloc.so.2"), "jemalloc")):
+        environment = {**os.environ, "LD_PRELOAD": preloaded}
+        asked = subprocess.run(ask, check=True, capture_output=True, text=True, env=environment)
+        assert asked.stdout.strip() == told
 
 
 def _run(*arguments: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ FROM (
 )
 WHERE kind = 'retracted';
 
-DELETE FROM event_rows USING touched
-WHERE event_rows.touched_in = touched.touched_in AND event_rows.n = touched.n;
+DELETE FROM event_rows USING prior_places
+WHERE event_rows.rowid = prior_places.place;
 
 INSERT INTO event_rows BY NAME
 SELECT

@@ -47,6 +47,13 @@ def test_the_image_gets_every_package_of_the_project() -> None:
     assert {project["project"]["readme"], *project["project"]["license-files"]} <= sources
 
 
+def test_the_image_has_the_allocator_that_it_preloads() -> None:
+    """A name without its package would only be a warning on standard error, and slower batches."""
+    told = DOCKERFILE.read_text(encoding="utf-8")
+    (preloaded,) = re.findall(r"^ENV LD_PRELOAD=lib(\w+)\.so\.(\d+)$", told, re.MULTILINE)
+    assert f" lib{''.join(preloaded)} " in told.replace("\\", " ")
+
+
 @pytest.mark.parametrize("script", sorted((TOP / "infra" / "docker").glob("*.sh")))
 def test_shell_scripts_parse(script: Path) -> None:
     """They are executable, and bash finds no fault in their form."""

@@ -59,10 +59,15 @@ INNER JOIN listed USING (n);
 
 -- What the rows of entries said before: the counts of their recipients differ by what changes.
 
+CREATE OR REPLACE TEMP TABLE prior_entry_places AS
+SELECT rowid AS place
+FROM inbox_entry_rows
+SEMI JOIN touched USING (touched_in, n);
+
 CREATE OR REPLACE TEMP TABLE prior_entries AS
 SELECT tenant_id, recipient_id, listed_at, marks
 FROM inbox_entry_rows
-SEMI JOIN touched USING (touched_in, n);
+SEMI JOIN prior_entry_places ON inbox_entry_rows.rowid = prior_entry_places.place;
 
 CREATE OR REPLACE TEMP TABLE new_entries AS
 WITH told AS (
@@ -97,8 +102,8 @@ SELECT getvariable('batch') AS touched_in, listed.*, told.* EXCLUDE (n)
 FROM told
 INNER JOIN listed USING (n);
 
-DELETE FROM inbox_entry_rows USING touched
-WHERE inbox_entry_rows.touched_in = touched.touched_in AND inbox_entry_rows.n = touched.n;
+DELETE FROM inbox_entry_rows USING prior_entry_places
+WHERE inbox_entry_rows.rowid = prior_entry_places.place;
 
 INSERT INTO inbox_entry_rows BY NAME FROM new_entries;
 
