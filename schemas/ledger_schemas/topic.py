@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     KafkaError,
+    NodeNotReadyError,
     NoError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
@@ -122,12 +123,10 @@ async def check_topic(connection: KafkaConnection, spec: TopicSpec) -> None:
 
 @asynccontextmanager
 async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**connection.client_options())
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-            await admin.start()
+            admin = await _started(connection)
     except (KafkaError, TimeoutError, OSError) as error:
-        await admin.close()
         raise unavailable(connection, error) from error
     try:
         yield admin
@@ -135,6 +134,23 @@ async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClie
         raise unavailable(connection, error) from error
     finally:
         await admin.close()
+
+
+async def _started(connection: KafkaConnection) -> AIOKafkaAdminClient:
+    """Start a client of a cluster that knows its controller: a broker that has just come up answers before it does."""
+    while True:
+        admin = AIOKafkaAdminClient(**connection.client_options())
+        try:
+            await admin.start()
+            # One that knows no broker at all has nobody to ask.
+            with suppress(NodeNotReadyError):
+                if (await admin.describe_cluster())["controller_id"] >= 0:
+                    return admin
+        except BaseException:
+            await admin.close()
+            raise
+        await admin.close()
+        await asyncio.sleep(READY_POLL_SECONDS)
 
 
 def unavailable(connection: KafkaConnection, error: BaseException) -> BrokerUnavailable:

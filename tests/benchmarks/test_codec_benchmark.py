@@ -25,7 +25,7 @@ def test_every_kind_is_measured_in_every_way() -> None:
         assert {"bytes", *WAYS, *(f"{name}_ratio" for name in RATIOS)} == {*found}
         assert all(figure > 0 for figure in found.values())
         assert found["batch"] / found["decode_fastavro"] == pytest.approx(found["batch_ratio"])
-    assert {"processor", "cores", "system", "python", *LIBRARIES} == {*told["machine"]}
+    assert {"processor", "cores", "system", "allocator", "python", *LIBRARIES} == {*told["machine"]}
     assert (told["events"], told["rounds"]) == (64, 1)
 
 

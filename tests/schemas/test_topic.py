@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import NodeNotReadyError, TopicAuthorizationFailedError
 
 from ledger_infra.broker.ports import free_ports
 from ledger_schemas import KafkaConnection, TopicSpec, limits, topic
@@ -67,6 +67,36 @@ def test_two_that_make_it_at_once_agree(kafka: Kafka, topic_name: str) -> None:
         return list(await asyncio.gather(*(ensure_topic(kafka.connection, spec) for _ in range(3))))
 
     assert sorted(asyncio.run(scenario())) == [False, False, True]
+
+
+def test_a_broker_that_knows_no_controller_yet_is_waited_for(
+    kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has just come up answers before it does, and before it knows any broker, itself included."""
+    told = AIOKafkaAdminClient.describe_cluster
+    asked: list[AIOKafkaAdminClient] = []
+
+    async def told_late(admin: AIOKafkaAdminClient) -> dict[str, Any]:
+        asked.append(admin)
+        if len(asked) == 1:
+            raise NodeNotReadyError
+        return await told(admin) if len(asked) > 2 else {"brokers": [], "controller_id": -1}
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_cluster", told_late)
+    assert asyncio.run(ensure_topic(kafka.connection, TopicSpec(topic_name, 1)))
+    assert len(set(map(id, asked))) == 3
+
+
+def test_a_cluster_without_a_controller_is_unavailable(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for one has an end."""
+
+    async def told(admin: AIOKafkaAdminClient) -> dict[str, Any]:
+        return {"brokers": [], "controller_id": -1}
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_cluster", told)
+    monkeypatch.setattr(topic, "CONNECT_TIMEOUT_SECONDS", 1.0)
+    with pytest.raises(BrokerUnavailable, match="TimeoutError"):
+        asyncio.run(ensure_topic(kafka.connection, TopicSpec("never.made", 1)))
 
 
 def test_a_new_topic_keeps_every_fact_with_the_logs_own_time(kafka: Kafka, topic_name: str) -> None:
