@@ -88,7 +88,7 @@ async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
 
     Raises BrokerUnavailable, and TopicMisconfigured when it exists with settings that lose or change facts.
     """
-    async with _admin(connection) as admin:
+    async with _admin(connection, to_make=True) as admin:
         answer = await admin.create_topics(
             [
                 NewTopic(
@@ -122,10 +122,10 @@ async def check_topic(connection: KafkaConnection, spec: TopicSpec) -> None:
 
 
 @asynccontextmanager
-async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
+async def _admin(connection: KafkaConnection, *, to_make: bool = False) -> AsyncIterator[AIOKafkaAdminClient]:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-            admin = await _started(connection)
+            admin = await _started(connection, to_make=to_make)
     except (KafkaError, TimeoutError, OSError) as error:
         raise unavailable(connection, error) from error
     try:
@@ -136,15 +136,15 @@ async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClie
         await admin.close()
 
 
-async def _started(connection: KafkaConnection) -> AIOKafkaAdminClient:
-    """Start a client of a cluster that knows its controller: a broker that has just come up answers before it does."""
+async def _started(connection: KafkaConnection, *, to_make: bool) -> AIOKafkaAdminClient:
+    """Start a client; one that is `to_make` topics needs a controller, and a new broker answers before it knows one."""
     while True:
         admin = AIOKafkaAdminClient(**connection.client_options())
         try:
             await admin.start()
-            # One that knows no broker at all has nobody to ask.
+            # One that was told of no broker at all has nobody to ask.
             with suppress(NodeNotReadyError):
-                if (await admin.describe_cluster())["controller_id"] >= 0:
+                if not to_make or (await admin.describe_cluster())["controller_id"] >= 0:
                     return admin
         except BaseException:
             await admin.close()
