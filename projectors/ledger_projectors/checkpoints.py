@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 
 import duckdb
 import structlog
 
+from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.duckdb_errors import may_pass, told
 from ledger_projectors.read_model import CHECKPOINT_WAL_BYTES, ReadModel
 from ledger_projectors.steps import StepObserver
+from ledger_schemas.alarms import Alarm, AlarmCode
 
 FREE_PER_FILE_BYTE: Final = 2
 """Free bytes of the disk per byte of the file and its write-ahead log, below which there is an alarm: a rebuild makes a
@@ -27,15 +28,6 @@ WAL_PER_DUE_BYTE: Final = 2
 """The write-ahead log is too long at so many times the size at which a checkpoint is due: checkpoints do not happen."""
 
 _log = structlog.get_logger("ledger_projectors.projector")
-
-
-class Alarm(StrEnum):
-    """What an operator must look at before it stops the projector."""
-
-    DISK_LOW = "disk_low"
-    WAL_LONG = "wal_long"
-    READER_OLD = "reader_old"
-    """Somebody reads what was before the last commit, and the file grows by what each checkpoint replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +50,47 @@ class FileRoom:
         """Whether a checkpoint surely finds the room that it needs."""
         return self.free_bytes >= FREE_PER_WAL_BYTE * self.wal_bytes
 
-    def alarms(self, due_bytes: int) -> frozenset[Alarm]:
-        """Return what is to be told, when a checkpoint is due at `due_bytes` of write-ahead log."""
-        low = self.free_bytes < FREE_PER_FILE_BYTE * (self.file_bytes + self.wal_bytes)
-        long = self.wal_bytes >= WAL_PER_DUE_BYTE * due_bytes
-        return frozenset(alarm for alarm, raised in ((Alarm.DISK_LOW, low), (Alarm.WAL_LONG, long)) if raised)
+    def alarms(self, due_bytes: int) -> list[Alarm]:
+        """Return the alarms about this room, when a checkpoint is due at `due_bytes` of write-ahead log."""
+        alarms = []
+        if self.free_bytes < FREE_PER_FILE_BYTE * (self.file_bytes + self.wal_bytes):
+            alarms.append(
+                Alarm(
+                    AlarmCode.DISK_LOW,
+                    f"The disk of the read model has {self.free_bytes:,} bytes free; the file and its write-ahead log "
+                    f"have {self.file_bytes + self.wal_bytes:,}.",
+                    hint=f"Free at least {FREE_PER_FILE_BYTE} times what they have: a rebuild writes a second file.",
+                )
+            )
+        if self.wal_bytes >= WAL_PER_DUE_BYTE * due_bytes:
+            alarms.append(
+                Alarm(
+                    AlarmCode.WAL_LONG,
+                    f"The write-ahead log of the read model has {self.wal_bytes:,} bytes; a checkpoint is due at "
+                    f"{due_bytes:,}.",
+                    hint="Look for `projector.checkpoint_failed` in the log: it names what prevents checkpoints.",
+                )
+            )
+        return alarms
+
+
+_READER_OLD: Final = Alarm(
+    AlarmCode.READER_OLD,
+    "A reader holds a state from before the last commit, and the file grows with each checkpoint.",
+    hint="End the query or the connection that has been open longest.",
+)
 
 
 class Checkpoints:
     """Checkpoints one read model when that is due and there is room, on the thread of its writer."""
 
-    def __init__(self, read_model: ReadModel, wal_bytes: int | None, on_step: StepObserver) -> None:
+    def __init__(self, read_model: ReadModel, wal_bytes: int | None, on_step: StepObserver, alarms: AlarmBoard) -> None:
         """Take how long the write-ahead log may become before a checkpoint; None: CHECKPOINT_WAL_BYTES."""
         self._read_model = read_model
         self._due_bytes = CHECKPOINT_WAL_BYTES if wal_bytes is None else wal_bytes
         self._on_step = on_step
         self._frees = True
-        self.alarms: frozenset[Alarm] = frozenset()
-        """What was to be told after the last batch."""
+        self._alarms = alarms
 
     def after_batch(self) -> None:
         """Checkpoint if due, and see whether there is room for what comes.
@@ -97,10 +112,6 @@ class Checkpoints:
         self._tell(room)
 
     def _tell(self, room: FileRoom) -> None:
-        alarms = room.alarms(self._due_bytes) | (frozenset() if self._frees else {Alarm.READER_OLD})
+        alarms = room.alarms(self._due_bytes) + ([] if self._frees else [_READER_OLD])
         facts = {"file_bytes": room.file_bytes, "wal_bytes": room.wal_bytes, "free_bytes": room.free_bytes}
-        for alarm in sorted(alarms - self.alarms):
-            _log.warning("projector.alarm_raised", alarm=alarm.value, **facts)
-        for alarm in sorted(self.alarms - alarms):
-            _log.info("projector.alarm_cleared", alarm=alarm.value, **facts)
-        self.alarms = alarms
+        self._alarms.report("checkpoints", alarms, **facts)

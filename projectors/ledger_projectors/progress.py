@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger_projectors.checkpoints import Alarm
+from ledger_schemas.alarms import Alarm
 from ledger_schemas.positions import Position
 
 
@@ -13,7 +13,7 @@ class Progress:
     """How far a projector is. Counts are records since this run began; `behind` is records to the log's known end.
 
     `retrying`: the batch in hand failed whole (a full disk), or its schemas are out of reach, and it is tried again;
-    nothing moves meanwhile. `alarms`: what will stop it if nobody looks at it.
+    nothing moves meanwhile. `alarms`: what an operator must look at.
     """
 
     position: Position
@@ -24,4 +24,4 @@ class Progress:
     duplicates: int
     quarantined: int
     retrying: bool
-    alarms: frozenset[Alarm] = frozenset()
+    alarms: tuple[Alarm, ...] = ()

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.checkpoints import Checkpoints
 from ledger_projectors.dead_letters import DeadLetters
@@ -57,10 +58,12 @@ class Projector:
         checkpoint_wal_bytes: int | None = None,
         dead_letters: DeadLetters | None = None,
         read_again: ReadAgain | None = None,
+        alarms: AlarmBoard | None = None,
     ) -> None:
         """Take an open read model and an entered source; `until` ends the run when that position is reached.
 
-        Without `schemas`, the shipped schemas alone are known, and nothing is waited for.
+        Without `schemas`, the shipped schemas alone are known, and nothing is waited for. Other watchers may report to
+        `alarms`, too.
         """
         self._read_model = read_model
         self._source = source
@@ -72,7 +75,8 @@ class Projector:
         self._dead_letters = dead_letters
         self._read_again = read_again
         self._retries = Retries(read_model, on_step)
-        self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step)
+        self._alarms = alarms or AlarmBoard()
+        self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step, self._alarms)
         self._stopping = asyncio.Event()
         self._writer = WriterThread(read_model.path, self._checkpoints, self._stopping)
         self._moved = asyncio.Condition()
@@ -97,7 +101,7 @@ class Projector:
             duplicates=self._duplicates,
             quarantined=self._quarantined,
             retrying=self._awaiting or self._writer.retrying,
-            alarms=self._checkpoints.alarms,
+            alarms=self._alarms.current(),
         )
 
     def stop(self) -> None:

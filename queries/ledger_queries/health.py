@@ -1,6 +1,6 @@
 """Health: alive, and ready, which means that the read model has caught up with the log."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from ledger_queries.problems import problem_response, problem_responses
+from ledger_schemas.alarms import Alarm
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.positions import Position
 
@@ -16,13 +17,13 @@ from ledger_schemas.positions import Position
 class Readiness:
     """Whether the read model has caught up, where it stands, and how many events it is behind (None: not known).
 
-    `alarms` name what will stop it if nobody looks at it.
+    `alarms` are the conditions that an operator must look at.
     """
 
     ready: bool
     position: Position
     behind: int | None = None
-    alarms: Collection[str] = ()
+    alarms: Sequence[Alarm] = ()
 
 
 class LiveAnswer(BaseModel):
@@ -31,13 +32,21 @@ class LiveAnswer(BaseModel):
     status: Literal["live"] = "live"
 
 
+class AlarmAnswer(BaseModel):
+    """A condition that an operator must look at."""
+
+    code: str = Field(description="Stable; what programs match on.")
+    detail: str = Field(description="The facts.")
+    hint: str = Field(description="What to do next.")
+
+
 class ReadyAnswer(BaseModel):
     """The read model has caught up with the log."""
 
     status: Literal["ready"] = "ready"
     position: str = Field(description="Where in the log the read model stands.")
     lag_events: int | None = Field(description="How many events the log is ahead; null: not known.")
-    alarms: list[str] = Field(description="What will stop the read model if nobody looks at it: a disk that fills.")
+    alarms: list[AlarmAnswer] = Field(description="What an operator must look at: a disk that fills, for instance.")
 
 
 def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
@@ -58,7 +67,11 @@ def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
     def ready(request: Request) -> Response:
         """Answers 503 with position and lag until the read model has caught up with the log."""
         found = readiness()
-        answer = ReadyAnswer(position=str(found.position), lag_events=found.behind, alarms=sorted(found.alarms))
+        answer = ReadyAnswer(
+            position=str(found.position),
+            lag_events=found.behind,
+            alarms=[AlarmAnswer(code=one.code, detail=one.detail, hint=one.hint) for one in found.alarms],
+        )
         if found.ready:
             return Response(answer.model_dump_json(), media_type="application/json")
         lag = "an unknown number of" if found.behind is None else f"{found.behind}"

@@ -22,10 +22,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ledger_projectors import writer_thread
-from ledger_projectors.checkpoints import Alarm
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import KafkaConnection, TopicSpec
+from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import ProjectorFailed
 from tests.faults.the_log import folded_up_to, read_log
 from tests.projectors.building import open_model, project, projecting
@@ -92,14 +92,15 @@ def checkpoint_on_full_file_system(disk: SmallDisk) -> None:
         await project(disk.connection, model, batch_records_max=BATCH_RECORDS)
         disk.leave(disk.wal.stat().st_size)
         with capture_logs() as logs:
-            checkpoints = Projector(model, None)._checkpoints  # type: ignore[arg-type] # nothing is fetched
+            projector = Projector(model, None)  # type: ignore[arg-type] # nothing is fetched
+            checkpoints = projector._checkpoints
             checkpoints._due_bytes = 1
             checkpoints.after_batch()
-            assert Alarm.DISK_LOW in checkpoints.alarms
+            assert AlarmCode.DISK_LOW in [alarm.code for alarm in projector.progress().alarms]
             assert disk.wal.stat().st_size > 0
             disk.ballast.unlink()
             checkpoints.after_batch()
-            assert checkpoints.alarms == frozenset()
+            assert projector.progress().alarms == ()
             assert not disk.wal.exists()
         assert {"disk_low"} <= {line["alarm"] for line in named(logs, "projector.alarm_raised")}
         assert {"disk_low"} <= {line["alarm"] for line in named(logs, "projector.alarm_cleared")}

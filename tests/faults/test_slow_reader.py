@@ -13,10 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from ledger_projectors import read_model
-from ledger_projectors.checkpoints import Alarm, Checkpoints, FileRoom
+from ledger_projectors.alarm_board import AlarmBoard
+from ledger_projectors.checkpoints import Checkpoints, FileRoom
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import unobserved
 from ledger_schemas import TopicSpec
+from ledger_schemas.alarms import AlarmCode
 from tests.benchmarks.workload import make_workload
 from tests.conftest import Kafka
 from tests.faults.the_log import append
@@ -80,16 +82,17 @@ def test_an_open_reader_stops_no_batch_and_no_checkpoint(
 def test_a_checkpoint_that_a_reader_prevents_is_tried_again_and_told(tmp_path: Path) -> None:
     """An UPDATE that an open reader may ask for keeps DuckDB from checkpoints: no error, and an alarm when it lasts."""
     with open_model(tmp_path) as model, model.reader() as reader, capture_logs() as logs:
-        checkpoints = Checkpoints(model, 1, unobserved)
+        alarms = AlarmBoard()
+        checkpoints = Checkpoints(model, 1, unobserved, alarms)
         reader.execute("BEGIN")
         _count(reader)
         model._connection.execute("UPDATE read_model SET epoch = epoch")
         checkpoints.after_batch()
-        assert checkpoints.alarms == {Alarm.WAL_LONG}
+        assert _codes(alarms) == [AlarmCode.WAL_LONG]
         checkpoints.after_batch()
         reader.execute("ROLLBACK")
         checkpoints.after_batch()
-        assert checkpoints.alarms == frozenset()
+        assert _codes(alarms) == []
         assert not _wal_of(model).exists()
     told = [line["event"].removeprefix("projector.") for line in logs]
     assert told == ["checkpoint_failed", "alarm_raised", "checkpoint_failed", "alarm_cleared"]
@@ -135,19 +138,20 @@ def test_a_reader_that_is_forgotten_is_told_of_and_costs_blocks_only_while_it_is
     """A checkpoint waits for it, then goes on: an alarm until one finds none, and everything is free again."""
     monkeypatch.setattr(read_model, "READERS_SECONDS", 0.05)
     with open_model(tmp_path) as model, capture_logs() as logs:
-        checkpoints = Checkpoints(model, 1, unobserved)
+        alarms = AlarmBoard()
+        checkpoints = Checkpoints(model, 1, unobserved, alarms)
         reader = model.reader()
         begin_and_forget(reader)
         for number in range(BATCHES):
             _apply(model, number)
             checkpoints.after_batch()
-            assert checkpoints.alarms == {Alarm.READER_OLD}
+            assert _codes(alarms) == [AlarmCode.READER_OLD]
         held, none_free = _blocks(model)
         reader.close()
         del reader
         _apply(model, BATCHES)
         checkpoints.after_batch()
-        assert checkpoints.alarms == frozenset()
+        assert _codes(alarms) == []
         used, free = _blocks(model)
         assert none_free == 0
         assert used < held / 2
@@ -175,20 +179,24 @@ def test_who_began_behind_the_last_commit_is_waited_for_by_nobody(tmp_path: Path
 @pytest.mark.parametrize(
     ("file_bytes", "wal_bytes", "free_bytes", "alarms", "takes_checkpoint"),
     [
-        (100, 10, 220, set(), True),
-        (100, 10, 219, {Alarm.DISK_LOW}, True),
-        (100, 49, 97, {Alarm.DISK_LOW}, False),
-        (100, 50, 1_000, {Alarm.WAL_LONG}, True),
-        (100, 50, 99, {Alarm.DISK_LOW, Alarm.WAL_LONG}, False),
+        (100, 10, 220, [], True),
+        (100, 10, 219, [AlarmCode.DISK_LOW], True),
+        (100, 49, 97, [AlarmCode.DISK_LOW], False),
+        (100, 50, 1_000, [AlarmCode.WAL_LONG], True),
+        (100, 50, 99, [AlarmCode.DISK_LOW, AlarmCode.WAL_LONG], False),
     ],
 )
 def test_alarms_are_about_the_room_that_is_left(
-    file_bytes: int, wal_bytes: int, free_bytes: int, alarms: set[Alarm], *, takes_checkpoint: bool
+    file_bytes: int, wal_bytes: int, free_bytes: int, alarms: list[AlarmCode], *, takes_checkpoint: bool
 ) -> None:
     """Free disk below twice the file with its log, and a log twice as long as due, are told; each by itself."""
     room = FileRoom(file_bytes, wal_bytes, free_bytes)
-    assert alarms == room.alarms(due_bytes=25)
+    assert alarms == [alarm.code for alarm in room.alarms(due_bytes=25)]
     assert takes_checkpoint == room.takes_checkpoint
+
+
+def _codes(alarms: AlarmBoard) -> list[AlarmCode]:
+    return [alarm.code for alarm in alarms.current()]
 
 
 def _apply(model: ReadModel, number: int) -> None:

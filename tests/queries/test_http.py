@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from ledger_queries import Readiness, create_app
 from ledger_queries.routes import WaitFor
+from ledger_schemas.alarms import Alarm, AlarmCode
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.positions import Position
 
@@ -293,8 +294,9 @@ def test_health_is_live_at_once_and_ready_when_caught_up(model: Model, serve: Se
     now = LIVE
     found = {"status": "ready", "position": f"{TOPIC}@0:5", "lag_events": 0}
     assert client.get("/health/ready").json() == {**found, "alarms": []}
-    now = replace(LIVE, alarms={"wal_long", "disk_low"})
-    assert client.get("/health/ready").json() == {**found, "alarms": ["disk_low", "wal_long"]}
+    now = replace(LIVE, alarms=[Alarm(AlarmCode.DISK_LOW, "12 bytes free.", hint="Free more.")])
+    alarm = {"code": "disk_low", "detail": "12 bytes free.", "hint": "Free more."}
+    assert client.get("/health/ready").json() == {**found, "alarms": [alarm]}
 
 
 def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve: Serve) -> None:

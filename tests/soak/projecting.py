@@ -130,7 +130,7 @@ async def run(path: Path, bootstrap: str, topic: str, partitions: int) -> None:
                         "read_ms": readers.slowest_ms(),
                         "reads": readers.reads,
                         "disagreements": readers.disagreements,
-                        "alarms": sorted(progress.alarms),
+                        "alarms": [alarm.code for alarm in progress.alarms],
                     }
                     sys.stdout.write(json.dumps(line) + "\n")
                     sys.stdout.flush()
