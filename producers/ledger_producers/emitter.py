@@ -16,7 +16,7 @@ from ledger_producers.schema_publisher import SchemaPublisher, read_bound
 from ledger_producers.statements import Statements
 from ledger_schemas.codec import encode_event
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import LedgerError
+from ledger_schemas.errors import LedgerError, OutcomeUnknown
 from ledger_schemas.events import Event
 from ledger_schemas.facts import Receipt
 from ledger_schemas.framing import SchemaReference
@@ -34,8 +34,9 @@ class Emitter(Statements):
 
     Errors: ContractViolation and LimitExceeded before anything is written; BrokerUnavailable at start;
     OutcomeUnknown when no answer came in time: the event may or may not be in the log, and putting the same event
-    again (same event_id) is safe, since the ledger counts it once. With a registry, RegistryUnavailable and
-    RegistryRefused before any event is written; the latter also when the schema topic binds an id to another schema.
+    again (same event_id) is safe, since the ledger counts it once: `put_many(error.events)`. With a registry,
+    RegistryUnavailable and RegistryRefused before any event is written; the latter also when the schema topic binds an
+    id to another schema.
     """
 
     def __init__(
@@ -106,7 +107,11 @@ class Emitter(Statements):
             for event, index in zip(checked, indexes, strict=True)
         ]
         await schemas.prepare(kinds)
-        appended = await self._appender.append(self._topic.name, records)
+        try:
+            appended = await self._appender.append(self._topic.name, records)
+        except OutcomeUnknown as error:
+            error.events = tuple(checked)
+            raise
         return [
             Receipt(event.event_id, event.notification_id, Position({(self._topic.name, partition): next_offset}))
             for event, (partition, next_offset) in zip(checked, appended, strict=True)

@@ -13,8 +13,8 @@ from ledger_schemas.parts import AudienceMember, Creator, Digest, Group, Persona
 class EventFields(TypedDict, total=False):
     """What any event may carry.
 
-    `source` defaults to the emitter's, `occurred_at` (aware) to now, `event_id` to a new UUIDv7: state it when you
-    retry a fact that you stated before.
+    `source` defaults to the emitter's, `event_id` to a new UUIDv7, `occurred_at` (aware) to the time inside `event_id`.
+    State `event_id` when you may state the same fact again: an id that is no UUIDv7 needs `occurred_at`, too.
     """
 
     event_id: UUID
@@ -33,7 +33,11 @@ class EventFields(TypedDict, total=False):
 
 
 class CreatedFields(EventFields, total=False):
-    """What `created` may carry besides; `notification_id` defaults to a new UUIDv7."""
+    """What `created` may carry besides.
+
+    `notification_id` defaults to an id derived from (tenant, source, external_id), without an external id from (tenant,
+    event_id): the same statement twice names one notification.
+    """
 
     notification_id: UUID
     audience: Sequence[AudienceMember]

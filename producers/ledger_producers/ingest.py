@@ -54,7 +54,8 @@ def ingest_router(sink: FactSink) -> APIRouter:
         """Append events to the log; answer when every in-sync replica has them.
 
         All or none is checked before the first is written: one event that breaks the contract refuses the call and
-        names its index and field. A 504 says that the outcome is unknown: send the same body with the same event_ids.
+        names its index and field. A 504 says that the outcome is unknown: send the same body again. An event with an
+        event_id then counts once; one without is a new fact each time.
         """
         events = _events(await _body(request))
         receipts = await sink.put_many(events)

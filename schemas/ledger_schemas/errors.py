@@ -41,7 +41,8 @@ wrong and, after it, what to do: `hint` names the next step.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 
 class LedgerError(Exception):
@@ -176,6 +177,8 @@ class OutcomeUnknown(Unavailable):
     code = "outcome_unknown"
     status = 504
     exit_code = 13
+    events: Sequence[Any] = ()
+    """The events of the call, whole: `emitter.put_many(error.events)` is a safe retry."""
 
 
 class ApiUnavailable(Unavailable):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ledger_schemas import limits
+from ledger_schemas.errors import ContractViolation
 from ledger_schemas.field_types import AttributesText, Id, RfcUuid, Time
-from ledger_schemas.ids import new_id
+from ledger_schemas.ids import derive_created_id, derive_notification_id, new_id, time_of
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import (
     AudienceMember,
@@ -23,9 +33,11 @@ from ledger_schemas.parts import (
     Template,
 )
 
+_UUID: Final = TypeAdapter[UUID](RfcUuid)
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+
+def _time_of_event_id(stated: dict[str, Any]) -> datetime | None:
+    return time_of(stated["event_id"])
 
 
 def _members_once(value: tuple[AudienceMember, ...]) -> tuple[AudienceMember, ...]:
@@ -41,12 +53,16 @@ Audience = Annotated[
 
 
 class Envelope(Part):
-    """What every event carries. Times are aware; they are written as microseconds, UTC."""
+    """What every event carries. Times are aware; they are written as microseconds, UTC.
+
+    What is left out is a function of what is stated, so that the same statement twice is one fact: `occurred_at` is the
+    time inside `event_id`, which is a new UUIDv7 where none is stated.
+    """
 
     event_id: RfcUuid = Field(default_factory=new_id)
     tenant_id: Id
     notification_id: RfcUuid
-    occurred_at: Time = Field(default_factory=_utc_now)
+    occurred_at: Time = Field(default_factory=_time_of_event_id, validate_default=True)
     recipient_id: Id | None = None
     channel: Id | None = None
     delivery_ref: Id | None = None
@@ -60,6 +76,15 @@ class Envelope(Part):
     attributes: AttributesText | None = None
 
     # Field validators, not model validators: their errors name the field.
+    @field_validator("occurred_at", mode="before")
+    @classmethod
+    def _stated_or_in_event_id(cls, value: object, info: ValidationInfo) -> object:
+        event_id = info.data.get("event_id")
+        if value is None and event_id is not None and time_of(event_id) is None:
+            message = "must be stated, because event_id is not a UUIDv7, which has a time inside"
+            raise ValueError(message)
+        return value
+
     @field_validator("delivery_ref")
     @classmethod
     def _reference_needs_channel(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -72,8 +97,18 @@ class Envelope(Part):
 _COMMON: Final = frozenset({*Envelope.model_fields, "kind"})
 
 
+def _notification_id(stated: dict[str, Any], event_id: UUID) -> UUID:
+    if stated.get("external_id") is None:
+        return derive_created_id(stated["tenant_id"], event_id)
+    return derive_notification_id(stated["tenant_id"], stated["source"], stated["external_id"])
+
+
 class NotificationCreated(Envelope):
-    """The notification exists: to whom, over which channels, about what."""
+    """The notification exists: to whom, over which channels, about what.
+
+    A `notification_id` that is left out is derived: from (tenant_id, source, external_id) where an external id is
+    stated, else from (tenant_id, event_id).
+    """
 
     kind: Literal[Kind.CREATED] = Kind.CREATED
     notification_id: RfcUuid = Field(default_factory=new_id)
@@ -98,6 +133,18 @@ class NotificationCreated(Envelope):
     parent_notification_id: RfcUuid | None = None
     external_id: Id | None = None
     number: Annotated[int, Field(ge=0, le=limits.NUMBER_MAX)] | None = None
+
+    # Before the fields, since the id depends on fields that come after it.
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, stated: Any) -> Any:  # noqa: ANN401 - a caller may state anything
+        if not isinstance(stated, dict) or "notification_id" in stated:
+            return stated
+        try:
+            event_id = _UUID.validate_python(stated["event_id"]) if "event_id" in stated else new_id()
+            return {**stated, "event_id": event_id, "notification_id": _notification_id(stated, event_id)}
+        except (ValidationError, ContractViolation, KeyError, AttributeError):
+            return stated  # A field that the id depends on is missing or invalid: its own error follows.
 
 
 class NotificationFired(Envelope):

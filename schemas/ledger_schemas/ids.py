@@ -10,6 +10,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation
 
 CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -18,6 +19,7 @@ CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[8
 TIME_BYTES: Final = 6
 """The first 48 bits of a UUIDv7, and of our time-ordered UUIDv8: milliseconds since 1970, big-endian."""
 
+_TIMED_VERSION: Final = 7
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -38,6 +40,23 @@ def derive_notification_id(tenant_id: str, source: str, external_id: str) -> UUI
     return _uuid8(_named_hash(tenant_id=tenant_id, source=source, external_id=external_id)[:16])
 
 
+def derive_created_id(tenant_id: str, event_id: UUID) -> UUID:
+    """Return the notification id of a `created` that states none and has no external id: the same for every retry.
+
+    A UUIDv8: the first 48 bits of the event id, its time in a UUIDv7, then SHA-256 over (tenant, event id). Raises
+    ContractViolation when the tenant is empty or not valid Unicode.
+    """
+    return _uuid8(event_id.bytes[:TIME_BYTES] + _named_hash(tenant_id=tenant_id, event_id=str(event_id))[:10])
+
+
+def time_of(event_id: UUID) -> datetime | None:
+    """Return the time inside a UUIDv7, to the millisecond; None for any other id, and past the year 9999."""
+    milliseconds = int.from_bytes(event_id.bytes[:TIME_BYTES], "big")
+    if event_id.version != _TIMED_VERSION or milliseconds > limits.OCCURRED_AT_MICROSECONDS_MAX // 1_000:
+        return None
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
 def derive_event_id(occurred_at: datetime, identity: str, *more: str) -> UUID:
     """Return the event id of a provider's fact: the same for every redelivery of it, ordered by the provider's time.
 
@@ -54,6 +73,17 @@ def derive_event_id(occurred_at: datetime, identity: str, *more: str) -> UUID:
     if not any((identity, *more)):
         raise ContractViolation("identity: must not be empty: what has no name has no id.", field="identity")
     return _uuid8(prefix + _hash(str(milliseconds), identity, *more)[:10])
+
+
+def hash_id(text: str) -> str:
+    """Return an id of 71 characters for a text that is too long for one, or too personal: `sha256:` and 64 hex digits.
+
+    The digits are SHA-256 over the text in UTF-8. Raises ContractViolation when the text is not valid Unicode.
+    """
+    try:
+        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    except UnicodeEncodeError:
+        raise ContractViolation("An id cannot be derived from a text that is not valid Unicode.") from None
 
 
 def derive_inbox_entry_id(tenant_id: str, notification_id: UUID, recipient_id: str) -> UUID:

@@ -65,18 +65,25 @@ def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractVi
     wrong = first["msg"].removeprefix("Value error, ") + _measured(first["type"], place, first["input"])
     if first["type"].startswith("union_tag"):  # pydantic's own message repeats what stood there.
         path, wrong = "kind", f"must be one of {', '.join(Kind)}"
-    more = error.error_count() - 1
+    # A default that depends on an invalid field is no finding of its own.
+    hint = "Correct the field and send the event again; nothing was written."
+    if first["type"] == "string_too_long" and _name_in(place) not in _CHARS_LIMITS:
+        hint = (
+            "Hash a longer id with ledger_producers.hash_id (the guide to emitting shows it in other languages). An "
+            "address or a push token itself belongs in personal.addresses."
+        )
+    more = sum(found["type"] != "default_factory_not_called" for found in error.errors(include_url=False)) - 1
     suffix = f" ({more} more)" if more else ""
     return ContractViolation(
         f"{path}: {wrong}{suffix}.",
-        hint="Correct the field and send the event again; nothing was written.",
+        hint=hint,
         field=path,
     )
 
 
 def _measured(finding: str, place: tuple[int | str, ...], value: Any) -> str:  # noqa: ANN401 - it is what was sent
     """Name the limit that was passed, and by what."""
-    name = next((part for part in reversed(place) if isinstance(part, str)), "")
+    name = _name_in(place)
     if finding == "string_too_long":
         limit = _CHARS_LIMITS.get(name, "ID_CHARS_MAX")
         return f", {limit} = {getattr(limits, limit)}; it has {len(value)}"
@@ -86,3 +93,8 @@ def _measured(finding: str, place: tuple[int | str, ...], value: Any) -> str:  #
     if finding == "less_than_equal":
         return ", NUMBER_MAX"
     return ""
+
+
+def _name_in(place: tuple[int | str, ...]) -> str:
+    """Return the innermost field name of a place such as ("audience", 0, "recipient_id")."""
+    return next((part for part in reversed(place) if isinstance(part, str)), "")

@@ -28,7 +28,7 @@ def fails(error: BaseException) -> Append:
 
 
 def test_no_answer_in_time_is_an_unknown_outcome_that_may_be_put_again(kafka: Kafka, topic_name: str) -> None:
-    """OutcomeUnknown counts the events; putting them again leaves copies of one identity and no other event."""
+    """OutcomeUnknown has the events; putting those again leaves copies of one identity and no other event."""
 
     async def scenario() -> tuple[list[Event], OutcomeUnknown, list[Receipt], list[Record]]:
         spec = await with_topic(kafka, topic_name)
@@ -39,7 +39,7 @@ def test_no_answer_in_time_is_an_unknown_outcome_that_may_be_put_again(kafka: Ka
                 await hasty.put_many(events)
             hasty._appender._timeout_seconds = 30  # What was sent may arrive while it leaves.
         async with Emitter(kafka.connection, source="shop", topic=spec) as patient:
-            receipts = await patient.put_many(events)
+            receipts = await patient.put_many(unknown.value.events)
         return events, unknown.value, receipts, await log_of(kafka, spec)
 
     events, unknown, receipts, log = asyncio.run(scenario())

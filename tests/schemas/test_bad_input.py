@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -298,13 +298,3 @@ def test_events_cannot_be_changed() -> None:
     event = parse_event(FIRED)
     with pytest.raises(ValueError, match="frozen"):
         setattr(event, "tenant_id", "other")  # noqa: B010 - mypy refuses the plain form, as it should
-
-
-def test_what_is_left_out_is_made_now() -> None:
-    """event_id is a new UUIDv7 and occurred_at an aware time of this moment, per event."""
-    before = datetime.now(UTC)
-    bare = {"kind": "created", "tenant_id": "acme", "source": "shop"}
-    one, other = parse_event(bare), parse_event(bare)
-    assert before <= one.occurred_at <= other.occurred_at <= datetime.now(UTC)
-    assert (one.event_id.version, one.notification_id.version) == (7, 7)
-    assert len({one.event_id, other.event_id, one.notification_id, other.notification_id}) == 4

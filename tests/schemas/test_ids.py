@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ledger_schemas import derive_event_id, derive_inbox_entry_id, derive_notification_id, new_id
 from ledger_schemas.errors import ContractViolation
-from ledger_schemas.ids import CANONICAL_UUID
+from ledger_schemas.ids import CANONICAL_UUID, derive_created_id, hash_id
 
 VECTORS = Path(__file__).parents[2] / "schemas/contract/id_vectors.json"
 
@@ -44,6 +44,22 @@ def test_the_vectors_hold_for_notification_ids() -> None:
     for vector in vectors("notification_id"):
         texts = (vector["tenant_id"], vector["source"], vector["external_id"])
         assert UUID(vector["id"]) == derive_notification_id(*texts) == by_hand(*texts)
+
+
+def test_the_vectors_hold_for_the_notification_ids_of_created() -> None:
+    """Another release, or another language, must derive the same, or a retry would make a second notification."""
+    for vector in vectors("created_id"):
+        event_id = vector["event_id"]
+        prefix = event_id.replace("-", "")[:12]
+        assert UUID(vector["id"]) == derive_created_id(vector["tenant_id"], UUID(event_id))
+        assert UUID(vector["id"]) == by_hand(vector["tenant_id"], event_id, prefix=prefix)
+
+
+def test_the_vectors_hold_for_hashed_ids() -> None:
+    """Another language must hash the same, or a delivery would be two."""
+    for vector in vectors("hashed_id"):
+        assert vector["id"] == hash_id(vector["text"])
+        assert vector["id"] == f"sha256:{hashlib.sha256(vector['text'].encode()).hexdigest()}"
 
 
 def test_the_vectors_hold_for_event_ids() -> None:

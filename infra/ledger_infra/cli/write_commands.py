@@ -45,7 +45,8 @@ def emit(
 ) -> None:
     """Append events to the log, and print the position after them.
 
-    All lines are checked before the first is sent: one that breaks the contract is named, and nothing is written.
+    All lines are checked before the first is sent: one that breaks the contract is named, and nothing is written. The
+    same line twice counts once where it states event_id; without event_id it is a new fact each time.
 
     Example: notification-ledger emit '{"kind": "created", "tenant_id": "acme", "source": "shop",
     "audience": [{"recipient_id": "ann", "channels": ["email"]}], "personal": {"title": "Hello"}}'

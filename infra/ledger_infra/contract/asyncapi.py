@@ -45,7 +45,8 @@ EVENT_BYTES_MAX = {limits.EVENT_BYTES_MAX} bytes, the frame included.
 must be told so: `partitioner=murmur2_random`. A record in another partition is quarantined (`wrong_partition`).
 
 **Ids.** `event_id` is a UUIDv7, made once by whoever states the fact and kept through every retry: all copies of an \
-event count once. Append with acks=all and an idempotent producer, and retry what was not acknowledged.
+event count once. A retry states the same occurred_at, too. Append with acks=all and an idempotent producer, and retry \
+what was not acknowledged.
 
 **Limits** that no type states: {limits.RECIPIENTS_PER_EVENT_MAX} recipients in one event \
 (RECIPIENTS_PER_EVENT_MAX), {limits.ID_CHARS_MAX} characters in an id or a code (ID_CHARS_MAX), \

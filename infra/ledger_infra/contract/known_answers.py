@@ -12,7 +12,13 @@ from uuid import UUID
 from aiokafka.partitioner import DefaultPartitioner
 
 from ledger_infra.contract.examples import NOTIFICATION_ID
-from ledger_schemas.ids import derive_event_id, derive_inbox_entry_id, derive_notification_id
+from ledger_schemas.ids import (
+    derive_created_id,
+    derive_event_id,
+    derive_inbox_entry_id,
+    derive_notification_id,
+    hash_id,
+)
 from ledger_schemas.topic import PARTITIONS_DEFAULT
 
 _TRIPLES: Final = (
@@ -36,6 +42,13 @@ _ENTRIES: Final = (
     ("other", NOTIFICATION_ID, "ann"),
     ("acme", "02167578-48d2-8f80-b467-804ac7627d63", "ann"),
 )
+_CREATED: Final = (
+    ("acme", "019b76da-a800-7000-8000-000000000002"),
+    ("other", "019b76da-a800-7000-8000-000000000002"),
+    ("acme", "019b76da-a801-7000-8000-000000000002"),
+    ("acme", "c370a1dd-18a9-49c3-b45f-c79278787991"),
+)
+_LONG_IDS: Final = ("a token", "é📦", "")
 _PARTITION_COUNTS: Final = (PARTITIONS_DEFAULT, 12)
 
 
@@ -48,6 +61,10 @@ def known_answers() -> dict[str, list[dict[str, Any]]]:
         "notification_id": [
             {"tenant_id": tenant, "source": source, "external_id": own, "notification_id": str(made)}
             for (tenant, source, own), made in zip(_TRIPLES, notification_ids, strict=True)
+        ],
+        "created_id": [
+            {"tenant_id": tenant, "event_id": event, "notification_id": str(derive_created_id(tenant, UUID(event)))}
+            for tenant, event in _CREATED
         ],
         "event_id": [
             {
@@ -66,6 +83,7 @@ def known_answers() -> dict[str, list[dict[str, Any]]]:
             }
             for tenant, notification, recipient in _ENTRIES
         ],
+        "hashed_id": [{"text": text, "id": hash_id(text)} for text in _LONG_IDS],
         "partition": [
             {"key": key, "partitions": count, "partition": partitioner(key.encode(), list(range(count)), [])}
             for key in keys

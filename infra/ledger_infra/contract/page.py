@@ -92,8 +92,10 @@ def contract_page() -> str:
         "partitions": _answers(answers["partition"]),
         "SCHEMA_BYTES_MAX": f"{limits.SCHEMA_BYTES_MAX:,}",
         "notification_ids": _answers(answers["notification_id"]),
+        "created_ids": _answers(answers["created_id"]),
         "event_ids": _answers(answers["event_id"]),
         "inbox_entry_ids": _answers(answers["inbox_entry_id"]),
+        "hashed_ids": _answers(answers["hashed_id"]),
         "limits": table(
             ("limit", "value", "of"),
             [(f"`{name}`", f"{getattr(limits, name):,}", said) for name, said in _LIMITS.items()],
