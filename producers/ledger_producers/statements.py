@@ -191,7 +191,8 @@ class Statements(ABC):
     async def amended(self, tenant_id: str, notification_id: UUID, **fields: Unpack[AmendedFields]) -> Receipt:
         """Record that its content changed: what is stated replaces what was said before.
 
-        A record, `personal` included, replaces the earlier one with all its parts: state it as it is now.
+        A record, `personal` included, replaces the earlier one with all its parts: state it as it is now. Of several
+        amendments the latest decides, by the rule in section 1 of infra/guides/fold.md.
         """
         return await self.state(NotificationAmended, tenant_id, notification_id, fields)
 

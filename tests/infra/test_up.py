@@ -7,7 +7,9 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -15,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 
 from ledger_infra.paths import kafka_dir, read_model_path, run_file
 from ledger_infra.settings import environment_without_settings
-from ledger_schemas import LIFECYCLE_TOPIC, Position
+from ledger_schemas import LIFECYCLE_TOPIC, Position, new_id
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, SettingInvalid
 from tests.running import RunningLedger, json_of, processes_below, run_command
 
@@ -205,6 +207,27 @@ def test_a_fact_from_the_future_is_refused_over_http_and_by_emit(ledger: Running
     accepted = json_of(ledger.run("emit", json.dumps(events[0]), "--json"))
     counted = ledger.run("count", "--tenant", "future", "--json", "--at-least", str(accepted["position"]))
     assert json_of(counted)["total"] == 1
+
+
+def test_a_clock_that_is_ahead_pins_nothing_and_keeps_its_order(ledger: RunningLedger) -> None:
+    """Content 14 minutes ahead is corrected by a right clock; of a fast clock's read and unread, the second holds."""
+    common: dict[str, object] = {"tenant_id": "fast", "notification_id": str(new_id()), "source": "shop"}
+    ahead = datetime.now(UTC) + timedelta(minutes=14)
+
+    def amended(title: str, occurred_at: datetime) -> dict[str, object]:
+        return common | {"kind": "amended", "occurred_at": occurred_at.isoformat(), "personal": {"title": title}}
+
+    def by_ann(kind: str, seconds: int) -> dict[str, object]:
+        # The later fact of a pair has the smaller event_id.
+        event_id = str(UUID(int=9 - seconds, version=4))
+        occurred_at = (ahead + timedelta(seconds=seconds)).isoformat()
+        return common | {"kind": kind, "recipient_id": "ann", "event_id": event_id, "occurred_at": occurred_at}
+
+    position = ledger.post(CREATED | common, amended("Wrong", ahead), by_ann("read", 0), by_ann("unread", 5))
+    ledger.get("/v1/inbox", tenant="fast", at_least=position)
+    position = ledger.post(amended("Right", datetime.now(UTC)))
+    (entry,) = ledger.get("/v1/inbox", tenant="fast", recipient="ann", at_least=position)["rows"]
+    assert (entry["title"], entry["read_count"], entry["is_read"]) == ("Right", 1, False)
 
 
 @pytest.mark.parametrize(

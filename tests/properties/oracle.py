@@ -76,8 +76,8 @@ class Moment(NamedTuple):
     """One event, as far as times go. The largest moment is the latest."""
 
     effective_at: datetime
-    event_id: UUID
     occurred_at: datetime
+    event_id: UUID
     snoozed_until: datetime | None
 
 
@@ -160,8 +160,7 @@ def _fold_notification(tables: dict[str, Rows], key: Key, history: list[LogEvent
 
 
 def _statements(event: LogEvent) -> set[Statement]:
-    effective_at = min(event.occurred_at, event.recorded_at)
-    moment = Moment(effective_at, event.event_id, event.occurred_at, event.snoozed_until)
+    moment = _moment(event)
     grain = (event.recipient_id or "", event.channel or "", event.delivery_ref or "")
     if event.kind == "observed":
         return set()
@@ -173,6 +172,11 @@ def _statements(event: LogEvent) -> set[Statement]:
     for member in event.audience:
         said |= {Statement(member["recipient_id"], to, "", "declared", None) for to in ("", *member["channels"])}
     return said
+
+
+def _moment(event: LogEvent) -> Moment:
+    effective_at = min(event.occurred_at, event.recorded_at)
+    return Moment(effective_at, event.occurred_at, event.event_id, event.snoozed_until)
 
 
 def _deliveries(own: set[Statement]) -> set[tuple[str, str]]:
@@ -223,7 +227,7 @@ def _states(said: set[Statement]) -> dict[str, Any]:
 
 def _holds(said: set[Statement], fact: str, reversal: str) -> bool:
     moments = _moments(said, fact)
-    return bool(moments) and max(moments | _moments(said, reversal), key=lambda one: one[:2]) in moments
+    return bool(moments) and max(moments | _moments(said, reversal), key=lambda one: one[:3]) in moments
 
 
 def _numbers(entries: list[dict[str, Any]], meant: list[str]) -> dict[str, Any]:
@@ -243,14 +247,14 @@ def _inbox_entry_id(key: Key, recipient_id: str) -> UUID:
     return UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
 
 
-def _content(history: Iterable[LogEvent], partitions: int) -> dict[str, Any]:
+def _content(history: Sequence[LogEvent], partitions: int) -> dict[str, Any]:
     in_order = sorted(history, key=lambda one: (one.occurred_at, one.event_id))
     created = [one for one in in_order if one.kind == "created"]
     row = {name: next(_values(created, name), None) for name in (*CREATED, *AMENDABLE, "personal")}
     # A key without what it locks is no value: the pair counts where `personal` is there.
     locked = {"personal_key_id": next(_values(created, "personal_key_id", beside="personal"), None)}
-    for one in (one for one in in_order if one.kind == "amended"):
-        # The last of them that speaks of a field has the last word on it.
+    for one in sorted((one for one in history if one.kind == "amended"), key=lambda one: _moment(one)[:3]):
+        # The latest of them that speaks of a field decides.
         for name in (*AMENDABLE, "personal"):
             value = one.others[name]
             if value not in NO_VALUE or name in one.others["cleared"]:

@@ -32,12 +32,13 @@ NOON_MS: Final = (NOON - EPOCH) // timedelta(milliseconds=1)
 
 OCCURRED_AT: Final = (
     *(NOON + timedelta(seconds=seconds) for seconds in range(6)),
+    *(NOON + timedelta(minutes=minutes, seconds=seconds) for minutes in (1, 14) for seconds in (0, 5)),
     NOON + timedelta(microseconds=1),
     EPOCH - timedelta(microseconds=1),
     EPOCH,
     datetime(2200, 1, 1, tzinfo=UTC),
 )
-"""Few, so that ties are common; clocks that are wrong by decades among them."""
+"""Few, so that ties are common; clocks that are ahead by minutes and clocks that are wrong by decades among them."""
 
 RECORDED_AT_MS: Final = tuple(NOON_MS + milliseconds for milliseconds in (-1_000, 0, 1, 1_500, 3_000, 10_000))
 
@@ -71,6 +72,8 @@ def _event_ids(count: int) -> list[UUID]:
 
 EVENT_IDS: Final = _event_ids(48)
 """Shared by all tenants and notifications: the same event_id under another of either is another event."""
+
+LOW_ID, HIGH_ID = min(EVENT_IDS), max(EVENT_IDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +158,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of an event
 
 @st.composite
 def events(
-    draw: st.DrawFn, tenant_id: str, notification_id: UUID, event_id: UUID, event_ids: Sequence[UUID], scene: Scene
+    draw: st.DrawFn, identity: tuple[str, UUID, UUID], event_ids: Sequence[UUID], scene: Scene, kinds: Sequence[Kind]
 ) -> Event:
-    """Draw any event of one identity, at any grain that the scene has names for; it may retract one of `event_ids`."""
-    kind = draw(st.sampled_from(KINDS))
+    """Draw an event of one identity, at any grain that the scene has names for; it may retract one of `event_ids`."""
+    kind = draw(st.sampled_from(kinds))
+    tenant_id, notification_id, event_id = identity
     channel = draw(maybe(scene.channels))
     document: dict[str, Any] = {
         "kind": kind,
@@ -179,7 +183,9 @@ def events(
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, notifications_max: int, events_min: int = 1, events_max: int) -> list[Recorded]:
+def histories(
+    draw: st.DrawFn, *, notifications_max: int, events_min: int = 1, events_max: int, kinds: Sequence[Kind] = KINDS
+) -> list[Recorded]:
     """Draw distinct events of up to so many notifications, with up to so many events each."""
     keys = st.tuples(st.sampled_from(TENANTS), st.sampled_from(NOTIFICATION_IDS))
     history = []
@@ -188,7 +194,7 @@ def histories(draw: st.DrawFn, *, notifications_max: int, events_min: int = 1, e
         ids = st.lists(st.sampled_from(EVENT_IDS), unique=True, min_size=events_min, max_size=events_max)
         drawn = draw(ids)
         for event_id in drawn:
-            event = draw(events(tenant_id, notification_id, event_id, drawn, scene))
+            event = draw(events((tenant_id, notification_id, event_id), drawn, scene, kinds))
             history.append(Recorded(event, draw(st.sampled_from(RECORDED_AT_MS))))
     return history
 

@@ -23,6 +23,8 @@ from .oracle import State
 from .strategies import (
     EVENT_IDS,
     FOLD,
+    HIGH_ID,
+    LOW_ID,
     NOTIFICATION_IDS,
     Recorded,
     audience,
@@ -53,6 +55,14 @@ CHOSEN_HISTORIES: Final = {
         said("read", "10:00:05", "10:00:01", channel="email"),
         said("unread", "10:00:05", recipient_id="ann", channel="email"),
         said("created", "10:00:09", "10:00:05", recipient_id="ann"),
+    ],
+    "clocks that are ahead by minutes, beside a right one": [
+        said("created", "10:00:00", category="promo", audience=audience(ann=("email",))),
+        said("amended", "10:14:00", "10:00:01", category="wrong", cleared=["tags"]),
+        said("amended", "10:00:05", category="right", tags=["a"]),
+        said("read", "10:14:00", "10:00:02", recipient_id="ann", event_id=HIGH_ID),
+        said("unread", "10:14:05", "10:00:02", recipient_id="ann", event_id=LOW_ID),
+        said("snoozed", "10:14:05", "10:00:02", recipient_id="ann", snoozed_until=clock("11:00:00")),
     ],
     "several created that tell different stories": [
         said("created", "10:00:00", category="promo", personal={"title": "A"}, tags=["a"]),

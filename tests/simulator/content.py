@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from ledger_schemas import Event, Kind, derive_notification_id, parse_event
+from ledger_schemas import Event, Kind, derive_notification_id, limits, parse_event
 from tests.properties.stated_fields import (
     CHANNELS,
     CLEARABLE,
@@ -25,11 +25,16 @@ from tests.properties.stated_fields import (
     TIMES,
     Scene,
 )
-from tests.properties.strategies import KINDS, NOON_MS, OCCURRED_AT, TENANTS
+from tests.properties.strategies import KINDS, NOON, NOON_MS, OCCURRED_AT, TENANTS
 
 NOTIFICATIONS_MAX: Final = 4
 FIELDS_STATED_MAX: Final = 4
 DERIVED_SHARE: Final = 0.3
+BROKER_DAYS: Final = (-1, 0, 1)
+"""Days from NOON that the broker's clock may be set to."""
+AHEAD_SHARE: Final = 0.4
+AHEAD_SECONDS: Final = (60.0, 65.0, limits.CLOCK_SKEW_SECONDS_MAX - 5, limits.CLOCK_SKEW_SECONDS_MAX)
+"""How far a fast clock is ahead of the broker's; the same clock again, 5 s later."""
 UNTIL: Final = (*TIMES, datetime(2200, 1, 1, tzinfo=UTC) + timedelta(microseconds=1))
 
 _ACTORS: Final = (None, "user-1", "user-2")
@@ -85,7 +90,7 @@ def draw_event(rng: Random, subject: Subject, event_id: UUID, kind: Kind | None 
         "tenant_id": subject.tenant_id,
         "notification_id": subject.notification_id,
         "event_id": event_id,
-        "occurred_at": rng.choice(OCCURRED_AT),
+        "occurred_at": _occurred_at(rng),
         "recipient_id": rng.choice((None, *scene.recipients[:3])),
         "channel": channel,
         "delivery_ref": rng.choice((None, *scene.refs)) if channel else None,
@@ -96,6 +101,12 @@ def draw_event(rng: Random, subject: Subject, event_id: UUID, kind: Kind | None 
         "attributes": rng.choice(_ATTRIBUTES),
     }
     return parse_event(document | _stated(rng, kind, subject))
+
+
+def _occurred_at(rng: Random) -> datetime:
+    if rng.random() < AHEAD_SHARE:
+        return NOON + timedelta(days=rng.choice(BROKER_DAYS), seconds=rng.choice(AHEAD_SECONDS))
+    return rng.choice(OCCURRED_AT)
 
 
 def _scene(rng: Random) -> Scene:

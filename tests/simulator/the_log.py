@@ -19,7 +19,7 @@ from ledger_schemas.codec import wire_values
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.shipped import WriterSchema, current_schema, fingerprint_of_text, writer_schema
 from tests.properties.strategies import NOON_MS, Placed, Recorded, contradict
-from tests.simulator.content import Subject, draw_event, draw_id, draw_subjects
+from tests.simulator.content import BROKER_DAYS, Subject, draw_event, draw_id, draw_subjects
 
 EVENTS_MIN: Final = 15
 EVENTS_MAX: Final = 70
@@ -28,6 +28,9 @@ CONFLICT_SHARE: Final = 0.06
 LATE_SCHEMA_SHARE: Final = 0.15
 POISON_SHARE: Final = 0.12
 HOLE_SHARE: Final = 0.12
+CLOCK_SET_SHARE: Final = 0.25
+"""How often the broker's clock is set to another day, or to the same one."""
+DAY_MS: Final = 86_400_000
 HOLE_OFFSETS_MAX: Final = 3
 LATE_FIELDS: Final = ("mood", "tone")
 """Two writers ahead of us, each with a field of its own."""
@@ -98,7 +101,7 @@ def draw_log(rng: Random, partitions: int) -> SimulatedLog:
     records: dict[int, list[LogRecord]] = {partition: [] for partition in range(partitions)}
     ends = dict.fromkeys(range(partitions), 0)
     entries: dict[Place, Entry] = {}
-    recorded_at_ms = NOON_MS
+    elapsed_ms = day = 0
     for entry in _entries(rng):
         partition = partition_of(entry.key, partitions)
         if entry.away:
@@ -107,8 +110,10 @@ def draw_log(rng: Random, partitions: int) -> SimulatedLog:
             partition = (partition + rng.randrange(1, partitions)) % partitions
         if rng.random() < HOLE_SHARE:
             ends[partition] += rng.randint(1, HOLE_OFFSETS_MAX)
-        # A broker's clock is set now and then.
-        recorded_at_ms += rng.choice((0, 1, 1, 20, 1_000, -3_000, 86_400_000, -86_400_000))
+        elapsed_ms += rng.choice((0, 0, 1, 1, 20, 1_000, -3_000))
+        if rng.random() < CLOCK_SET_SHARE:
+            day = rng.choice(BROKER_DAYS)
+        recorded_at_ms = NOON_MS + elapsed_ms + day * DAY_MS
         offset, ends[partition] = ends[partition], ends[partition] + 1
         headers = (("trace", rng.randbytes(4)), ("empty", None)) if rng.random() < HOLE_SHARE else ()
         records[partition].append(

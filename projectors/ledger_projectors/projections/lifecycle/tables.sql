@@ -22,6 +22,11 @@ CREATE MACRO shelf_of(marks) AS CASE
     WHEN marked(marks, 'is_snoozed') THEN 'snoozed'
     ELSE 'inbox'
 END;
+-- Of several events the latest is the one with the largest recency (infra/guides/fold.md, section 1). A clock that runs
+-- ahead pins nothing, since no event is later than the log took it.
+CREATE MACRO effective_at(occurred_at, recorded_at) AS least(occurred_at, recorded_at);
+CREATE MACRO recency(occurred_at, recorded_at, event_id) AS
+    row(effective_at(occurred_at, recorded_at), occurred_at, event_id);
 -- Where an amended stands that speaks of a field, by a value or by clearing it; arg_max passes over all others.
 CREATE MACRO spoken_of(field, name, cleared, place) AS
     CASE WHEN field IS NOT NULL OR list_contains(cleared, name) THEN place END;

@@ -461,7 +461,8 @@ WITH heard AS (
             ELSE [kind::VARCHAR]
         END AS said,
         occurred_at,
-        least(occurred_at, recorded_at) AS effective_at,
+        effective_at(occurred_at, recorded_at) AS effective_at,
+        recency(occurred_at, recorded_at, event_id) AS recency,
         snoozed_until,
         audience
     FROM event_rows
@@ -475,7 +476,7 @@ members AS (
 stated AS (
     SELECT
         n, recipient_id, channel, delivery_ref, unnest(said) AS fact,
-        occurred_at, effective_at, event_id, snoozed_until
+        occurred_at, effective_at, recency, event_id, snoozed_until
     FROM heard
     UNION ALL BY NAME
     SELECT
@@ -498,8 +499,8 @@ SELECT
     count(s.event_id) AS event_count,
     min(s.effective_at) AS known_at,
     max(s.effective_at) AS latest_at,
-    arg_max(s.event_id, row(s.effective_at, s.event_id)) AS latest_event_id,
-    arg_max_null(s.snoozed_until, row(s.effective_at, s.event_id)) FILTER (s.fact = 'snoozed') AS latest_snoozed_until
+    arg_max(s.event_id, s.recency) AS latest_event_id,
+    arg_max_null(s.snoozed_until, s.recency) FILTER (s.fact = 'snoozed') AS latest_snoozed_until
 FROM stated AS s
 INNER JOIN directory AS d USING (n)
 GROUP BY ALL;
@@ -579,7 +580,7 @@ SELECT
     notification_id,
     recipient_id,
     action_type,
-    arg_max(kind, row(least(occurred_at, recorded_at), event_id)) = 'action_completed' AS is_completed,
+    arg_max(kind, recency(occurred_at, recorded_at, event_id)) = 'action_completed' AS is_completed,
     min(CASE WHEN kind = 'action_completed' THEN occurred_at END) AS first_completed_at,
     max(CASE WHEN kind = 'action_completed' THEN occurred_at END) AS last_completed_at,
     max(CASE WHEN kind = 'action_reverted' THEN occurred_at END) AS last_reverted_at

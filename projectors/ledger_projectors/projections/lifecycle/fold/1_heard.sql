@@ -20,7 +20,8 @@ SELECT
     CASE WHEN kind <> 'retracted' THEN coalesce(recipient_id, '') ELSE '' END AS recipient_id,
     CASE WHEN kind <> 'retracted' THEN coalesce(channel, '') ELSE '' END AS channel,
     CASE WHEN kind <> 'retracted' THEN coalesce(delivery_ref, '') ELSE '' END AS delivery_ref,
-    least(occurred_at, recorded_at) AS effective_at,
+    occurred_at,
+    recorded_at,
     snoozed_until,
     audience,
     CASE

@@ -5,17 +5,18 @@
 CREATE OR REPLACE TEMP TABLE heard_again AS
 WITH wording_events AS (
     SELECT
-        n, kind, event_id, occurred_at, log_partition, log_offset, source, actor, audience, written_in
+        n, kind, event_id, occurred_at, recorded_at, log_partition, log_offset, source, actor, audience, written_in
     FROM prior
     UNION ALL
-    SELECT n, kind, event_id, occurred_at, log_partition, log_offset, source, actor, audience, 0
+    SELECT n, kind, event_id, occurred_at, recorded_at, log_partition, log_offset, source, actor, audience, 0
     FROM fresh
 )
 SELECT
     *,
+    -- The latest amended decides; of the other kinds, the one that occurred first.
     row_number() OVER (
         PARTITION BY n, kind
-        ORDER BY occurred_at, event_id
+        ORDER BY CASE WHEN kind = 'amended' THEN recency(occurred_at, recorded_at, event_id) END, occurred_at, event_id
     ) AS place
 FROM wording_events
 SEMI JOIN rewritten USING (n)

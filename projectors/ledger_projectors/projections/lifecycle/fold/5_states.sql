@@ -13,7 +13,7 @@ WITH toggles AS (
             WHEN heard.kind IN ('archived', 'unarchived') THEN 'archived'
             ELSE 'snoozed'
         END AS family,
-        row(heard.effective_at, heard.event_id) AS moment,
+        recency(heard.occurred_at, heard.recorded_at, heard.event_id) AS recency,
         row(heard.kind, heard.snoozed_until) AS said
     FROM heard
     INNER JOIN placed USING (n, recipient_id, channel, delivery_ref)
@@ -21,7 +21,7 @@ WITH toggles AS (
     AND placed.of_recipient <> ''
 ),
 latest AS (
-    SELECT n, of_recipient, of_channel, of_delivery_ref, arg_max(said, moment) AS said
+    SELECT n, of_recipient, of_channel, of_delivery_ref, arg_max(said, recency) AS said
     FROM (
         FROM toggles
         WHERE of_channel <> ''

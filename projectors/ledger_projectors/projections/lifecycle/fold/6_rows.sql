@@ -5,7 +5,7 @@ SELECT
     touched.n,
     touched.tenant_id,
     touched.notification_id,
-    min(created.effective_at) AS listed_at
+    min(effective_at(created.occurred_at, created.recorded_at)) AS listed_at
 FROM touched
 LEFT JOIN (FROM heard WHERE kind = 'created') AS created USING (n)
 GROUP BY ALL;
