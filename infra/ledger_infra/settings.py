@@ -90,12 +90,12 @@ class Settings(BaseSettings):
     quarantine_max: Annotated[
         int,
         Field(
-            ge=0, description="Quarantined records in one window of a partition, conflicts not counted; more: alarm."
+            ge=0, description="Quarantined records in a window of a partition, without conflicts; more are an alarm."
         ),
     ] = 100
     quarantine_window_records: Annotated[
         int,
-        Field(ge=1, description="Consecutive records in such a window; the projector stops when half cannot be read."),
+        Field(ge=1, description="Consecutive records in a window; more than half unreadable stop the projector."),
     ] = 10_000
 
     dead_letter_topic: Annotated[

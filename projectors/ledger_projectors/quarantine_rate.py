@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import duckdb
@@ -116,7 +117,7 @@ class QuarantineRate:
 
     def add(self, rejections: Iterable[Rejection], position: Position) -> TooManyQuarantined | None:
         """Count what a batch that ends at `position` put into quarantine. Return the error to stop with, if any."""
-        error = self._counted(sorted(map(Kept.of, rejections)))
+        error = self._counted(sorted(map(Kept.of, rejections), key=attrgetter("offset")))
         self._report(position)
         return error
 
@@ -124,8 +125,9 @@ class QuarantineRate:
         """Count records; return the error of the first excess, with the facts at that record."""
         error = None
         for one in kept if self._counting else ():
-            seen_before = self._seen.get((self._topic, one.partition), 0)
-            window = self._windows.setdefault(one.partition, _Window(seen_before))
+            window = self._windows.get(one.partition)
+            if window is None:
+                window = self._windows[one.partition] = _Window(self._seen.get((self._topic, one.partition), 0))
             window.begin_at(one.offset + 1 - self.window_records)
             window.add(one)
             if error is None and 2 * window.unreadable > self.window_records:
@@ -142,33 +144,34 @@ class QuarantineRate:
         for partition, window in self._windows.items():
             where = f"{self._topic} partition {partition}"
             last = f"of the last {self.window_records:,} records of {where}"
-            others = len(window.kept) - window.conflicts
-            if window.conflicts > CONFLICTS_MAX:
-                found = [one for one in window.kept if one.reason is Reason.CONFLICT]
-                tenants = Counter(one.common for one in found).most_common(TENANTS_ALARMED_MAX)
-                most = ", ".join(f"{tenant} ({count:,})" for tenant, count in tenants)
+            conflicts, others = window.conflicts, window.others
+            if len(conflicts.kept) > CONFLICTS_MAX:
+                tenants = conflicts.counts.most_common(TENANTS_ALARMED_MAX)
+                most = ", ".join(f"{tenant} ({count:,})" for (_, tenant), count in tenants)
                 yield Alarm(
                     AlarmCode.CONFLICTS,
-                    f"{len(found):,} {last} are conflicts, {_span(found)}; most are of {most}.",
+                    f"{len(conflicts.kept):,} {last} are conflicts, {conflicts.span()}; most are of {most}.",
                     hint="Each repeats the event_id of an earlier event with other content; the first one counts. Find "
                     "who sends them: `notification-ledger quarantine list --reason conflict --group-by tenant`.",
                     subject=where,
                 )
-            if others > self._records_max:
-                found = [one for one in window.kept if one.reason is not Reason.CONFLICT]
+            if len(others.kept) > self._records_max:
                 yield Alarm(
                     AlarmCode.QUARANTINE_HIGH,
-                    f"{len(found):,} {last} cannot be applied, {_span(found)}: {_reasons(found)}.",
+                    f"{len(others.kept):,} {last} cannot be applied, {others.span()}: {others.reasons()}.",
                     hint="Find what writes them: `notification-ledger quarantine list --group-by reason`. When more "
                     "than half of so many records cannot be read, the projector stops.",
                     subject=where,
                 )
 
     def _too_many(self, partition: int, window: _Window) -> TooManyQuarantined:
-        found = [one for one in window.kept if window.counts(one)]
+        found = _Sort()
+        for one in window.others.kept:
+            if window.is_unreadable(one):
+                found.add(one)
         return TooManyQuarantined(
-            f"{len(found):,} of {self.window_records:,} consecutive records of {self._topic} partition {partition} "
-            f"cannot be read, {_span(found)}: {_reasons(found)}.",
+            f"{len(found.kept):,} of {self.window_records:,} consecutive records of {self._topic} partition "
+            f"{partition} cannot be read, {found.span()}: {found.reasons()}.",
             hint="What is written there is mostly not for this ledger, or the schemas that it needs are lost: check "
             "NOTIFICATION_LEDGER_TOPIC, the schema topic and the registry. The records are kept whole: "
             "`notification-ledger quarantine list --group-by reason`. Mend the cause and start the projector again, "
@@ -177,42 +180,68 @@ class QuarantineRate:
         )
 
 
+class _Sort:
+    """Records of one sort in a window, in offset order, and how many have a reason and something in common.
+
+    Counted as they come and go: an alarm that holds is worded after every batch.
+    """
+
+    def __init__(self) -> None:
+        self.kept: deque[Kept] = deque()
+        self.counts: Counter[tuple[Reason, str]] = Counter()
+
+    def add(self, one: Kept) -> None:
+        self.kept.append(one)
+        self.counts[one.reason, one.common] += 1
+
+    def begin_at(self, offset: int) -> Iterator[Kept]:
+        """Drop the records before an offset, and yield them."""
+        while self.kept and self.kept[0].offset < offset:
+            one = self.kept.popleft()
+            key = one.reason, one.common
+            self.counts[key] -= 1
+            if not self.counts[key]:
+                del self.counts[key]
+            yield one
+
+    def span(self) -> str:
+        return f"at offsets {self.kept[0].offset} to {self.kept[-1].offset}"
+
+    def reasons(self) -> str:
+        """Return each reason with its count, and what most of its records have in common."""
+        of_reason: Counter[Reason] = Counter()
+        most: dict[Reason, tuple[int, str]] = {}
+        for (reason, common_to), count in self.counts.items():
+            of_reason[reason] += count
+            most[reason] = max(most.get(reason, (0, "")), (count, common_to))
+        told = [(reason, count, *most[reason]) for reason, count in of_reason.most_common()]
+        return ", ".join(f"{count:,} {reason} ({what}: {of_them:,})" for reason, count, of_them, what in told)
+
+
 class _Window:
     """The quarantined records among the last offsets of one partition.
 
-    `unreadable` counts those that count towards a stop: none before `seen_before`.
+    `unreadable` counts those of them that count towards a stop: none before `seen_before`.
     """
 
     def __init__(self, seen_before: int) -> None:
-        self.kept: deque[Kept] = deque()
-        self.conflicts = 0
+        self.conflicts = _Sort()
+        self.others = _Sort()
         self.unreadable = 0
         self._seen_before = seen_before
 
     def add(self, one: Kept) -> None:
-        self.kept.append(one)
-        self._count(one, 1)
+        if one.reason is Reason.CONFLICT:
+            self.conflicts.add(one)
+        else:
+            self.others.add(one)
+            self.unreadable += self.is_unreadable(one)
 
     def begin_at(self, offset: int) -> None:
-        while self.kept and self.kept[0].offset < offset:
-            self._count(self.kept.popleft(), -1)
+        """Forget what lies before an offset."""
+        for _ in self.conflicts.begin_at(offset):
+            pass
+        self.unreadable -= sum(map(self.is_unreadable, self.others.begin_at(offset)))
 
-    def counts(self, one: Kept) -> bool:
+    def is_unreadable(self, one: Kept) -> bool:
         return one.reason in UNREADABLE and one.offset >= self._seen_before
-
-    def _count(self, one: Kept, change: int) -> None:
-        self.conflicts += change * (one.reason is Reason.CONFLICT)
-        self.unreadable += change * self.counts(one)
-
-
-def _span(kept: list[Kept]) -> str:
-    return f"at offsets {kept[0].offset} to {kept[-1].offset}"
-
-
-def _reasons(kept: list[Kept]) -> str:
-    """Return each reason with its count, and what most of its records have in common."""
-    told = []
-    for reason, count in Counter(one.reason for one in kept).most_common():
-        ((most, of_them),) = Counter(one.common for one in kept if one.reason is reason).most_common(1)
-        told.append(f"{count:,} {reason} ({most}: {of_them:,})")
-    return ", ".join(told)
