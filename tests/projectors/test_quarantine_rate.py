@@ -154,6 +154,9 @@ def test_conflicts_are_an_alarm_that_names_the_tenants_until_the_window_has_pass
     assert codes(alarms) == [AlarmCode.CONFLICTS]
     rate.add([], at(1_001))
     assert codes(alarms) == []
+    rate.add(rejected(*range(2_000, 2_000 + CONFLICTS_MAX + 1), reason=Reason.CONFLICT, tenant="beta"), at(2_101))
+    (alarm,) = alarms.current()
+    assert alarm.detail.endswith("at offsets 2000 to 2100; most are of tenant beta (101).")
 
 
 def test_other_records_above_quarantine_max_are_an_alarm_with_their_reasons() -> None:
