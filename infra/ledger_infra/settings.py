@@ -89,11 +89,14 @@ class Settings(BaseSettings):
     ] = 100_000
     quarantine_max: Annotated[
         int,
-        Field(ge=0, description="Quarantined records in one window of a partition; more stop the projector."),
-    ] = 1_000
+        Field(
+            ge=0, description="Quarantined records in a window of a partition, without conflicts; more are an alarm."
+        ),
+    ] = 100
     quarantine_window_records: Annotated[
-        int, Field(ge=1, description="How many consecutive records of a partition such a window is.")
-    ] = 100_000
+        int,
+        Field(ge=1, description="Consecutive records in a window; more than half unreadable stop the projector."),
+    ] = 10_000
 
     dead_letter_topic: Annotated[
         str | None,

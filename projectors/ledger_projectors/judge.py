@@ -28,11 +28,12 @@ def judge(record: LogRecord, partitions: int, known: KnownSchemas) -> WireEvent 
         return Rejection(record, Reason(error.code), error.message)
     key = event.values["notification_id"].encode("ascii")
     if record.key != key:
-        return Rejection(record, Reason.KEY_MISMATCH, "The record's key is not its notification_id.")
+        detail = "The record's key is not its notification_id."
+        return Rejection(record, Reason.KEY_MISMATCH, detail, event.values["tenant_id"])
     right = _remembered_partition(key, partitions)
     if record.partition != right:
         detail = f"The key belongs in partition {right} of {partitions} (Kafka's murmur2 partitioner)."
-        return Rejection(record, Reason.WRONG_PARTITION, detail)
+        return Rejection(record, Reason.WRONG_PARTITION, detail, event.values["tenant_id"])
     return event
 
 

@@ -17,7 +17,7 @@ from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.log_again import ReadAgain, with_copies
 from ledger_projectors.progress import Progress
 from ledger_projectors.quarantine import RetryOutcome, Selection
-from ledger_projectors.quarantine_rate import QuarantineRate
+from ledger_projectors.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS, QuarantineRate, facts
 from ledger_projectors.read_ahead import ReadAhead, ReadBatch
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord
@@ -31,11 +31,6 @@ from ledger_schemas.positions import Position
 
 END_POLL_SECONDS: Final = 1.0
 """How often the end of the log is asked for, to know the lag."""
-
-QUARANTINE_MAX: Final = 1_000
-QUARANTINE_WINDOW_RECORDS: Final = 100_000
-"""How many of so many consecutive records of a partition may go to quarantine before the projector stops: more hide a
-fault of another kind."""
 
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
 
@@ -54,7 +49,7 @@ class Projector:
         until: Position | None = None,
         on_step: StepObserver = unobserved,
         quarantine_max: int = QUARANTINE_MAX,
-        quarantine_window_records: int = QUARANTINE_WINDOW_RECORDS,
+        quarantine_window_records: int | None = QUARANTINE_WINDOW_RECORDS,
         checkpoint_wal_bytes: int | None = None,
         dead_letters: DeadLetters | None = None,
         read_again: ReadAgain | None = None,
@@ -63,19 +58,18 @@ class Projector:
         """Take an open read model and an entered source; `until` ends the run when that position is reached.
 
         Without `schemas`, the shipped schemas alone are known, and nothing is waited for. Other watchers may report to
-        `alarms`, too.
+        `alarms`, too. Without `quarantine_window_records`, nothing in quarantine stops it or is an alarm.
         """
         self._read_model = read_model
         self._source = source
         self._schemas = schemas
         self._until = until
         self._on_step = on_step
-        self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records)
-        self._window_records = quarantine_window_records
         self._dead_letters = dead_letters
         self._read_again = read_again
         self._retries = Retries(read_model, on_step)
         self._alarms = alarms or AlarmBoard()
+        self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records, self._alarms)
         self._checkpoints = Checkpoints(read_model, checkpoint_wal_bytes, on_step, self._alarms)
         self._stopping = asyncio.Event()
         self._writer = WriterThread(read_model.path, self._checkpoints, self._stopping)
@@ -163,8 +157,7 @@ class Projector:
             if self._dead_letters is not None:
                 watches.start(self._dead_letters.run(writer.executor))
             try:
-                work = partial(self._read_model.recently_kept, self._window_records)
-                self._rate.resume(await writer.tried(work) or ())
+                await self._count_kept()
                 async with self._read_ahead() as ahead:
                     await self._advance(None)
                     while not self._done() and (batch := await ahead.next()) is not None:
@@ -243,9 +236,11 @@ class Projector:
         )
         self._quarantined += outcome.quarantined
         if outcome.quarantined:
-            _log.error("projector.records_quarantined", count=outcome.quarantined, reasons=outcome.reasons)
+            _log.error("projector.records_quarantined", **facts(outcome))
+        excess = self._rate.add(outcome.rejections, self._position)
         await self._announce()
-        self._rate.add(outcome.rejections)
+        if excess is not None:
+            raise excess
 
     async def _release(self, schemas: AwaitedSchemas) -> None:
         if self._released_at == schemas.learnt:
@@ -271,7 +266,15 @@ class Projector:
                 self._dead_letters.notice()
             self._applied += outcome.applied
             self._duplicates += outcome.duplicates
+            if isinstance(outcome, RetryOutcome):
+                await self._count_kept()
         return outcome
+
+    async def _count_kept(self) -> None:
+        """Count anew what lies in quarantine: at the start, and after records left it."""
+        kept = await self._writer.tried(partial(self._read_model.recently_kept, self._rate.window_records))
+        if kept is not None:
+            self._rate.resume(kept, self._position)
 
     def _after(self, fetched: Fetched) -> Position:
         """Return the position after what was fetched: it moves over holes in the offsets, too."""

@@ -30,6 +30,7 @@ _REJECTED: Final = pa.schema(
         ("recorded_at", pa.int64()),
         ("reason", pa.string()),
         ("detail", pa.string()),
+        ("tenant_id", pa.string()),
         ("record_key", pa.large_binary()),
         ("record_value", pa.large_binary()),
         ("record_headers", pa.list_(pa.struct([("name", pa.string()), ("value", pa.binary())]))),
@@ -83,7 +84,7 @@ class RetryOutcome(BatchOutcome):
 
 def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord]) -> list[Rejection]:
     """Return the records of a deduplicated batch that state other content under an event's identity."""
-    rows = connection.execute("SELECT log_partition, log_offset FROM copies WHERE conflicts ORDER BY ALL").fetchall()
+    rows = connection.execute(engine_sql("conflicts")).fetchall()
     if not rows:
         return []
     columns = LogRecords.of(records)
@@ -91,7 +92,10 @@ def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord
     places = zip(columns.partitions.tolist(), columns.offsets.tolist(), strict=True)
     index_of = {place: index for index, place in enumerate(places)}
     detail = "Another event with the same tenant, notification and event_id, but other content, came first."
-    return [Rejection(columns[index_of[place]], Reason.CONFLICT, detail) for place in rows]
+    return [
+        Rejection(columns[index_of[partition, offset]], Reason.CONFLICT, detail, tenant)
+        for partition, offset, tenant in rows
+    ]
 
 
 def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection]) -> None:
@@ -108,6 +112,7 @@ def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection])
             [record.recorded_at_ms for record in records],
             [rejection.reason.value for rejection in rejections],
             [rejection.detail for rejection in rejections],
+            [rejection.tenant_id for rejection in rejections],
             [record.key for record in records],
             [record.value for record in records],
             [[{"name": name, "value": value} for name, value in record.headers] for record in records],
@@ -219,15 +224,6 @@ def told(
         tuple(retried),
         wanted,
     )
-
-
-def recently_kept(connection: duckdb.DuckDBPyConnection, window_records: int) -> list[tuple[int, int, Reason]]:
-    """Return partition, offset and reason of what lies in quarantine among the last records before the position.
-
-    `window_records` is how many offsets of each partition that are.
-    """
-    rows = connection.execute(engine_sql("recently_kept"), {"window_records": window_records}).fetchall()
-    return [(partition, offset, Reason(reason)) for partition, offset, reason in rows]
 
 
 def prepare_dead_letters(connection: duckdb.DuckDBPyConnection) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -230,9 +229,9 @@ async def _replay(
             until=until,
         ) as source:
             target = until if until is not None else await source.end()
-            # A replay meets again what live runs put into quarantine one by one: the limit is theirs.
+            # A replay meets again what live runs put into quarantine: stops and alarms are theirs.
             projector = Projector(
-                model, source, schemas=schemas, until=target, quarantine_max=sys.maxsize, read_again=read
+                model, source, schemas=schemas, until=target, quarantine_window_records=None, read_again=read
             )
             telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
             try:

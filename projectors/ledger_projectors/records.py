@@ -143,11 +143,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One record that cannot be applied, and why; `detail` holds no payload."""
+    """One record that cannot be applied, and why; `detail` holds no payload.
+
+    `tenant_id` is that of the event which was decoded from the record; None when none was.
+    """
 
     record: LogRecord
     reason: Reason
     detail: str
+    tenant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class QuarantineGroup(StrEnum):
 
     REASON = "reason"
     PARTITION = "partition"
+    TENANT = "tenant"
 
 
 class QuarantineFilter(BaseModel):
@@ -57,6 +58,7 @@ class QuarantineFilter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: QuarantineReason | None = Field(None, description="Only records with this reason.")
+    tenant: str | None = Field(None, description="Only records whose event was decoded and is this tenant's.")
     partition: int | None = Field(None, ge=0, le=_PARTITION_MAX, description="Only records of this partition.")
     recorded_from: Instant | None = Field(
         None, description="Only records that the log took at or after this time.", examples=["2026-01-01T00:00:00Z"]
@@ -86,7 +88,7 @@ class QuarantineListQuery(QuarantineFilter):
 class QuarantineCountQuery(QuarantineFilter):
     """Count the quarantine."""
 
-    group_by: QuarantineGroup | None = Field(None, description="Also count per reason or partition.")
+    group_by: QuarantineGroup | None = Field(None, description="Also count per reason, partition or tenant.")
 
 
 class QuarantineShowQuery(BaseModel):
@@ -122,6 +124,7 @@ class QuarantinedRecord(Answer):
     recorded_at: Time
     reason: str
     detail: str
+    tenant_id: str | None = Field(description="Null: no event was decoded from it.")
     key_bytes: int | None = Field(description="Null: it has no key.")
     value_bytes: int | None = Field(description="Null: it has no value.")
     header_count: int
@@ -137,9 +140,9 @@ class QuarantinePage(Answer):
 
 
 class QuarantineGroupCount(Answer):
-    """How many records have one reason, or lie in one partition."""
+    """How many records have one reason, lie in one partition, or are one tenant's."""
 
-    name: str
+    name: str | None = Field(description="Null: no event was decoded from these, so that they have no tenant.")
     count: int
 
 
@@ -149,7 +152,8 @@ class QuarantineCount(Answer):
     position: str
     total: int
     group_by: QuarantineGroup | None
-    groups: list[QuarantineGroupCount] | None
+    groups: list[QuarantineGroupCount] | None = Field(description="Most first.")
+    groups_complete: bool | None = Field(description="False: there are more groups than GROUPS_MAX.")
 
 
 class Frame(Answer):
@@ -188,12 +192,13 @@ def count_quarantined(reading: Reading, asked: QuarantineCountQuery) -> Quaranti
     """Return how many records the filter finds: those that the list walks through."""
     parameters = asked.parameters()
     ((total,),) = (row.values() for row in reading.rows(over_filter("quarantine", "total", parameters), parameters))
-    groups = None
+    groups = complete = None
     if asked.group_by is not None:
-        groups = reading.rows(over_filter("quarantine", f"quarantine/by_{asked.group_by}", parameters), parameters)
-    return QuarantineCount.model_validate(
-        {"position": str(reading.position), "total": total, "group_by": asked.group_by, "groups": groups}
-    )
+        parameters["groups"] = limits.GROUPS_MAX + 1
+        found = reading.rows(over_filter("quarantine", f"quarantine/by_{asked.group_by}", parameters), parameters)
+        groups, complete = found[: limits.GROUPS_MAX], len(found) <= limits.GROUPS_MAX
+    answer = {"total": total, "group_by": asked.group_by, "groups": groups, "groups_complete": complete}
+    return QuarantineCount.model_validate({"position": str(reading.position), **answer})
 
 
 def show_quarantined(

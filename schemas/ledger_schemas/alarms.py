@@ -18,6 +18,12 @@ class AlarmCode(StrEnum):
     READER_OLD = "reader_old"
     """A reader holds a state from before the last commit, and the file grows by what each checkpoint replaces."""
 
+    CONFLICTS = "conflicts"
+    """Clients repeat event_ids with other content: many conflicts among the last records of a partition."""
+
+    QUARANTINE_HIGH = "quarantine_high"
+    """Many of the last records of a partition cannot be applied, for other reasons than a conflict."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:

@@ -270,7 +270,7 @@ class ReadModelUnusable(GuardRefused):
 
 
 class TooManyQuarantined(LedgerError):
-    """So many records could not be applied that going on would hide a fault of another kind."""
+    """Most of the last records of a partition cannot be read: they are not for this ledger, or the schemas are lost."""
 
     code = "too_many_quarantined"
     exit_code = 32

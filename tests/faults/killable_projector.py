@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from ctypes import c_int
 from dataclasses import dataclass
@@ -89,7 +88,7 @@ async def _project(orders: Orders, said: Connection, last_step: c_int) -> None:
                 source,
                 schemas=AwaitedSchemas(store, SCHEMA_WAIT_SECONDS),
                 on_step=observe,
-                quarantine_max=sys.maxsize,
+                quarantine_window_records=None,
                 checkpoint_wal_bytes=orders.checkpoint_wal_bytes,
             )
             said.send(RUNNING)

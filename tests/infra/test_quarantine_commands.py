@@ -22,7 +22,7 @@ from ledger_projectors.decode import decode_records
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord, Reason, Rejection
 from ledger_queries.quarantine import QuarantineReason
-from ledger_schemas import LIFECYCLE_TOPIC, TopicSpec
+from ledger_schemas import LIFECYCLE_TOPIC, TopicSpec, limits
 from ledger_schemas.errors import BadRequest, CursorInvalid, LedgerError, NotFound, ReadModelsDiffer, SettingInvalid
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parsing import parse_event
@@ -116,12 +116,14 @@ def test_the_list_shows_where_and_why_and_no_payload(data_dir: Path) -> None:
         (["--partition", "0", "--recorded-before", "1970-01-01T00:00:02Z"], [(0, 0)]),
         (["--recorded-from", "1970-01-01T00:00:02Z", "--recorded-before", "1970-01-01T00:00:04Z"], [(1, 0), (0, 1)]),
         (["--reason", "conflict"], []),
+        (["--tenant", "acme"], [(1, 0)]),
+        (["--tenant", "other"], []),
     ],
 )
 def test_filters_choose_the_same_records_for_list_and_count(
     data_dir: Path, filters: list[str], found: list[tuple[int, int]]
 ) -> None:
-    """By reason, partition and the half-open span of recorded_at; a count has the records that the list has."""
+    """By reason, partition, tenant and the half-open span of recorded_at; a count has the records that the list has."""
     assert places(answer_of(data_dir, "list", *filters)) == found
     counted = answer_of(data_dir, "list", *filters, "--group-by", "partition")
     expected = {str(partition): sum(at[0] == partition for at in found) for partition, _ in found}
@@ -137,6 +139,25 @@ def test_counts_by_reason_come_most_first(data_dir: Path) -> None:
         ("schema_unknown", 1),
     ]
     assert "4 records" in run(data_dir, "list", "--group-by", "reason").stdout
+
+
+def test_counts_by_tenant_name_the_tenants_of_decoded_events(data_dir: Path) -> None:
+    """A record from which no event was decoded has no tenant: null in JSON, `none` on the screen."""
+    counted = answer_of(data_dir, "list", "--group-by", "tenant")
+    assert [(group["name"], group["count"]) for group in counted["groups"]] == [(None, 3), ("acme", 1)]
+    assert counted["groups_complete"] is True
+    screen = run(data_dir, "list", "--group-by", "tenant").stdout
+    assert "none" in screen
+    assert [row["tenant_id"] for row in answer_of(data_dir, "list")["rows"]] == [None, "acme", None, None]
+    assert "acme" in run(data_dir, "show", "1", "0").stdout
+
+
+def test_a_grouped_count_is_bounded(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most GROUPS_MAX groups, the largest, and the answer says that there are more."""
+    monkeypatch.setattr(limits, "GROUPS_MAX", 1)
+    counted = answer_of(data_dir, "list", "--group-by", "reason")
+    assert [group["name"] for group in counted["groups"]] == ["undecodable"]
+    assert (counted["groups_complete"], counted["total"]) == (False, 4)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4])

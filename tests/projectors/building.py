@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from ledger_infra.demo.stream import StreamPlan, generate
-from ledger_projectors.projector import QUARANTINE_MAX, Projector
+from ledger_projectors.projector import Projector
+from ledger_projectors.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_projectors.source import KafkaSource
@@ -198,10 +199,17 @@ async def projecting(
     batch_records_max: int = 1_000,
     on_step: StepObserver = unobserved,
     quarantine_max: int = QUARANTINE_MAX,
+    quarantine_window_records: int = QUARANTINE_WINDOW_RECORDS,
 ) -> AsyncIterator[tuple[Projector, asyncio.Task[None]]]:
     """Give a projector that runs, and its task; stop it behind the block if it still does."""
     async with source_of(connection, model, batch_records_max=batch_records_max) as source:
-        projector = Projector(model, source, on_step=on_step, quarantine_max=quarantine_max)
+        projector = Projector(
+            model,
+            source,
+            on_step=on_step,
+            quarantine_max=quarantine_max,
+            quarantine_window_records=quarantine_window_records,
+        )
         running = asyncio.create_task(projector.run())
         try:
             yield projector, running

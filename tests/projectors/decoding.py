@@ -99,8 +99,8 @@ def assert_as_reference(records: Sequence[LogRecord], partitions: int, known: Kn
     """Decode a log with rising offsets; every row and every rejection must be the reference's. Return its rows."""
     expected_rows, expected_rejections = reference(records, partitions, known)
     table, rejections = decode_records(records, partitions, known)
-    assert [(one.record.offset, one.reason, one.detail) for one in expected_rejections] == [
-        (one.record.offset, one.reason, one.detail) for one in rejections
+    assert [(one.record.offset, one.reason, one.detail, one.tenant_id) for one in expected_rejections] == [
+        (one.record.offset, one.reason, one.detail, one.tenant_id) for one in rejections
     ]
     table.validate(full=True)
     rows = table.sort_by("log_offset")
@@ -120,11 +120,12 @@ def _verdict(record: LogRecord, partitions: int, known: KnownSchemas) -> dict[st
         return Rejection(record, Reason(error.code), error.message)
     key = event.values["notification_id"].encode()
     if record.key != key:
-        return Rejection(record, Reason.KEY_MISMATCH, "The record's key is not its notification_id.")
+        detail = "The record's key is not its notification_id."
+        return Rejection(record, Reason.KEY_MISMATCH, detail, event.values["tenant_id"])
     right = right_partition(key, partitions)
     if record.partition != right:
         detail = f"The key belongs in partition {right} of {partitions} (Kafka's murmur2 partitioner)."
-        return Rejection(record, Reason.WRONG_PARTITION, detail)
+        return Rejection(record, Reason.WRONG_PARTITION, detail, event.values["tenant_id"])
     place = {
         "kind": event.kind.value,
         "recorded_at": record.recorded_at_ms * 1_000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Final
 
 import duckdb
 import pytest
+from structlog.testing import capture_logs
 
 from ledger_projectors import writer_thread
+from ledger_projectors.quarantine_rate import CONFLICTS_MAX
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.source import KafkaSource
 from ledger_projectors.staging import Staged
 from ledger_projectors.steps import StepObserver, unobserved
-from ledger_schemas import Position, TopicSpec
+from ledger_schemas import Personal, Position, TopicSpec
+from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import ProjectorFailed, TooManyQuarantined
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.topic import ensure_topic
@@ -109,26 +113,89 @@ async def _not_foreseen(_: KafkaSource) -> Position:
     raise ZeroDivisionError
 
 
-def test_too_many_bad_records_stop_it(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
-    """Up to the limit it goes on; past it the run ends with both numbers, and what was applied stays."""
+def test_a_window_that_is_mostly_unreadable_stops_it(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """Half of a window goes on; more end the run with the facts, and what was applied stays."""
     topic = TopicSpec(topic_name, 1)
 
     async def work(model: ReadModel) -> None:
         await ensure_topic(kafka.connection, topic)
         await append_raw(kafka.connection, topic.name, raw(CREATED), POISON, POISON)
-        async with projecting(kafka.connection, model, quarantine_max=2) as (projector, running):
+        async with projecting(kafka.connection, model, quarantine_window_records=4) as (projector, running):
             await projector.wait_for(at(topic, 3), WAIT_SECONDS)
             assert not running.done()
             await append_raw(kafka.connection, topic.name, POISON)
-            with pytest.raises(TooManyQuarantined, match=r"^3 records .* the limit is 2 of 100000"):
+            with pytest.raises(
+                TooManyQuarantined, match=r"^3 of 4 consecutive records .* offsets 1 to 3: 3 undecodable"
+            ):
                 await asyncio.wait_for(running, WAIT_SECONDS)
-            with pytest.raises(ProjectorFailed, match="3 records went to quarantine"):
+            with pytest.raises(ProjectorFailed, match="3 of 4 consecutive records"):
                 await projector.wait_for(at(topic, 5), WAIT_SECONDS)
         assert model.position() == at(topic, 4)
         assert rows(model, "SELECT kind FROM events") == [("created",)]
         assert rows(model, "SELECT count(*) FROM quarantine") == [(3,)]
-        # The windows begin empty: after a look at them, the next run goes on.
-        assert (await project(kafka.connection, model)).progress().quarantined == 0
+        # The next run counts from here, and the alarm says what is still in the window.
+        async with projecting(kafka.connection, model, quarantine_max=2, quarantine_window_records=4) as (projector, _):
+            await append_raw(kafka.connection, topic.name, POISON)
+            await projector.wait_for(at(topic, 5), WAIT_SECONDS)
+            assert [alarm.code for alarm in projector.progress().alarms] == [AlarmCode.QUARANTINE_HIGH]
+
+    with open_model(tmp_path, topic.name) as model:
+        asyncio.run(work(model))
+
+
+def test_conflicts_in_any_number_stop_nothing_and_are_told(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """A window of conflicts alone is an alarm that names the tenant, also after a restart, until the window is past."""
+    topic = TopicSpec(topic_name, 1)
+    count = CONFLICTS_MAX + 1
+    other = CREATED.model_copy(update={"personal": Personal(title="Other")})
+    good = [raw(event) for event in demo_events(count)[:count]]
+
+    async def work(model: ReadModel) -> None:
+        await ensure_topic(kafka.connection, topic)
+        await append_raw(kafka.connection, topic.name, raw(CREATED), *[raw(other)] * count)
+        with capture_logs() as logs:
+            async with projecting(kafka.connection, model, quarantine_window_records=count) as (projector, running):
+                await projector.wait_for(at(topic, count + 1), WAIT_SECONDS)
+                assert not running.done()
+        told = [line["conflicts_by_tenant"] for line in logs if line["event"] == "projector.records_quarantined"]
+        assert sum((Counter(one) for one in told), Counter()) == {CREATED.tenant_id: count}
+        async with projecting(kafka.connection, model, quarantine_window_records=count) as (projector, _):
+            await projector.wait_caught_up()
+            (alarm,) = projector.progress().alarms
+            assert alarm.code is AlarmCode.CONFLICTS
+            assert f"most are of tenant {CREATED.tenant_id} ({count})" in alarm.detail
+            await append_raw(kafka.connection, topic.name, *good)
+            await projector.wait_for(at(topic, 2 * count + 1), WAIT_SECONDS)
+            assert projector.progress().alarms == ()
+
+    with open_model(tmp_path, topic.name) as model:
+        asyncio.run(work(model))
+        kept = rows(model, "SELECT reason, tenant_id, count(*) FROM quarantine GROUP BY ALL")
+        assert kept == [("conflict", CREATED.tenant_id, count)]
+
+
+def test_garbage_of_another_writer_below_half_stops_no_good_record(
+    kafka: Kafka, topic_name: str, tmp_path: Path
+) -> None:
+    """30 % of every window: all good records are applied, and the alarm says what the others have in common."""
+    topic = TopicSpec(topic_name, 1)
+    events = demo_events(30)
+    events = events[: len(events) - len(events) % 7]
+    mixed = [one for start in range(0, len(events), 7) for one in [*map(raw, events[start : start + 7]), *[POISON] * 3]]
+
+    async def work(model: ReadModel) -> None:
+        await ensure_topic(kafka.connection, topic)
+        await append_raw(kafka.connection, topic.name, *mixed)
+        async with projecting(kafka.connection, model, quarantine_max=2, quarantine_window_records=10) as (
+            projector,
+            _,
+        ):
+            await projector.wait_for(at(topic, len(mixed)), WAIT_SECONDS)
+            progress = projector.progress()
+            assert progress.applied + progress.duplicates == len(events)
+            (alarm,) = progress.alarms
+            assert alarm.code is AlarmCode.QUARANTINE_HIGH
+            assert "3 undecodable (no frame of ours: 3)" in alarm.detail
 
     with open_model(tmp_path, topic.name) as model:
         asyncio.run(work(model))

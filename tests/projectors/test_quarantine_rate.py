@@ -1,80 +1,263 @@
-"""The limit of quarantined records is a rate over the log: the same live, after a restart, and in a replay."""
+"""What quarantined records stop and tell is a function of the log: the same live, after a restart, and in a replay."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ledger_projectors.quarantine_rate import QuarantineRate
-from ledger_projectors.records import LogRecord, Reason, Rejection
-from ledger_schemas.errors import TooManyQuarantined
+from ledger_projectors import quarantine_rate
+from ledger_projectors.alarm_board import AlarmBoard
+from ledger_projectors.quarantine_rate import CONFLICTS_MAX, UNREADABLE, Kept, QuarantineRate, facts
+from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
+from ledger_schemas import Position
+from ledger_schemas.alarms import AlarmCode
+from ledger_schemas.framing import SchemaReference, header_of
+
+DECODED: Final = sorted(set(Reason) - UNREADABLE)
+LOST: Final = header_of(SchemaReference.to_fingerprint(b"12345678"))
+NUMBERS_MAX: Final = 2
+"""What a window may hold before there is an alarm, in the property below."""
 
 
-def rejected(*offsets: int, partition: int = 0, reason: Reason = Reason.UNDECODABLE) -> list[Rejection]:
+def rejected(
+    *offsets: int,
+    partition: int = 0,
+    reason: Reason = Reason.UNDECODABLE,
+    tenant: str | None = None,
+    value: bytes | None = b"payload",
+) -> list[Rejection]:
     """Return records that cannot be applied."""
-    return [Rejection(LogRecord("t", partition, offset, 0, None, None), reason, "") for offset in offsets]
+    return [Rejection(LogRecord("t", partition, offset, 0, None, value), reason, "", tenant) for offset in offsets]
 
 
-def kept(*offsets: int) -> list[tuple[int, int, Reason]]:
-    """Return what an earlier run left in partition 0."""
-    return [(0, offset, Reason.UNDECODABLE) for offset in offsets]
+def at(*offsets: int) -> Position:
+    """Return a position, partition by partition."""
+    return Position({("t", partition): offset for partition, offset in enumerate(offsets)})
 
 
-def stopped_at(rate: QuarantineRate, batches: Iterable[list[Rejection]]) -> str:
-    """Return what the rate said when it passed the limit, nothing when it did not."""
-    try:
-        for batch in batches:
-            rate.add(batch)
-    except TooManyQuarantined as error:
-        return error.message
+def rate_of(window_records: int | None, records_max: int = 1_000) -> tuple[QuarantineRate, AlarmBoard]:
+    """Return a rate and the board that it reports to."""
+    alarms = AlarmBoard()
+    return QuarantineRate("t", records_max, window_records, alarms), alarms
+
+
+def told(rate: QuarantineRate, batches: Iterable[list[Rejection]]) -> str:
+    """Return what the rate stops with, nothing when it does not."""
+    for batch in batches:
+        last = max((one.record.offset for one in batch), default=0)
+        if (error := rate.add(batch, at(last + 1))) is not None:
+            return error.message
     return ""
 
 
-def test_more_than_the_limit_within_a_window_stop_with_the_facts() -> None:
-    """Where, how many, for which reasons, and the limit; as many as the limit do not."""
-    rate = QuarantineRate("t", 3, 10)
-    rate.add([*rejected(0, 5, 6), *rejected(12, reason=Reason.CONFLICT)])
-    with pytest.raises(TooManyQuarantined) as stopped:
-        rate.add(rejected(14))
-    assert stopped.value.message == (
-        "4 records went to quarantine between the offsets 5 and 14 of t partition 0 (3 undecodable, 1 conflict); "
-        "the limit is 3 of 10 consecutive ones."
+def codes(alarms: AlarmBoard) -> list[AlarmCode]:
+    """Return the codes of the alarms that hold."""
+    return [alarm.code for alarm in alarms.current()]
+
+
+@pytest.mark.parametrize("reason", DECODED)
+def test_records_that_were_decoded_never_stop_it(reason: Reason) -> None:
+    """One client makes conflicts, and events under a wrong key, in any number: a window of nothing else goes on."""
+    assert told(rate_of(10)[0], [rejected(*range(10_000), reason=reason, tenant="acme")]) == ""
+
+
+@pytest.mark.parametrize("reason", sorted(UNREADABLE))
+def test_more_than_half_of_a_window_unreadable_stops_it(reason: Reason) -> None:
+    """Five of ten consecutive offsets go on, six stop it; the good ones among them are not asked about."""
+    assert told(rate_of(10)[0], [rejected(0, 1, 2, 3, 9, 10, 11, 12, reason=reason)]) == ""
+    assert told(rate_of(10)[0], [rejected(0, 1, 2, 3, 4, 9, reason=reason)]) != ""
+
+
+def test_a_log_that_is_bad_at_a_low_rate_for_ever_does_not_stop_it() -> None:
+    """A log does not become worse by becoming longer."""
+    assert told(rate_of(10)[0], (rejected(offset) for offset in range(0, 10_000, 2))) == ""
+
+
+def test_a_stop_says_where_and_what_most_records_have_in_common() -> None:
+    """Partition, offsets, reasons, the schema that most name, the sort of first bytes; no byte of a payload."""
+    mixed = [
+        *rejected(90, reason=Reason.CONFLICT, tenant="acme"),
+        *rejected(91, 92, value=b"payload"),
+        *rejected(93, value=b'{"payload": 1}'),
+        *rejected(94, 95, 96, reason=Reason.SCHEMA_UNKNOWN, value=LOST + b"payload"),
+    ]
+    error = rate_of(10)[0].add(mixed, at(97))
+    assert error is not None
+    assert error.message == (
+        "6 of 10 consecutive records of t partition 0 cannot be read, at offsets 91 to 96: "
+        "3 undecodable (no frame of ours: 2), 3 schema_unknown (fingerprint 3132333435363738: 3)."
     )
+    for named in ("NOTIFICATION_LEDGER_QUARANTINE_WINDOW_RECORDS", "quarantine list --group-by reason"):
+        assert named in error.hint
+    assert "payload" not in error.message
 
 
-def test_as_many_over_a_longer_stretch_do_not() -> None:
-    """One bad record in a window, for ever: a log does not become worse by becoming longer."""
-    assert stopped_at(QuarantineRate("t", 1, 10), (rejected(offset) for offset in range(0, 10_000, 10))) == ""
-    assert stopped_at(QuarantineRate("t", 1, 10), (rejected(offset) for offset in range(0, 10_000, 9))) != ""
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "no value"),
+        (b"", "no frame of ours"),
+        (b"\xff\x00", "no frame of ours"),
+        (b"[1]", "text, no frame of ours"),
+        (b"<a/>", "text, no frame of ours"),
+        (LOST + b"body", "fingerprint 3132333435363738"),
+        (b"\x00\x00\x00\x00\x07body", "registry id 7"),
+    ],
+)
+def test_common_names_the_sort_of_first_bytes(value: bytes | None, expected: str) -> None:
+    """A frame by the schema that it names, all else by its sort."""
+    (rejection,) = rejected(1, value=value)
+    assert Kept.of(rejection) == (0, 1, Reason.UNDECODABLE, expected)
 
 
 def test_partitions_are_counted_apart() -> None:
     """How reading interleaves them is no property of the log."""
-    rate = QuarantineRate("t", 1, 10)
-    assert stopped_at(rate, (rejected(7, partition=number) for number in range(100))) == ""
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 100])
-def test_the_size_of_batches_plays_no_part(size: int) -> None:
-    """Live, batches are small, and in a replay large: both stop at the same record, with the same words."""
-    offsets = [*range(0, 300, 7), *range(301, 400)]
-    batches = [rejected(*offsets[start : start + size]) for start in range(0, len(offsets), size)]
-    assert stopped_at(QuarantineRate("t", 20, 50), [rejected(*offsets)]) == stopped_at(
-        QuarantineRate("t", 20, 50), batches
-    )
+    rate, _ = rate_of(10)
+    batch = [one for number in range(100) for one in rejected(5, 6, 7, 8, 9, partition=number)]
+    assert rate.add(batch, at(*[10] * 100)) is None
 
 
 def test_a_restart_goes_on_with_the_count() -> None:
     """What an earlier run kept is in the window still: restarting often raises no limit."""
-    rate = QuarantineRate("t", 2, 10)
-    rate.resume(kept(3, 4))
-    assert "between the offsets 3 and 5" in stopped_at(rate, [rejected(5)])
+    rate, _ = rate_of(4)
+    rate.resume([Kept.of(one) for one in rejected(3, 4)], at(5))
+    assert "at offsets 3 to 5" in told(rate, [rejected(5)])
 
 
-def test_a_restart_after_a_stop_begins_empty() -> None:
-    """Whoever starts it again has seen what stopped it."""
-    rate = QuarantineRate("t", 2, 10)
-    rate.resume(kept(3, 4, 5))
-    assert stopped_at(rate, [rejected(6, 7)]) == ""
-    assert "between the offsets 6 and 8" in stopped_at(rate, [rejected(8)])
+def test_a_restart_after_a_stop_counts_from_there() -> None:
+    """The person who starts it again has seen what stopped it; the alarm about it stays."""
+    rate, alarms = rate_of(4, records_max=2)
+    rate.resume([Kept.of(one) for one in rejected(3, 4, 5)], at(6))
+    assert codes(alarms) == [AlarmCode.QUARANTINE_HIGH]
+    assert told(rate, [rejected(6), rejected(7)]) == ""
+    assert "3 of 4 consecutive records of t partition 0 cannot be read, at offsets 6 to 8" in told(rate, [rejected(8)])
+
+
+def test_conflicts_are_an_alarm_that_names_the_tenants_until_the_window_has_passed() -> None:
+    """More than CONFLICTS_MAX in a window: count, partition, offsets, the tenants with most, and the command."""
+    rate, alarms = rate_of(1_000)
+    rate.add(rejected(*range(CONFLICTS_MAX), reason=Reason.CONFLICT, tenant="acme"), at(CONFLICTS_MAX))
+    assert codes(alarms) == []
+    rate.add(rejected(500, reason=Reason.CONFLICT, tenant="zeta"), at(501))
+    (alarm,) = alarms.current()
+    assert (alarm.code, alarm.subject, alarm.loses_facts) == (AlarmCode.CONFLICTS, "t partition 0", False)
+    assert alarm.detail == (
+        "101 of the last 1,000 records of t partition 0 are conflicts, at offsets 0 to 500; "
+        "most are of tenant acme (100), tenant zeta (1)."
+    )
+    assert "quarantine list --reason conflict --group-by tenant" in alarm.hint
+    rate.add([], at(1_000))
+    assert codes(alarms) == [AlarmCode.CONFLICTS]
+    rate.add([], at(1_001))
+    assert codes(alarms) == []
+    rate.add(rejected(*range(2_000, 2_000 + CONFLICTS_MAX + 1), reason=Reason.CONFLICT, tenant="beta"), at(2_101))
+    (alarm,) = alarms.current()
+    assert alarm.detail.endswith("at offsets 2000 to 2100; most are of tenant beta (101).")
+
+
+def test_other_records_above_quarantine_max_are_an_alarm_with_their_reasons() -> None:
+    """Every reason but conflicts counts, decoded or not; the alarm has the facts and the command."""
+    rate, alarms = rate_of(100, records_max=3)
+    rate.add([*rejected(1, 2), *rejected(3, reason=Reason.CONFLICT, tenant="acme")], at(4))
+    rate.add(rejected(7, reason=Reason.WRONG_PARTITION, tenant="acme"), at(8))
+    assert codes(alarms) == []
+    rate.add(rejected(9, reason=Reason.CONTRACT_VIOLATION, value=LOST), at(10))
+    (alarm,) = alarms.current()
+    assert (alarm.code, alarm.loses_facts) == (AlarmCode.QUARANTINE_HIGH, False)
+    assert alarm.detail == (
+        "4 of the last 100 records of t partition 0 cannot be applied, at offsets 1 to 9: "
+        "2 undecodable (no frame of ours: 2), 1 wrong_partition (tenant acme: 1), "
+        "1 contract_violation (fingerprint 3132333435363738: 1)."
+    )
+    assert "quarantine list --group-by reason" in alarm.hint
+
+
+def test_what_left_quarantine_is_counted_no_more() -> None:
+    """`resume` with what is left replaces the counts."""
+    rate, alarms = rate_of(10, records_max=1)
+    rate.add(rejected(1, 2, 3), at(4))
+    rate.resume([Kept.of(one) for one in rejected(3)], at(4))
+    assert codes(alarms) == []
+    assert told(rate, [rejected(4, 5, 6)]) == ""
+
+
+def test_without_a_window_nothing_stops_it_and_nothing_is_an_alarm() -> None:
+    """A replay meets again what live runs have stopped at and told."""
+    rate, alarms = rate_of(None, records_max=0)
+    assert told(rate, [rejected(*range(1_000)), rejected(*range(2_000, 3_000), reason=Reason.CONFLICT)]) == ""
+    assert codes(alarms) == []
+
+
+def test_facts_name_the_twenty_tenants_with_most_conflicts() -> None:
+    """A log line counts conflicts per tenant, and names ids alone."""
+    conflicts = [
+        one
+        for number in range(30)
+        for one in rejected(*range(number + 1), reason=Reason.CONFLICT, tenant=f"tenant-{number}")
+    ]
+    refused = rejected(7, reason=Reason.WRONG_PARTITION, tenant="other")
+    found = facts(BatchOutcome(quarantined=466, reasons={"conflict": 465}, rejections=(*conflicts, *refused)))
+    assert found == {
+        "count": 466,
+        "reasons": {"conflict": 465},
+        "conflicts_by_tenant": {f"tenant-{number}": number + 1 for number in range(29, 9, -1)},
+    }
+
+
+_LOG: Final = st.lists(st.sampled_from([None, None, *Reason]), max_size=60)
+"""Offset by offset, what becomes of the record there; None: it is applied."""
+
+
+@given(log=_LOG, window=st.integers(1, 12), cuts=st.sets(st.integers(1, 60)), restarts=st.sets(st.integers(1, 60)))
+def test_batches_and_restarts_play_no_part(
+    log: list[Reason | None], window: int, cuts: set[int], restarts: set[int]
+) -> None:
+    """However a log is cut and wherever the process restarts: the first stop, and the alarms at every position."""
+    kept = [
+        Kept.of(one) for at_, reason in enumerate(log) if reason for one in rejected(at_, reason=reason, tenant="a")
+    ]
+    alarms = AlarmBoard()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(quarantine_rate, "CONFLICTS_MAX", NUMBERS_MAX)
+        rate = QuarantineRate("t", NUMBERS_MAX, window, alarms)
+        start = 0
+        for end in sorted({cut for cut in cuts | restarts if cut < len(log)} | {len(log)}):
+            batch = [
+                one
+                for offset in range(start, end)
+                if (reason := log[offset]) is not None
+                for one in rejected(offset, reason=reason, tenant="a")
+            ]
+            error = rate.add(batch, at(end))
+            expected = _first_stop(log[:end], window)
+            assert (error is not None) == (expected is not None)
+            assert _expected_alarms(log[:end], window) == codes(alarms)
+            if error is not None:
+                assert f"to {expected}:" in error.message
+                return
+            if end in restarts:
+                alarms = AlarmBoard()
+                rate = QuarantineRate("t", NUMBERS_MAX, window, alarms)
+                rate.resume([one for one in kept if end - window <= one.offset < end], at(end))
+                assert _expected_alarms(log[:end], window) == codes(alarms)
+            start = end
+
+
+def _first_stop(log: Sequence[Reason | None], window: int) -> int | None:
+    for offset in range(len(log)):
+        among = log[max(0, offset + 1 - window) : offset + 1]
+        if 2 * sum(reason in UNREADABLE for reason in among) > window:
+            return offset
+    return None
+
+
+def _expected_alarms(log: Sequence[Reason | None], window: int) -> list[AlarmCode]:
+    among = log[max(0, len(log) - window) :]
+    conflicts = among.count(Reason.CONFLICT)
+    others = sum(reason not in {None, Reason.CONFLICT} for reason in among)
+    found = [(conflicts, AlarmCode.CONFLICTS), (others, AlarmCode.QUARANTINE_HIGH)]
+    return [code for count, code in found if count > NUMBERS_MAX]

@@ -119,7 +119,7 @@ def test_quarantine_keeps_records_whole(tmp_path: Path) -> None:
     for offset, (key, value, headers) in enumerate(parts):
         at = NOON + timedelta(milliseconds=offset)
         assert (LIFECYCLE_TOPIC, 0, offset, at, "undecodable") == kept[offset][:5]
-        assert (key, value, [{"name": name, "value": held} for name, held in headers]) == kept[offset][6:]
+        assert (None, key, value, [{"name": name, "value": held} for name, held in headers]) == kept[offset][6:]
 
 
 @pytest.mark.parametrize("step", STEPS_OF_APPLY[:-1])

@@ -182,10 +182,10 @@ def test_a_projector_that_stops_on_an_error_tells_those_who_asked(
     async def work(model: ReadModel) -> None:
         await ensure_topic(kafka.connection, topic)
         await append_raw(kafka.connection, topic.name, POISON)
-        async with projecting(kafka.connection, model, quarantine_max=0) as (projector, running):
+        async with projecting(kafka.connection, model, quarantine_window_records=1) as (projector, running):
             with pytest.raises(TooManyQuarantined):
                 await asyncio.wait_for(running, WAIT_SECONDS)
-            with pytest.raises(ProjectorFailed, match="went to quarantine"):
+            with pytest.raises(ProjectorFailed, match="cannot be read"):
                 await projector.retry(Selection())
 
     with open_model(tmp_path, topic.name) as model:

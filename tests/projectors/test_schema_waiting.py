@@ -11,9 +11,11 @@ from structlog.testing import capture_logs
 
 from ledger_projectors import awaited_schemas
 from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.quarantine_rate import QUARANTINE_MAX
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_schemas import TopicSpec
+from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.framing import SINGLE_OBJECT_MAGIC, SchemaReference
 from ledger_schemas.kinds import Kind
 from ledger_schemas.schema_store import SchemaStore
@@ -58,6 +60,24 @@ def test_a_schema_that_was_published_before_its_events_needs_no_wait(
         async with reading_schemas(kafka, model, schemas, wait_seconds=LONG_SECONDS) as (projector, _):
             await projector.wait_for(at(topic, 1), REACH_SECONDS)
             assert rows(model, APPLIED) == [(0, "created", "shipping")]
+
+    run(kafka, topic_name, tmp_path, work)
+
+
+def test_a_release_clears_the_alarm_about_what_waited(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """What is in quarantine is counted again after a release: events whose schema came late are no fault any more."""
+    count = QUARANTINE_MAX + 1
+
+    async def work(model: ReadModel, topic: TopicSpec, schemas: TopicSpec) -> None:
+        await append_raw(kafka.connection, topic.name, *(written_with(AHEAD, created()) for _ in range(count)))
+        async with reading_schemas(kafka, model, schemas) as (projector, _):
+            await projector.wait_for(at(topic, count), REACH_SECONDS)
+            (alarm,) = projector.progress().alarms
+            assert alarm.code is AlarmCode.QUARANTINE_HIGH
+            assert f"{count} schema_unknown (fingerprint {AHEAD.fingerprint.hex()}: {count})" in alarm.detail
+            await publish(kafka.connection, schemas, binding_of(AHEAD))
+            await eventually(lambda: projector.progress().alarms == ())
+            assert rows(model, QUARANTINED) == []
 
     run(kafka, topic_name, tmp_path, work)
 

@@ -113,6 +113,7 @@ def read_state(model: ReadModel, poison: Container[tuple[int, int]] = ()) -> Sta
         assert (row["reason"] == "conflict") != (at in poison), row
         if at not in poison:
             event = decode_event(row["record_value"])
+            assert event.tenant_id == row["tenant_id"], row
             conflicts[at] = (event.tenant_id, event.notification_id, event.event_id)
     return State(tables, duplicates, conflicts)
 

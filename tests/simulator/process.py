@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -83,7 +82,7 @@ class Process:
                 until=until,
                 on_step=self._observe,
                 read_again=partial(self._read_again, rng=Random(rng.random())),  # noqa: S311 - a simulation, no secret
-                quarantine_max=sys.maxsize,
+                quarantine_window_records=None,
                 checkpoint_wal_bytes=self._life.checkpoint_wal_bytes,
             )
             waiting = asyncio.create_task(self._projector.wait_for(until, LIFE_SECONDS_MAX))

@@ -113,7 +113,7 @@ async def run(path: Path, bootstrap: str, topic: str, partitions: int) -> None:
             batch_records_max=BATCH_RECORDS_MAX,
         ) as source:
             projector = Projector(
-                model, source, on_step=observe, quarantine_max=sys.maxsize, checkpoint_wal_bytes=WAL_DUE_BYTES
+                model, source, on_step=observe, quarantine_window_records=None, checkpoint_wal_bytes=WAL_DUE_BYTES
             )
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, projector.stop)
             readers = Readers(model)

@@ -46,6 +46,7 @@ _stderr = Console(stderr=True)
 _Partition = Annotated[int, typer.Argument(help="Partition of the record.")]
 _Offset = Annotated[int, typer.Argument(help="Offset of the record.")]
 _Reason = Annotated[QuarantineReason | None, typer.Option(help="Only records with this reason.")]
+_Tenant = Annotated[str | None, typer.Option(help="Only records whose event was decoded and is this tenant's.")]
 _OfPartition = Annotated[int | None, typer.Option("--partition", help="Only records of this partition.")]
 _RecordedFrom = Annotated[
     str | None, typer.Option(help="Only records that the log took at or after this time (RFC 3339).")
@@ -76,11 +77,12 @@ def register(app: typer.Typer) -> None:
 def list_command(
     *,
     reason: _Reason = None,
+    tenant: _Tenant = None,
     partition: _OfPartition = None,
     recorded_from: _RecordedFrom = None,
     recorded_before: _RecordedBefore = None,
     group_by: Annotated[
-        QuarantineGroup | None, typer.Option(help="Count them instead, per reason or partition.")
+        QuarantineGroup | None, typer.Option(help="Count them instead, per reason, partition or tenant.")
     ] = None,
     limit: Annotated[int, typer.Option(help="Rows of one page, at most.")] = limits.PAGE_ROWS_DEFAULT,
     cursor: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
@@ -91,10 +93,12 @@ def list_command(
     """List the quarantine, the record that the log took last first. What the records hold is not shown.
 
     Examples: `notification-ledger quarantine list --group-by reason`;
+    `notification-ledger quarantine list --reason conflict --group-by tenant`;
     `notification-ledger quarantine list --reason undecodable --recorded-from 2026-01-02T00:00:00Z`
     """
     asked = {
         "reason": reason,
+        "tenant": tenant,
         "partition": partition,
         "recorded_from": recorded_from,
         "recorded_before": recorded_before,
@@ -143,6 +147,7 @@ def export(
     ],
     *,
     reason: _Reason = None,
+    tenant: _Tenant = None,
     partition: _OfPartition = None,
     recorded_from: _RecordedFrom = None,
     recorded_before: _RecordedBefore = None,
@@ -167,6 +172,7 @@ def export(
     query = checked_model(
         QuarantineListQuery,
         reason=reason,
+        tenant=tenant,
         partition=partition,
         recorded_from=recorded_from,
         recorded_before=recorded_before,

@@ -21,7 +21,17 @@ REFUSED_SHOWN_MAX: Final = 50
 
 DUMP_ROW_BYTES: Final = 16
 
-_COLUMNS: Final = ("recorded_at", "partition", "offset", "reason", "detail", "key bytes", "value bytes", "headers")
+_COLUMNS: Final = (
+    "recorded_at",
+    "partition",
+    "offset",
+    "reason",
+    "tenant",
+    "detail",
+    "key bytes",
+    "value bytes",
+    "headers",
+)
 
 
 def print_quarantine(page: QuarantinePage) -> None:
@@ -32,6 +42,7 @@ def print_quarantine(page: QuarantinePage) -> None:
             str(row.partition),
             str(row.offset),
             row.reason,
+            row.tenant_id or "",
             row.detail,
             _size(row.key_bytes),
             _size(row.value_bytes),
@@ -48,8 +59,11 @@ def print_quarantine(page: QuarantinePage) -> None:
 def print_quarantine_count(answer: QuarantineCount) -> None:
     """Write a count: its groups as a table, the total below."""
     groups = answer.groups or []
-    table = table_of([str(answer.group_by), "count"], ([group.name, str(group.count)] for group in groups))
-    print_table(table, answer.position, f"{answer.total} records")
+    footer = [f"{answer.total} records"]
+    if answer.groups_complete is False:
+        footer.append(f"the first {len(groups)} groups")
+    table = table_of([str(answer.group_by), "count"], ([group.name or "none", str(group.count)] for group in groups))
+    print_table(table, answer.position, *footer)
 
 
 def print_quarantined(detail: QuarantinedDetail) -> None:
@@ -60,6 +74,7 @@ def print_quarantined(detail: QuarantinedDetail) -> None:
         ["recorded_at", rfc_3339(record.recorded_at)],
         ["reason", record.reason],
         ["detail", record.detail],
+        ["tenant", record.tenant_id or "none"],
         ["key", f"{_text(payload.key)} ({_size(record.key_bytes)} bytes)"],
         ["value", f"{_size(record.value_bytes)} bytes"],
         *([f"header {header.name}", _text(header.value)] for header in payload.headers),

@@ -133,11 +133,12 @@ CREATE TABLE quarantine (
     recorded_at TIMESTAMPTZ NOT NULL,
     reason VARCHAR NOT NULL,
     detail VARCHAR NOT NULL,
+    tenant_id VARCHAR,
     record_key BLOB,
     record_value BLOB,
     record_headers STRUCT ("name" VARCHAR, "value" BLOB)[]
 );
-COMMENT ON TABLE quarantine IS 'Records that cannot be applied, kept whole with the reason.';
+COMMENT ON TABLE quarantine IS 'Records that cannot be applied, kept whole with the reason. The tenant is that of the event that a record states, null when no event was decoded.';
 
 CREATE TABLE positions (
     log_topic VARCHAR NOT NULL,

@@ -11,6 +11,7 @@ import pytest
 
 from ledger_projectors.digest import digest_read_model
 from ledger_projectors.progress import Progress
+from ledger_projectors.quarantine_rate import QUARANTINE_WINDOW_RECORDS
 from ledger_projectors.rebuild import rebuild
 from ledger_schemas import TopicSpec
 from ledger_schemas.errors import (
@@ -27,6 +28,7 @@ from tests.projectors.building import (
     at,
     demo_events,
     open_model,
+    producing,
     project,
     reading,
     recreate,
@@ -66,6 +68,27 @@ def test_the_rebuilt_file_goes_on_with_the_log(own_ledger: Ledger) -> None:
         assert applied.applied > 0
     own_ledger.rebuild()
     assert own_ledger.files() == {NAME, KEPT, "read_model.replaced-2.duckdb"}
+
+
+def test_a_replay_is_stopped_by_nothing_in_quarantine(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """A window that stops a live projector does not stop a rebuild, which meets it again; nor is there an alarm."""
+    topic = TopicSpec(topic_name, 1)
+    count = QUARANTINE_WINDOW_RECORDS // 2 + 1
+    told: list[Progress] = []
+
+    async def append_garbage() -> None:
+        await ensure_topic(kafka.connection, topic)
+        async with producing(kafka.connection) as producer:
+            for _ in range(count):
+                await producer.send(topic.name, b"garbage", partition=0)
+            await producer.flush()
+
+    asyncio.run(append_garbage())
+    rebuilding = rebuild(tmp_path / NAME, kafka.connection, topic=topic.name, partitions=1, on_progress=told.append)
+    rebuilt = asyncio.run(rebuilding)
+    assert rebuilt.position == at(topic, count)
+    assert rebuilt.new.tables["quarantine"][0] == count
+    assert {progress.alarms for progress in told} == {()}
 
 
 def test_it_stops_at_the_position_of_the_old_file(own_ledger: Ledger) -> None:

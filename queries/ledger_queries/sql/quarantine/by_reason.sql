@@ -2,4 +2,5 @@
 SELECT reason AS name, count(*) AS "count"
 FROM filtered
 GROUP BY ALL
-ORDER BY "count" DESC, name;
+ORDER BY "count" DESC, name
+LIMIT $groups;

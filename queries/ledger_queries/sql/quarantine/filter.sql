@@ -6,6 +6,7 @@ SELECT
     recorded_at,
     reason,
     detail,
+    tenant_id,
     octet_length(record_key) AS key_bytes,
     octet_length(record_value) AS value_bytes,
     len(record_headers) AS header_count
@@ -13,6 +14,7 @@ FROM quarantine
 WHERE
     true
     AND reason = $reason -- when reason
+    AND tenant_id = $tenant -- when tenant
     AND log_partition = $partition -- when partition
     AND recorded_at >= $recorded_from -- when recorded_from
     AND recorded_at < $recorded_before -- when recorded_before

@@ -6,6 +6,7 @@ SELECT
     recorded_at,
     reason,
     detail,
+    tenant_id,
     octet_length(record_key) AS key_bytes,
     octet_length(record_value) AS value_bytes,
     len(record_headers) AS header_count
