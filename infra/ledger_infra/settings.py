@@ -86,7 +86,7 @@ class Settings(BaseSettings):
 
     batch_records_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="Records of one projector batch when catching up.")
-    ] = 100_000
+    ] = 200_000
     quarantine_max: Annotated[
         int,
         Field(

@@ -78,9 +78,13 @@ def test_every_command_is_in_the_readme() -> None:
     assert _first_cells("## Commands") == set(getattr(command, "commands", {}))
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    """The table of settings names exactly the settings that there are."""
-    assert _first_cells("## Settings") == {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    """The table of settings names exactly the settings that there are, each with the default that it has."""
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in _table("## Settings")]
+    defaults = {ENVIRONMENT_PREFIX + name.upper(): field.default for name, field in Settings.model_fields.items()}
+    assert {row[0]: row[1] for row in rows} == {
+        name: "" if default is None else str(default) for name, default in defaults.items()
+    }
 
 
 def test_every_error_is_in_the_readme_with_its_status_and_exit_code() -> None:
