@@ -18,6 +18,12 @@ class AlarmCode(StrEnum):
     READER_OLD = "reader_old"
     """A reader holds a state from before the last commit, and the file grows by what each checkpoint replaces."""
 
+    LOG_HELD_BACK = "log_held_back"
+    """Records wait behind a transaction that another producer has left open; they are not applied before it ends."""
+
+    TOPIC_SETTINGS = "topic_settings"
+    """A topic has another setting than the ledger needs; with some of them the log loses facts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:

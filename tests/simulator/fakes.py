@@ -14,8 +14,9 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from ledger_projectors import awaited_schemas, projector
-from ledger_projectors.log_guards import check_partitions, check_range, check_reachable, check_record
+from ledger_projectors import awaited_schemas, log_ends
+from ledger_projectors.log_ends import LogEnds
+from ledger_projectors.log_guards import LogRange, check_partitions, check_range, check_reachable, check_record
 from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.records import LogRecord, LogRecords
 from ledger_projectors.source import Fetched, KafkaSource
@@ -38,7 +39,9 @@ IN_TIME_SHARE: Final = 0.3
 BATCHES_PER_LIFE: Final = (1, 1, 2, 2, 3)
 """Few: of a small batch nearly all time goes into planning its statements."""
 
-END_POLL_SECONDS: Final = 0.005
+END_POLL_SECONDS: Final = 0.0
+"""At every turn of the event loop: a timer would make a round depend on the speed of the machine."""
+
 JUMPS_SECONDS: Final = (0.0, 0.001, 0.5, 11.0, 3_600.0, 1e9)
 
 
@@ -81,8 +84,9 @@ class SimulatedSource:
         check_partitions(LIFECYCLE_TOPIC, self._log.partitions, len(self._next))
         for partition, ours in self._next.items():
             place = TopicPartition(LIFECYCLE_TOPIC, partition)
-            check_range(place, (self._log.begins.get(partition, 0), self._log.ends[partition]), ours)
-            check_reachable(place, self._log.ends[partition], self._until[partition])
+            end = self._log.ends[partition]
+            check_range(place, LogRange(self._log.begins.get(partition, 0), end, end), ours)
+            check_reachable(place, end, self._until[partition])
             if (last := self._last_records.get(partition)) is not None:
                 for record in records_between(self._log, partition, last[0], last[0] + 1):
                     check_record(place, last, record)
@@ -107,11 +111,12 @@ class SimulatedSource:
                 records += self._take(partition, max(0, self._batch_records - len(records)))
         return Fetched(LogRecords.of(records), begin_offsets, dict(self._next))
 
-    async def end(self) -> Position:
+    async def ends(self) -> LogEnds:
         """Return where the log ends. Raises BrokerUnavailable while the broker is away."""
         if self._away:
             raise BrokerUnavailable("The simulated broker is away.")
-        return Position({(LIFECYCLE_TOPIC, partition): end for partition, end in self._log.ends.items()})
+        end = Position({(LIFECYCLE_TOPIC, partition): end for partition, end in self._log.ends.items()})
+        return LogEnds(end, end)
 
     def as_kafka(self) -> KafkaSource:
         """Return it as what it stands for."""
@@ -214,7 +219,7 @@ def no_time_passes(clock: JumpingClock) -> Iterator[None]:
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("ledger_projectors.")]
     with (
         patch.object(awaited_schemas, "POLL_SECONDS", 3_600.0),
-        patch.object(projector, "END_POLL_SECONDS", END_POLL_SECONDS),
+        patch.object(log_ends, "END_POLL_SECONDS", END_POLL_SECONDS),
     ):
         patches: list[Any] = [patch.object(one, "time", clock) for one in modules if getattr(one, "time", None) is time]
         patches += [patch.object(one, "pause", clock.pause) for one in modules if hasattr(one, "pause")]
