@@ -117,7 +117,7 @@ class Projector:
         except TimeoutError:
             held_back = self._ends.held_back(position)
             raise ReadModelBehind(
-                f"The read model is at {self._position}, not yet at {position}."
+                f"The read model is at {str(self._position) or 'its beginning'}, not yet at {position}."
                 + (f" {held_back.detail}" if held_back else ""),
                 hint=held_back.hint if held_back else "Ask again, or with a longer wait.",
             ) from None
