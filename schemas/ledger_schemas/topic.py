@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -146,7 +146,7 @@ async def settings_reader(connection: KafkaConnection) -> AsyncIterator[ReadSett
     async with _admin(connection) as admin:
 
         async def read(spec: TopicSpec) -> list[WrongSetting]:
-            return await _wrong_settings(admin, spec)
+            return await _read_wrong_settings(admin, spec)
 
         yield read
 
@@ -214,8 +214,7 @@ async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
             hint=f"If it is the lifecycle topic and was made so, set NOTIFICATION_LEDGER_PARTITIONS={partitions}; the "
             "schema topic has one; never add partitions to a ledger's topic.",
         )
-    wrong = await _wrong_settings(admin, spec)
-    if wrong:
+    if wrong := await _read_wrong_settings(admin, spec):
         found = {one.name: one.found for one in wrong}
         raise TopicMisconfigured(
             f"The topic {spec.name} has settings that the ledger cannot live with: {found}.",
@@ -223,7 +222,7 @@ async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
         )
 
 
-async def _wrong_settings(admin: AIOKafkaAdminClient, spec: TopicSpec) -> list[WrongSetting]:
+async def _read_wrong_settings(admin: AIOKafkaAdminClient, spec: TopicSpec) -> list[WrongSetting]:
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
     ((code, _, _, _, entries),) = answer.resources
     if code != NoError.errno:
@@ -231,7 +230,11 @@ async def _wrong_settings(admin: AIOKafkaAdminClient, spec: TopicSpec) -> list[W
             f"The settings of the topic {spec.name} cannot be read: {for_code(code).__name__}.",
             hint="Give the user of the ledger the right to DescribeConfigs of its topics.",
         )
-    actual = {name: value for name, value, *_ in entries}
+    return wrong_settings(spec, {name: value for name, value, *_ in entries})
+
+
+def wrong_settings(spec: TopicSpec, actual: Mapping[str, str]) -> list[WrongSetting]:
+    """Return which of the settings that a topic has are not as the ledger needs them."""
     return [
         WrongSetting(spec.name, name, actual.get(name), needed, spec.holds_facts and name in _FACT_LOSING)
         for name, needed in spec.config().items()
