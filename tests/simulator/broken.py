@@ -147,11 +147,13 @@ def transactions_not_told() -> AbstractContextManager[Any]:
 
 def settings_not_compared() -> AbstractContextManager[Any]:
     """Take every setting of a topic for the right one."""
+    read = topic_watch._read
 
-    async def nothing(*_: object) -> list[WrongSetting]:
+    async def compared(*arguments: Any) -> list[WrongSetting]:  # noqa: ANN401 - as `_read`
+        await read(*arguments)
         return []
 
-    return patch.object(topic_watch, "_read", nothing)
+    return patch.object(topic_watch, "_read", compared)
 
 
 def _meets(fault: Fault, step: Step = Step.FETCHED) -> Callable[[Life], Life]:
