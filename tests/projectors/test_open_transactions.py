@@ -94,6 +94,7 @@ def test_records_behind_an_open_transaction_are_lag_until_it_ends(
             held_back(kafka.connection, topic) as producer,
             projecting(kafka.connection, model) as (projector, _),
         ):
+            caught_up = asyncio.create_task(projector.wait_caught_up())
             await eventually(lambda: codes(projector) == [AlarmCode.LOG_HELD_BACK])
             progress = projector.progress()
             assert (progress.position, progress.end) == (at(topic, stands_at), at(topic, end))
@@ -112,8 +113,10 @@ def test_records_behind_an_open_transaction_are_lag_until_it_ends(
             # Long enough for a hung connection to be made anew, and for the guards to look.
             await asyncio.sleep(1.5)
             assert projector.progress().position == at(topic, stands_at)
+            assert not caught_up.done()
             await (producer.commit_transaction() if ends == "commit" else producer.abort_transaction())
             await projector.wait_for(at(topic, end + 1), WAIT_SECONDS)
+            await caught_up
             await eventually(lambda: not codes(projector))
             progress = projector.progress()
             assert (progress.position, progress.behind, progress.caught_up) == (at(topic, end + 1), 0, True)
