@@ -28,15 +28,18 @@ from ledger_infra.quarantine_routes import quarantine_router
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.ingest import ingest_router
+from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.log_again import read_again
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
+from ledger_projectors.topic_watch import watch_topics
 from ledger_queries import Readiness, create_app
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, PortTaken, SettingInvalid
+from ledger_schemas.topic import settings_reader
 
 DRAIN_SECONDS: Final = 10
 """How long open HTTP requests may go on after a stop was asked for."""
@@ -97,6 +100,7 @@ async def serve(
             )
             schemas = await stack.enter_async_context(schemas_of(settings, connection))
             produce = await stack.enter_async_context(dead_letters_of(settings, connection))
+            alarms = AlarmBoard()
             projector = Projector(
                 model,
                 source,
@@ -105,8 +109,13 @@ async def serve(
                 quarantine_max=settings.quarantine_max,
                 quarantine_window_records=settings.quarantine_window_records,
                 read_again=partial(read_again, connection, settings.topic),
+                alarms=alarms,
             )
-            jobs = [asyncio.create_task(projector.run(), name="projector")]
+            watch = watch_topics(partial(settings_reader, connection), settings.topic_specs(), alarms)
+            jobs = [
+                asyncio.create_task(projector.run(), name="projector"),
+                asyncio.create_task(watch, name="topics"),
+            ]
             if until_caught_up:
                 jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))
             server = None
@@ -199,7 +208,7 @@ async def _until_stopped(
         projector.stop()
         stopping.cancel()
         for job in jobs:
-            if job.get_name() == "caught-up":
+            if job.get_name() in {"caught-up", "topics"}:
                 job.cancel()
         results = await asyncio.gather(*jobs, return_exceptions=True)
     for result in results:

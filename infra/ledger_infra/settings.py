@@ -218,7 +218,7 @@ class Settings(BaseSettings):
         specs = [self.topic_spec(), self.schemas_topic_spec()]
         if self.dead_letter_topic is not None:
             replicas = (self.replication_factor, self.min_insync_replicas)
-            specs.append(TopicSpec(self.dead_letter_topic, DEAD_LETTER_PARTITIONS, *replicas))
+            specs.append(TopicSpec(self.dead_letter_topic, DEAD_LETTER_PARTITIONS, *replicas, holds_facts=False))
         return specs
 
     def registry_connection(self) -> RegistryConnection | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 
 import structlog
@@ -17,11 +18,14 @@ class AlarmBoard:
     def __init__(self) -> None:
         """Begin with no alarm."""
         self._reported: dict[str, dict[tuple[AlarmCode, str], Alarm]] = {}
+        self._lock = threading.Lock()
 
     def report(self, watcher: str, alarms: Iterable[Alarm], **facts: object) -> None:
         """Replace the alarms of one watcher; `facts` go into the log lines of alarms that are raised or cleared."""
-        before = self._reported.get(watcher, {})
         now = {(alarm.code, alarm.subject): alarm for alarm in alarms}
+        with self._lock:
+            before = self._reported.get(watcher, {})
+            self._reported = {**self._reported, watcher: now}
         for key in sorted(now.keys() - before.keys()):
             alarm = now[key]
             _log.warning(
@@ -29,8 +33,6 @@ class AlarmBoard:
             )
         for key in sorted(before.keys() - now.keys()):
             _log.info("projector.alarm_cleared", alarm=before[key].code.value, detail=before[key].detail, **facts)
-        # One assignment: a reader on another thread sees the alarms from before or from after.
-        self._reported = {**self._reported, watcher: now}
 
     def current(self) -> tuple[Alarm, ...]:
         """Return the alarms that hold now, ordered by code and subject."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -17,15 +16,16 @@ OTHER_LOG_HINT: Final = (
     "the right one, move the read model file away and make a new one: `notification-ledger rebuild`."
 )
 
-Ranges = Mapping[int, tuple[int, int]]
-"""Per partition, the first offset of the log and the one after its last."""
 
+class LogRange(NamedTuple):
+    """Offsets of one partition: the first, and those after the last readable record and after the last record.
 
-async def read_ranges(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> Ranges:
-    """Return where the log begins and ends. Raises aiokafka's KafkaError."""
-    places = [TopicPartition(topic, partition) for partition in range(partitions)]
-    starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-    return {place.partition: (starts[place], ends[place]) for place in places}
+    `readable` is the last stable offset, `end` the high watermark: between them lies an open transaction.
+    """
+
+    start: int
+    readable: int
+    end: int
 
 
 async def count_partitions(consumer: AIOKafkaConsumer, topic: str) -> int | None:
@@ -50,14 +50,17 @@ def check_partitions(topic: str, found: int | None, ours: int) -> None:
         )
 
 
-def check_range(place: TopicPartition, log: tuple[int, int], ours: int) -> None:
-    """Check that the log holds what comes next, from the offset `ours` on. Raises GuardRefused."""
-    start, end = log
-    if not start <= ours <= end:
-        what = "begins after" if ours < start else "ends before"
+def check_range(place: TopicPartition, log: LogRange, ours: int) -> None:
+    """Check that the log holds what comes next, from the offset `ours` on. Raises GuardRefused.
+
+    Only committed records were read: a position after the last stable offset is of another log.
+    """
+    if not log.start <= ours <= log.readable:
+        what = "begins after" if ours < log.start else "ends before"
+        open_from = f" (from {log.readable} on in an open transaction)" if log.readable < log.end else ""
         raise GuardRefused(
-            f"The log {what} the read model's position: {place.topic} partition {place.partition} has offsets {start} "
-            f"to {end}, the read model is at {ours}.",
+            f"The log {what} the read model's position: {place.topic} partition {place.partition} has offsets "
+            f"{log.start} to {log.end}{open_from}, the read model is at {ours}.",
             hint=OTHER_LOG_HINT,
         )
 

@@ -19,12 +19,12 @@ from cramjam import DecompressionError
 from ledger_projectors.consumer_fetch import ConsumerReader
 from ledger_projectors.log_guards import (
     OTHER_LOG_HINT,
+    LogRange,
     check_partitions,
     check_range,
     check_reachable,
     check_record,
     count_partitions,
-    read_ranges,
 )
 from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.log_reading import LogReader, Part
@@ -64,9 +64,13 @@ _log = structlog.get_logger("ledger_projectors.source")
 class LogLink:
     """One connection to one topic, and how it is read. Make it with `connect`."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, topic: str, partitions: int) -> None:
-        """Take a consumer that is started; `connect` puts the reader on it."""
+    def __init__(self, consumer: AIOKafkaConsumer, uncommitted: AIOKafkaConsumer, topic: str, partitions: int) -> None:
+        """Take two started consumers; `connect` puts the reader on the first.
+
+        To the first one the log ends at the last stable offset, to `uncommitted` at the high watermark.
+        """
         self.consumer = consumer
+        self._uncommitted = uncommitted
         self.reader: LogReader
         self._topic = topic
         self._partitions = partitions
@@ -97,18 +101,23 @@ class LogLink:
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=FETCH_PARTITION_BYTES,
         )
-        link = cls(consumer, topic, len(start))
+        uncommitted = AIOKafkaConsumer(
+            **connection.client_options(), enable_auto_commit=False, isolation_level="read_uncommitted"
+        )
+        link = cls(consumer, uncommitted, topic, len(start))
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 await consumer.start()
+                await uncommitted.start()
                 check_partitions(topic, await _count_twice(consumer, topic), len(start))
+            await client_of(uncommitted).set_topics([topic])
             link.reader = _reader(consumer, topic, start)
             await link._guard(start, last, until or {})
         except (KafkaError, TimeoutError, OSError) as error:
-            await stop_consumer(consumer)
+            await link._stop()
             raise unavailable(connection, error) from error
         except BaseException:
-            await stop_consumer(consumer)
+            await link._stop()
             raise
         return link
 
@@ -117,7 +126,7 @@ class LogLink:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.reader.close()
-                await stop_consumer(self.consumer)
+                await self._stop()
 
     async def read(
         self, at: Mapping[int, int], last: LastRecords, seconds: float, records_max: int, bytes_max: int
@@ -138,6 +147,21 @@ class LogLink:
         held, self._held = self._held, []
         return held
 
+    async def ranges(self) -> Mapping[int, LogRange]:
+        """Return where each partition begins, where its readable records end, and where it ends.
+
+        Raises aiokafka's KafkaError.
+        """
+        places = [self._place(partition) for partition in range(self._partitions)]
+        starts = await self.consumer.beginning_offsets(places)
+        # In this order: the last stable offset of a moment ago is not after the high watermark of now.
+        readable = await self.consumer.end_offsets(places)
+        ends = await self._uncommitted.end_offsets(places)
+        return {
+            place.partition: LogRange(starts[place], readable[place], max(readable[place], ends[place]))
+            for place in places
+        }
+
     async def look(self, at: Mapping[int, int]) -> bool:
         """Look whether the topic, its partitions and its ends are still as they must be; say whether that was seen.
 
@@ -147,7 +171,7 @@ class LogLink:
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
                 found = await count_partitions(self.consumer, self._topic)
-                ranges = await read_ranges(self.consumer, self._topic, self._partitions) if found else {}
+                ranges = await self.ranges() if found else {}
         except (KafkaError, TimeoutError, OSError):
             return False
         try:
@@ -165,13 +189,13 @@ class LogLink:
         return True
 
     async def _guard(self, start: Mapping[int, int], last: LastRecords, until: Mapping[int, int]) -> None:
-        ranges = await read_ranges(self.consumer, self._topic, self._partitions)
+        ranges = await self.ranges()
         for partition, ours in start.items():
             place, log = self._place(partition), ranges[partition]
             check_range(place, log, ours)
-            check_reachable(place, log[1], until.get(partition, 0))
+            check_reachable(place, log.end, until.get(partition, 0))
             applied = last.get(partition)
-            if applied is None or applied[0] < log[0]:
+            if applied is None or applied[0] < log.start:
                 continue
             found = await self.reader.record_at(partition, applied[0], GUARD_TIMEOUT_SECONDS)
             if found is None:
@@ -222,16 +246,20 @@ class LogLink:
         has = "where it begins and ends is not known"
         with suppress(KafkaError, TimeoutError, OSError):
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                log = (await read_ranges(self.consumer, self._topic, self._partitions))[place.partition]
+                log = (await self.ranges())[place.partition]
             try:
                 check_range(place, log, offset)
             except GuardRefused as refusal:
                 return refusal
-            has = f"it has offsets {log[0]} to {log[1]} by now"
+            has = f"it has offsets {log.start} to {log.end} by now"
         return GuardRefused(
             f"The log did not hold what comes next: {place.topic} partition {place.partition} offset {offset}; {has}.",
             hint=OTHER_LOG_HINT,
         )
+
+    async def _stop(self) -> None:
+        await stop_consumer(self._uncommitted)
+        await stop_consumer(self.consumer)
 
     def _place(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.checkpoints import Checkpoints
 from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.log_again import ReadAgain, with_copies
+from ledger_projectors.log_ends import EndWatch
 from ledger_projectors.progress import Progress
 from ledger_projectors.quarantine import RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS, QuarantineRate, facts
@@ -26,11 +27,8 @@ from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import StepObserver, unobserved
 from ledger_projectors.watches import Watches
 from ledger_projectors.writer_thread import WriterThread
-from ledger_schemas.errors import BrokerUnavailable, LedgerError, ProjectorFailed, ReadModelBehind
+from ledger_schemas.errors import LedgerError, ProjectorFailed, ReadModelBehind
 from ledger_schemas.positions import Position
-
-END_POLL_SECONDS: Final = 1.0
-"""How often the end of the log is asked for, to know the lag."""
 
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
 
@@ -75,8 +73,7 @@ class Projector:
         self._writer = WriterThread(read_model.path, self._checkpoints, self._stopping)
         self._moved = asyncio.Condition()
         self._position = read_model.position()
-        self._first_end: Position | None = None
-        self._end = self._position
+        self._ends = EndWatch(source.ends, self._alarms)
         self._error: BaseException | None = None
         self._finished = self._awaiting = False
         self._released_at = -1
@@ -84,12 +81,12 @@ class Projector:
 
     def progress(self) -> Progress:
         """Return how far it is now."""
-        behind = sum(max(0, offset - self._position.get(place, 0)) for place, offset in self._end.items())
-        caught_up = self._first_end is not None and self._position.reached(self._first_end)
+        end = self._ends.end or self._position
+        behind = sum(max(0, offset - self._position.get(place, 0)) for place, offset in end.items())
         return Progress(
             position=self._position,
-            end=self._end,
-            caught_up=caught_up,
+            end=end,
+            caught_up=self._ends.first is not None and self._position.reached(self._ends.first),
             behind=behind,
             applied=self._applied,
             duplicates=self._duplicates,
@@ -112,9 +109,11 @@ class Projector:
             async with asyncio.timeout(timeout_seconds), self._moved:
                 await self._moved.wait_for(lambda: self._finished or self._position.reached(position))
         except TimeoutError:
+            held_back = self._ends.held_back(position)
             raise ReadModelBehind(
-                f"The read model is at {self._position}, not yet at {position}.",
-                hint="Ask again, or with a longer wait.",
+                f"The read model is at {str(self._position) or 'its beginning'}, not yet at {position}."
+                + (f" {held_back.detail}" if held_back else ""),
+                hint=held_back.hint if held_back else "Ask again, or with a longer wait.",
             ) from None
         if self._error is not None or not self._position.reached(position):
             raise self._stopped(f"before {position}") from self._error
@@ -151,7 +150,7 @@ class Projector:
         """
         with self._writer as writer:
             watches = Watches(self._stopping)
-            watches.start(self._watch_end())
+            watches.start(self._ends.watch(self._announce))
             if self._schemas is not None:
                 watches.start(self._schemas.watch())
             if self._dead_letters is not None:
@@ -283,17 +282,6 @@ class Projector:
 
     def _tell_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - the one thing it is told
         self._awaiting = retrying
-
-    async def _watch_end(self) -> None:
-        while True:
-            try:
-                self._end = await self._source.end()
-                if self._first_end is None:
-                    self._first_end = self._end
-                    await self._announce()
-            except BrokerUnavailable as error:
-                _log.warning("projector.log_end_unknown", cause=str(error))
-            await asyncio.sleep(END_POLL_SECONDS)
 
     async def _announce(self, *, finished: bool = False) -> None:
         async with self._moved:

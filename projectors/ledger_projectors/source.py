@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from ledger_projectors.log_ends import LogEnds
 from ledger_projectors.log_link import LogLink
 from ledger_projectors.log_positions import LastRecords, check_follows, digest_of
 from ledger_projectors.log_reading import Part
@@ -79,13 +79,12 @@ class KafkaSource:
         """Read from `position` on, and, when `until` is given, nothing from there on."""
         self._connection = connection
         self._topic = topic
-        self._places = [TopicPartition(topic, partition) for partition in range(partitions)]
-        limits = {} if until is None else {one.partition: until.get((topic, one.partition), 0) for one in self._places}
+        limits = {} if until is None else {one: until.get((topic, one), 0) for one in range(partitions)}
         self._limits: Mapping[int, int] = limits
         self.batch_records_max = batch_records_max
         self._link: LogLink | None = None
         # What was handed over, and what was read: between the two lies what did not fit into a batch.
-        self._handed = {place.partition: position.get((topic, place.partition), 0) for place in self._places}
+        self._handed = {partition: position.get((topic, partition), 0) for partition in range(partitions)}
         self._read = dict(self._handed)
         self._last = dict(last_records or {})
         self._spare: deque[Part] = deque()
@@ -136,15 +135,23 @@ class KafkaSource:
         return Fetched(LogRecords.joined(self._topic, batch.parts), begin_offsets, dict(self._handed))
 
     async def end(self) -> Position:
-        """Return where the log ends now. Raises BrokerUnavailable."""
+        """Return where the readable records end now: what lies behind an open transaction is not among them.
+
+        Raises BrokerUnavailable.
+        """
+        return (await self.ends()).readable
+
+    async def ends(self) -> LogEnds:
+        """Return where the log ends now, and up to where it can be read. Raises BrokerUnavailable."""
         try:
-            ends = await self._running().consumer.end_offsets(self._places)
+            ranges = await self._running().ranges()
         except (KafkaError, TimeoutError, OSError) as error:
             raise unavailable(self._connection, error) from error
-        self._stalls.ends_at(
-            {place.partition: min(ends[place], self._limits.get(place.partition, ends[place])) for place in ends}
-        )
-        return Position({(place.topic, place.partition): offset for place, offset in ends.items()})
+        readable = {partition: log.readable for partition, log in ranges.items()}
+        # An open transaction is no hung connection: a reader stands still at its beginning.
+        self._stalls.ends_at({one: min(end, self._limits.get(one, end)) for one, end in readable.items()})
+        end = {partition: log.end for partition, log in ranges.items()}
+        return LogEnds(self._position(readable), self._position(end))
 
     async def _open(self) -> LogLink:
         link = await LogLink.connect(self._connection, self._topic, self._handed, self._last, self._limits)

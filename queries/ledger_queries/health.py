@@ -1,4 +1,4 @@
-"""Health: alive, and ready, which means that the read model has caught up with the log."""
+"""Health: alive, and ready: the read model has caught up with a log that loses no facts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from ledger_queries.problems import problem_response, problem_responses
 from ledger_schemas.alarms import Alarm
-from ledger_schemas.errors import ReadModelBehind
+from ledger_schemas.errors import LedgerError, LogLosesFacts, ReadModelBehind
 from ledger_schemas.positions import Position
 
 
@@ -17,7 +17,7 @@ from ledger_schemas.positions import Position
 class Readiness:
     """Whether the read model has caught up, where it stands, and how many events it is behind (None: not known).
 
-    `alarms` are the conditions that an operator must look at.
+    `alarms` are the conditions that an operator must look at; with one that loses facts the ledger is not ready.
     """
 
     ready: bool
@@ -65,19 +65,31 @@ def health_router(readiness: Callable[[], Readiness]) -> APIRouter:
         responses=problem_responses(500, 503),
     )
     def ready(request: Request) -> Response:
-        """Answers 503 with position and lag until the read model has caught up with the log."""
+        """Answers 503 with position, lag and alarms until the read model has caught up with the log.
+
+        It also does while a topic has a setting by which Kafka deletes facts.
+        """
         found = readiness()
         answer = ReadyAnswer(
             position=str(found.position),
             lag_events=found.behind,
             alarms=[AlarmAnswer(code=one.code, detail=one.detail, hint=one.hint) for one in found.alarms],
         )
-        if found.ready:
+        if (problem := _problem(found)) is None:
             return Response(answer.model_dump_json(), media_type="application/json")
-        lag = "an unknown number of" if found.behind is None else f"{found.behind}"
-        behind = ReadModelBehind(
-            f"The read model is {lag} events behind the log.", hint="Ask again; answers are stale until then."
-        )
-        return problem_response(behind, request.url.path, extra=answer.model_dump(exclude={"status"}))
+        return problem_response(problem, request.url.path, extra=answer.model_dump(exclude={"status"}))
 
     return router
+
+
+def _problem(found: Readiness) -> LedgerError | None:
+    """Return why the ledger is not ready, None when it is."""
+    losing = [alarm for alarm in found.alarms if alarm.loses_facts]
+    if losing:
+        return LogLosesFacts(" ".join(one.detail for one in losing), hint=" ".join(one.hint for one in losing))
+    if found.ready:
+        return None
+    lag = "an unknown number of" if found.behind is None else f"{found.behind}"
+    return ReadModelBehind(
+        f"The read model is {lag} events behind the log.", hint="Ask again; answers are stale until then."
+    )

@@ -33,10 +33,14 @@ from ledger_queries.rows import (
     NotificationDetail,
     NotificationPage,
 )
+from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.positions import Position
 
 WaitFor = Callable[[Position, float], Awaitable[None]]
 """Returns when the read model has reached a position, or raises after that many seconds."""
+
+WAIT_SLACK_SECONDS: Final = 1.0
+"""How much longer than it was asked to a wait may take: it ends by itself, and then it says why."""
 
 _MANY: Final = problem_responses(400, 500, 503)
 _ONE: Final = problem_responses(400, 404, 500, 503)
@@ -210,10 +214,15 @@ class _Desk:
 
 
 async def _wait(wait_for: WaitFor, wanted: Position, seconds: float) -> None:
-    """Wait for the position, for a bounded time; the reading that follows judges whether it was reached."""
+    """Wait for the position, for a bounded time; the reading that follows judges whether it was reached.
+
+    Raises ReadModelBehind when `wait_for` says why it was not.
+    """
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds + WAIT_SLACK_SECONDS):
             await wait_for(wanted, seconds)
+    except ReadModelBehind as error:
+        raise ReadModelBehind(error.message, hint=error.hint, field="at_least") from error
     except TimeoutError:
         return
 

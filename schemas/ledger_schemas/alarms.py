@@ -24,6 +24,12 @@ class AlarmCode(StrEnum):
     QUARANTINE_HIGH = "quarantine_high"
     """Many of the last records of a partition cannot be applied, for other reasons than a conflict."""
 
+    LOG_HELD_BACK = "log_held_back"
+    """Records wait behind a transaction that another producer has left open; they are not applied before it ends."""
+
+    TOPIC_SETTINGS = "topic_settings"
+    """A topic has another setting than the ledger needs; with some of them the log loses facts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:

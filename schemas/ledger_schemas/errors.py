@@ -17,7 +17,8 @@
     │   ├── ReadModelBehind              read_model_behind          503    12  yes
     │   ├── OutcomeUnknown               outcome_unknown            504    13  yes
     │   ├── ApiUnavailable               api_unavailable            503    14  yes
-    │   └── RegistryUnavailable          registry_unavailable       503    15  yes
+    │   ├── RegistryUnavailable          registry_unavailable       503    15  yes
+    │   └── LogLosesFacts                log_loses_facts            503    16  yes
     ├── DataDirectoryInUse               data_directory_in_use      409    20  no
     ├── PortTaken                        port_taken                 409    21  no
     ├── BrokerStartFailed                broker_start_failed        500    22  no
@@ -193,6 +194,13 @@ class RegistryUnavailable(Unavailable):
 
     code = "registry_unavailable"
     exit_code = 15
+
+
+class LogLosesFacts(Unavailable):
+    """A topic has a setting by which Kafka deletes facts; the ledger is not ready until it is set back."""
+
+    code = "log_loses_facts"
+    exit_code = 16
 
 
 class DataDirectoryInUse(LedgerError):

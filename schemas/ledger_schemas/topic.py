@@ -1,9 +1,9 @@
-"""The topics of the ledger: what they must look like, how they are made, and how they are checked at start."""
+"""The topics of the ledger: what they must look like, how they are made, and how they are checked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +37,9 @@ PARTITIONS_DEFAULT: Final = 6
 _FLOORS: Final = frozenset({"max.message.bytes", "min.insync.replicas"})
 """Settings that may be more than the ledger asks for, and never less: a receipt says that an event is safe."""
 
+_FACT_LOSING: Final = frozenset({"cleanup.policy", "retention.ms", "retention.bytes"})
+"""Settings that make Kafka delete records when they have any other value than the one that the ledger asks for."""
+
 _NOT_OURS_TO_MAKE: Final = frozenset({TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno})
 
 CONNECT_TIMEOUT_SECONDS: Final = 30.0
@@ -52,13 +55,14 @@ RECORD_OVERHEAD_BYTES: Final = 48_576
 class TopicSpec:
     """What a topic of the ledger must look like: the lifecycle topic, by default.
 
-    In production: replication 3, min_insync_replicas 2.
+    In production: replication 3, min_insync_replicas 2. `holds_facts` is False for a topic whose records are copies.
     """
 
     name: str = LIFECYCLE_TOPIC
     partitions: int = PARTITIONS_DEFAULT
     replication_factor: int = 1
     min_insync_replicas: int = 1
+    holds_facts: bool = True
 
     def config(self) -> dict[str, str]:
         """Return the topic settings that the ledger depends on.
@@ -74,6 +78,21 @@ class TopicSpec:
             "max.message.bytes": str(limits.EVENT_BYTES_MAX + RECORD_OVERHEAD_BYTES),
             "min.insync.replicas": str(self.min_insync_replicas),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSetting:
+    """A setting of a topic that has another value than the ledger needs; with `loses_facts`, Kafka deletes facts."""
+
+    topic: str
+    name: str
+    found: str | None
+    needed: str
+    loses_facts: bool
+
+
+ReadSettings = Callable[[TopicSpec], Awaitable[list[WrongSetting]]]
+"""Returns the wrong settings of a topic. Raises BrokerUnavailable, and TopicMisconfigured when they cannot be read."""
 
 
 def schemas_topic_spec(
@@ -119,6 +138,17 @@ async def check_topic(connection: KafkaConnection, spec: TopicSpec) -> None:
     """Check the topic without making it. Raises BrokerUnavailable and TopicMisconfigured."""
     async with _admin(connection) as admin:
         await _check(admin, spec)
+
+
+@asynccontextmanager
+async def settings_reader(connection: KafkaConnection) -> AsyncIterator[ReadSettings]:
+    """Give what reads the settings of topics, over one connection. Raises BrokerUnavailable."""
+    async with _admin(connection) as admin:
+
+        async def read(spec: TopicSpec) -> list[WrongSetting]:
+            return await _read_wrong_settings(admin, spec)
+
+        yield read
 
 
 @asynccontextmanager
@@ -184,15 +214,29 @@ async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
             hint=f"If it is the lifecycle topic and was made so, set NOTIFICATION_LEDGER_PARTITIONS={partitions}; the "
             "schema topic has one; never add partitions to a ledger's topic.",
         )
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
-    actual = {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
-    wrong = {
-        name: actual.get(name)
-        for name, value in spec.config().items()
-        if (int(actual.get(name, 0)) < int(value) if name in _FLOORS else actual.get(name) != value)
-    }
-    if wrong:
+    if wrong := await _read_wrong_settings(admin, spec):
+        found = {one.name: one.found for one in wrong}
         raise TopicMisconfigured(
-            f"The topic {spec.name} has settings that the ledger cannot live with: {wrong}.",
+            f"The topic {spec.name} has settings that the ledger cannot live with: {found}.",
             hint=f"Set them to {spec.config()} (kafka-configs --alter), or use another topic.",
         )
+
+
+async def _read_wrong_settings(admin: AIOKafkaAdminClient, spec: TopicSpec) -> list[WrongSetting]:
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)])
+    ((code, _, _, _, entries),) = answer.resources
+    if code != NoError.errno:
+        raise TopicMisconfigured(
+            f"The settings of the topic {spec.name} cannot be read: {for_code(code).__name__}.",
+            hint="Give the user of the ledger the right to DescribeConfigs of its topics.",
+        )
+    return wrong_settings(spec, {name: value for name, value, *_ in entries})
+
+
+def wrong_settings(spec: TopicSpec, actual: Mapping[str, str]) -> list[WrongSetting]:
+    """Return which of the settings that a topic has are not as the ledger needs them."""
+    return [
+        WrongSetting(spec.name, name, actual.get(name), needed, spec.holds_facts and name in _FACT_LOSING)
+        for name, needed in spec.config().items()
+        if (int(actual.get(name, 0)) < int(needed) if name in _FLOORS else actual.get(name) != needed)
+    ]

@@ -13,6 +13,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from ledger_infra.cli.app import build_app
 from ledger_infra.settings import ENVIRONMENT_PREFIX, Settings
+from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import all_errors
 from tests.running import RunningLedger
 
@@ -94,6 +95,15 @@ def test_every_error_is_in_the_readme_with_its_status_and_exit_code() -> None:
     assert shown == {
         error.code: (error.status, error.exit_code, "yes" if error.retryable else "no") for error in all_errors()
     }
+
+
+def test_every_alarm_is_in_the_guide() -> None:
+    """The table of the guide has each code of an alarm once, with a meaning, a next step, and whether it is ready."""
+    lines = (ROOT / "infra" / "guides" / "alarms.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    assert sorted(row[0].strip("`") for row in rows) == sorted(AlarmCode)
+    assert all(len(row) == 4 and all(row) and row[3].startswith(("yes", "no")) for row in rows)
+    assert "](infra/guides/alarms.md)" in README.read_text(encoding="utf-8")
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:

@@ -135,7 +135,7 @@ def source_on(log: PretendedLog, *, until: Position | None = None, records_max: 
         until=until,
         batch_records_max=records_max,
     )
-    source._link = LogLink(log, TOPIC, len(start))
+    source._link = LogLink(log, log, TOPIC, len(start))
     source._link.reader = WireReader(log, TOPIC, start)
     source._guarded_at = float("inf")
     return source

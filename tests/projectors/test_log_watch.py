@@ -193,7 +193,7 @@ def test_a_reader_that_stalls_is_replaced(
     """The log's end moves, the position does not: the connection is made anew, and every record comes once."""
     topic = TopicSpec(topic_name, 1)
     monkeypatch.setattr(source_module, "STALL_SECONDS", 0.5)
-    monkeypatch.setattr("ledger_projectors.projector.END_POLL_SECONDS", 0.1)
+    monkeypatch.setattr("ledger_projectors.log_ends.END_POLL_SECONDS", 0.1)
     make, made = log_link._reader, []
 
     def stalling(consumer: AIOKafkaConsumer, topic: str, start: Mapping[int, int]) -> object:
@@ -246,7 +246,7 @@ def test_what_looks_wrong_for_a_moment_is_looked_at_again(monkeypatch: pytest.Mo
     monkeypatch.setattr(log_link, "CONFIRM_SECONDS", 0.05)
 
     async def work() -> None:
-        link = LogLink(log, "any.v1", 1)
+        link = LogLink(log, log, "any.v1", 1)
         assert not await link.look({0: 4})
         assert await link.look({0: 3})
         assert not await link.look({0: 4})

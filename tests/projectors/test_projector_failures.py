@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import duckdb
 import pytest
 from structlog.testing import capture_logs
 
 from ledger_projectors import writer_thread
+from ledger_projectors.log_link import LogLink
 from ledger_projectors.quarantine_rate import CONFLICTS_MAX
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
-from ledger_projectors.source import KafkaSource
 from ledger_projectors.staging import Staged
 from ledger_projectors.steps import StepObserver, unobserved
 from ledger_schemas import Personal, Position, TopicSpec
@@ -101,7 +101,7 @@ def test_a_watch_that_dies_stops_it(kafka: Kafka, topic_name: str, tmp_path: Pat
         async with projecting(kafka.connection, model) as (projector, running):
             await projector.wait_caught_up()
             with pytest.MonkeyPatch.context() as patched:
-                patched.setattr(KafkaSource, "end", _not_foreseen)
+                patched.setattr(LogLink, "ranges", _not_foreseen)
                 with pytest.raises(ProjectorFailed, match=r"^A watch of the projector failed: ZeroDivisionError\."):
                     await asyncio.wait_for(running, WAIT_SECONDS)
 
@@ -109,7 +109,7 @@ def test_a_watch_that_dies_stops_it(kafka: Kafka, topic_name: str, tmp_path: Pat
         asyncio.run(work(model))
 
 
-async def _not_foreseen(_: KafkaSource) -> Position:
+async def _not_foreseen(_: LogLink) -> NoReturn:
     raise ZeroDivisionError
 
 

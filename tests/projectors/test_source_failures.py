@@ -75,7 +75,7 @@ def test_a_failed_fetch_ends_the_run_and_is_told_to_whoever_waits(
 ) -> None:
     """The run raises an error of the tree; a wait for a position gets ProjectorFailed at once, and no wait hangs."""
     source = KafkaSource(KafkaConnection("127.0.0.1:1"), topic=LIFECYCLE_TOPIC, partitions=1, position=Position())
-    source._link = LogLink(StillConsumer(), LIFECYCLE_TOPIC, 1)
+    source._link = LogLink(StillConsumer(), StillConsumer(), LIFECYCLE_TOPIC, 1)
     source._link.reader = FailingReader(failure)
     source._guarded_at = math.inf
 

@@ -255,6 +255,9 @@ def test_a_position_that_is_not_reached_in_time_is_503(model: Model, serve: Serv
     document = problem(response)
     assert (document["status"], document["code"], document["retryable"]) == (503, "read_model_behind", True)
     assert int(response.headers["retry-after"]) >= 1
+    assert document["field"] == "at_least"
+    if wait_for is refuse:
+        assert (document["detail"], document["hint"]) == ("Not reached.", "Ask again.")
 
 
 def test_an_unexpected_fault_tells_nothing(model: Model, serve: Serve) -> None:
@@ -297,6 +300,20 @@ def test_health_is_live_at_once_and_ready_when_caught_up(model: Model, serve: Se
     now = replace(LIVE, alarms=[Alarm(AlarmCode.DISK_LOW, "12 bytes free.", hint="Free more.")])
     alarm = {"code": "disk_low", "detail": "12 bytes free.", "hint": "Free more."}
     assert client.get("/health/ready").json() == {**found, "alarms": [alarm]}
+
+
+def test_an_alarm_that_loses_facts_is_not_ready(model: Model, serve: Serve) -> None:
+    """503 with what is lost and what mends it, though it has caught up; other alarms stand beside it."""
+    low = Alarm(AlarmCode.DISK_LOW, "12 bytes free.", hint="Free more.")
+    losing = Alarm(AlarmCode.TOPIC_SETTINGS, "Records are deleted.", hint="Set it back.", loses_facts=True)
+    now = replace(LIVE, alarms=[low, losing])
+    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: now))
+    response = client.get("/health/ready")
+    found = problem(response)
+    assert (found["status"], found["code"]) == (503, "log_loses_facts")
+    assert (found["detail"], found["hint"]) == ("Records are deleted.", "Set it back.")
+    assert [alarm["code"] for alarm in found["alarms"]] == ["disk_low", "topic_settings"]
+    assert (found["position"], found["lag_events"]) == (f"{TOPIC}@0:5", 0)
 
 
 def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve: Serve) -> None:

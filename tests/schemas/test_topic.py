@@ -206,6 +206,24 @@ def test_a_principal_without_the_right_to_make_topics_may_use_one(
     assert "does not exist" in missing.message
 
 
+def test_settings_that_may_not_be_read_are_not_called_wrong(
+    kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the right to DescribeConfigs, the refusal names that right and no setting."""
+
+    async def refused(*_: object) -> list[SimpleNamespace]:
+        return [SimpleNamespace(resources=[(TopicAuthorizationFailedError.errno, "", 2, topic_name, [])])]
+
+    async def scenario() -> TopicMisconfigured:
+        await ensure_topic(kafka.connection, TopicSpec(topic_name))
+        monkeypatch.setattr(AIOKafkaAdminClient, "describe_configs", refused)
+        return await refusal(check_topic, kafka.connection, TopicSpec(topic_name))
+
+    error = asyncio.run(scenario())
+    assert "cannot be read: TopicAuthorizationFailedError" in error.message
+    assert "DescribeConfigs" in error.hint
+
+
 def test_another_number_of_partitions_is_refused(kafka: Kafka, topic_name: str) -> None:
     """Both numbers are told, and that partitions are never added: keys would move."""
 

@@ -32,6 +32,8 @@ class Outcome:
     records: int = 0
     commits: int = 0
     checks: int = 0
+    alarms: int = 0
+    """How many alarms about the log were seen, each while its condition lasted."""
     faults: dict[str, int] = field(default_factory=dict)
     """How many lives met which."""
     seconds: float = 0.0
@@ -43,6 +45,7 @@ class Outcome:
         self.records += report.records
         self.commits += report.commits
         self.checks += report.checks
+        self.alarms += report.alarms
         for fault in report.faults:
             self.faults[fault] = self.faults.get(fault, 0) + 1
         if report.finding is not None:
@@ -105,6 +108,7 @@ def _text(outcome: Outcome) -> str:
     lines = [
         f"{outcome.rounds:,} rounds, seeds {outcome.first_seed} to {last}, {outcome.seconds:.0f} s",
         f"{outcome.records:,} records, {outcome.commits:,} commits, {outcome.checks:,} comparisons with the oracle",
+        f"{outcome.alarms:,} alarms about the log, each while its condition lasted",
         f"lives: {faults}",
     ]
     for report in outcome.failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -12,10 +12,22 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_projectors import batch_writer, decode, log_positions, projection, quarantine, read_model
+from ledger_projectors import (
+    batch_writer,
+    decode,
+    log_ends,
+    log_positions,
+    projection,
+    quarantine,
+    read_model,
+    topic_watch,
+)
+from ledger_projectors.alarm_board import AlarmBoard
+from ledger_projectors.log_ends import LogEnds
 from ledger_projectors.records import LogRecord, Rejection
 from ledger_projectors.staging import Staged
 from ledger_projectors.steps import Step, StepObserver
+from ledger_schemas.topic import WrongSetting
 from tests.simulator.faults import Fault, Life
 
 _transaction = read_model.ReadModel._transaction
@@ -114,6 +126,36 @@ def quarantine_forgotten() -> AbstractContextManager[Any]:
     return patch.object(quarantine, "keep", lambda *_: None)
 
 
+def lag_to_what_is_readable() -> AbstractContextManager[Any]:
+    """Take the last stable offset for the end of the log."""
+    made = log_ends.EndWatch.__init__
+
+    def init(watch: log_ends.EndWatch, ask: Callable[[], Awaitable[LogEnds]], alarms: AlarmBoard) -> None:
+        async def readable() -> LogEnds:
+            ends = await ask()
+            return LogEnds(ends.readable, ends.readable)
+
+        made(watch, readable, alarms)
+
+    return patch.object(log_ends.EndWatch, "__init__", init)
+
+
+def transactions_not_told() -> AbstractContextManager[Any]:
+    """Raise no alarm about what an open transaction holds back."""
+    return patch.object(log_ends._HeldBack, "look", lambda *_: [])
+
+
+def settings_not_compared() -> AbstractContextManager[Any]:
+    """Take every setting of a topic for the right one."""
+    read = topic_watch._read
+
+    async def compared(*arguments: Any) -> list[WrongSetting]:  # noqa: ANN401 - as `_read`
+        await read(*arguments)
+        return []
+
+    return patch.object(topic_watch, "_read", compared)
+
+
 def _meets(fault: Fault, step: Step = Step.FETCHED) -> Callable[[Life], Life]:
     return lambda life: replace(life, fault=fault, step=step, occurrence=1)
 
@@ -128,6 +170,9 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
     "a failed attempt kept": (failed_attempt_kept, _meets(Fault.FAILS_FOR_NOW)),
     "the position asked for after the commit": (asked_after_the_commit, _meets(Fault.FAILS_AT_EACH_STATEMENT)),
     "quarantine forgotten": (quarantine_forgotten, _meets(Fault.NONE)),
+    "lag to what is readable": (lag_to_what_is_readable, lambda life: replace(life, open_transaction=True)),
+    "transactions not told": (transactions_not_told, lambda life: replace(life, open_transaction=True)),
+    "settings not compared": (settings_not_compared, lambda life: replace(life, setting_changed=True)),
     "put together without the last": (
         put_together_without_the_last,
         lambda life: replace(life, fault=Fault.NONE, pieces=12, decoded_ahead_records=1),

@@ -14,8 +14,9 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from ledger_projectors import awaited_schemas, projector
-from ledger_projectors.log_guards import check_partitions, check_range, check_reachable, check_record
+from ledger_projectors import awaited_schemas, log_ends, topic_watch
+from ledger_projectors.log_ends import LogEnds
+from ledger_projectors.log_guards import LogRange, check_partitions, check_range, check_reachable, check_record
 from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.records import LogRecord, LogRecords
 from ledger_projectors.source import Fetched, KafkaSource
@@ -24,6 +25,7 @@ from ledger_schemas.errors import BrokerUnavailable
 from ledger_schemas.framing import SchemaReference
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.schema_store import SchemaStore
+from tests.simulator.conditions import Conditions
 from tests.simulator.the_log import SimulatedLog, records_between, reference_of
 
 OUTAGE_SHARE: Final = 0.08
@@ -38,7 +40,9 @@ IN_TIME_SHARE: Final = 0.3
 BATCHES_PER_LIFE: Final = (1, 1, 2, 2, 3)
 """Few: of a small batch nearly all time goes into planning its statements."""
 
-END_POLL_SECONDS: Final = 0.005
+EACH_TURN_SECONDS: Final = 0.0
+"""At every turn of the event loop: a timer would make a round depend on the speed of the machine."""
+
 JUMPS_SECONDS: Final = (0.0, 0.001, 0.5, 11.0, 3_600.0, 1e9)
 
 
@@ -56,22 +60,27 @@ class SimulatedSource:
         position: Position,
         last_records: LastRecords,
         until: Position,
+        conditions: Conditions,
         batches: int | None = None,
         pieces: int = 0,
     ) -> None:
         """Read from `position` on, and nothing from `until` on; in about so many batches, by default drawn.
 
-        Instead of batches it may be `pieces`: what reads ahead puts them together.
+        Instead of batches it may be `pieces`: what reads ahead puts them together. While transactions are open, nothing
+        behind their beginning is read.
         """
         self._log = log
         self._rng = rng
         self._last_records = dict(last_records)
         self._next = {partition: position.get((LIFECYCLE_TOPIC, partition), 0) for partition in range(log.partitions)}
         self._until = {partition: until.get((LIFECYCLE_TOPIC, partition), 0) for partition in range(log.partitions)}
-        left = sum(len(self._left(partition)) for partition in self._next)
+        left = sum(
+            len(records_between(log, partition, begin, self._until[partition]))
+            for partition, begin in self._next.items()
+        )
         self._at_once = batches == 1
         self._batch_records = 1 + left // (batches or pieces or rng.choice(BATCHES_PER_LIFE))
-        self._away = False
+        self._conditions = conditions
         self.fetches = 0
         # Batches are cut as they were drawn: none is put together with another.
         self.batch_records_max = sys.maxsize if pieces else 1
@@ -81,8 +90,10 @@ class SimulatedSource:
         check_partitions(LIFECYCLE_TOPIC, self._log.partitions, len(self._next))
         for partition, ours in self._next.items():
             place = TopicPartition(LIFECYCLE_TOPIC, partition)
-            check_range(place, (self._log.begins.get(partition, 0), self._log.ends[partition]), ours)
-            check_reachable(place, self._log.ends[partition], self._until[partition])
+            end = self._log.ends[partition]
+            readable = self._conditions.readable(partition)
+            check_range(place, LogRange(self._log.begins.get(partition, 0), readable, end), ours)
+            check_reachable(place, end, self._until[partition])
             if (last := self._last_records.get(partition)) is not None:
                 for record in records_between(self._log, partition, last[0], last[0] + 1):
                     check_record(place, last, record)
@@ -97,33 +108,36 @@ class SimulatedSource:
         """Return what comes next, maybe nothing."""
         await asyncio.sleep(0)
         self.fetches += 1
-        self._away = self._rng.random() < OUTAGE_SHARE
+        away = self._conditions.away = self._rng.random() < OUTAGE_SHARE
         records: list[LogRecord] = []
         begin_offsets = dict(self._next)
-        if not self._away:
+        if not away:
+            read_through = all(offset >= self._limit(partition) for partition, offset in self._next.items())
+            await self._conditions.meet(read_through=read_through)
             partitions = list(self._next)
             self._rng.shuffle(partitions)
             for partition in partitions:
                 records += self._take(partition, max(0, self._batch_records - len(records)))
         return Fetched(LogRecords.of(records), begin_offsets, dict(self._next))
 
-    async def end(self) -> Position:
+    async def ends(self) -> LogEnds:
         """Return where the log ends. Raises BrokerUnavailable while the broker is away."""
-        if self._away:
-            raise BrokerUnavailable("The simulated broker is away.")
-        return Position({(LIFECYCLE_TOPIC, partition): end for partition, end in self._log.ends.items()})
+        return await self._conditions.ends()
 
     def as_kafka(self) -> KafkaSource:
         """Return it as what it stands for."""
         return cast("KafkaSource", self)
 
+    def _limit(self, partition: int) -> int:
+        return min(self._until[partition], self._conditions.readable(partition))
+
     def _left(self, partition: int) -> Sequence[LogRecord]:
-        return records_between(self._log, partition, self._next[partition], self._until[partition])
+        return records_between(self._log, partition, self._next[partition], self._limit(partition))
 
     def _take(self, partition: int, room: int) -> list[LogRecord]:
         left = self._left(partition)
         taken = list(left[: room if self._at_once else self._rng.choice((room, room, room // 2))])
-        behind = left[len(taken)].offset if len(taken) < len(left) else self._until[partition]
+        behind = left[len(taken)].offset if len(taken) < len(left) else self._limit(partition)
         if taken:
             # Over a hole behind them, or up to it: both are the position after these records.
             self._next[partition] = self._rng.choice((taken[-1].offset + 1, behind))
@@ -214,7 +228,9 @@ def no_time_passes(clock: JumpingClock) -> Iterator[None]:
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("ledger_projectors.")]
     with (
         patch.object(awaited_schemas, "POLL_SECONDS", 3_600.0),
-        patch.object(projector, "END_POLL_SECONDS", END_POLL_SECONDS),
+        patch.object(log_ends, "END_POLL_SECONDS", EACH_TURN_SECONDS),
+        patch.object(log_ends, "HELD_BACK_SECONDS", EACH_TURN_SECONDS),
+        patch.object(topic_watch, "SETTINGS_POLL_SECONDS", EACH_TURN_SECONDS),
     ):
         patches: list[Any] = [patch.object(one, "time", clock) for one in modules if getattr(one, "time", None) is time]
         patches += [patch.object(one, "pause", clock.pause) for one in modules if hasattr(one, "pause")]

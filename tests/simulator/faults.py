@@ -49,6 +49,15 @@ class Fault(StrEnum):
 
 
 DRAWN: Final = tuple(fault for fault in Fault if fault is not Fault.FAILS_AT_EACH_STATEMENT)
+_FLAGS: Final = (
+    "slow_reader",
+    "retried",
+    "left_open",
+    "no_memory",
+    "unoptimized",
+    "open_transaction",
+    "setting_changed",
+)
 LOG_FAULTS: Final = frozenset({Fault.LOG_TRUNCATED, Fault.LOG_SHORTENED, Fault.LOG_RECREATED})
 
 
@@ -76,6 +85,10 @@ class Life:
     """What comes in so many pieces is decoded and put together while a batch is written; 0: pieces are batches."""
     decoded_ahead_records: int
     """Pieces of fewer records are decoded by the writer."""
+    open_transaction: bool
+    """Another producer leaves transactions open, and ends them when all before them was fetched."""
+    setting_changed: bool
+    """Somebody changes a setting of the topic, and sets it back."""
 
     def __str__(self) -> str:
         """Return what matters of it."""
@@ -90,9 +103,7 @@ class Life:
         }
         pieces = f"in {self.pieces} pieces, of {self.decoded_ahead_records} records decoded ahead"
         more = [pieces] if self.pieces else []
-        more += [
-            name for name in ("slow_reader", "retried", "left_open", "no_memory", "unoptimized") if getattr(self, name)
-        ]
+        more += [name for name in _FLAGS if getattr(self, name)]
         return " ".join([f"{self.fault}{told.get(self.fault, '')}", f"checkpoint {self.checkpoint_wal_bytes}", *more])
 
 
@@ -116,6 +127,8 @@ def draw_life(rng: Random, fault: Fault | None = None) -> Life:
         rng.random() < 0.6,
         rng.choice(PIECES),
         rng.choice(DECODED_AHEAD_RECORDS),
+        rng.random() < 0.3,
+        rng.random() < 0.3,
     )
 
 

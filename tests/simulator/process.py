@@ -15,16 +15,20 @@ from unittest.mock import patch
 import duckdb
 
 from ledger_projectors import opening, read_ahead, read_model
+from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
 from ledger_projectors.quarantine import Selection
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_projectors.steps import Step
-from ledger_schemas import LIFECYCLE_TOPIC, Position
+from ledger_projectors.topic_watch import watch_topics
+from ledger_schemas import LIFECYCLE_TOPIC, Position, TopicSpec
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed
 from tests.simulator.checks import Invariants
+from tests.simulator.conditions import Conditions
 from tests.simulator.fakes import OUTAGE_SHARE, SimulatedSource, SimulatedStore
 from tests.simulator.faults import LOG_FAULTS, Died, FailingConnection, Fault, Life, copy_as_left, wal_bytes
 from tests.simulator.the_log import Place, SimulatedLog, records_between
@@ -55,6 +59,7 @@ class Process:
         self._wal_bytes_begun = 0
         self._statements = self._statements_done = self._failures = 0
         self._projector: Projector | None = None
+        self._conditions: Conditions | None = None
         self._left = False
         self.position = self._model.position()
         self._check("opening", whole=bool(self.position))
@@ -69,11 +74,18 @@ class Process:
         """How many transactions were committed."""
         return self._seen[Step.COMMITTED]
 
+    @property
+    def alarms(self) -> int:
+        """How many alarms about the log were to be seen, and were."""
+        return self._conditions.met if self._conditions is not None else 0
+
     async def live(self, store: SimulatedStore, until: Position, rng: Random, batches: int | None = None) -> str:
         """Project up to `until`, or as far as it gets; return how it ended. Raises what no fault of it explains."""
         if self._life.fault in LOG_FAULTS:
             await self._meet_another_log(until, rng)
-        source = self._source(self._log, until, rng, batches)
+        conditions = self._conditions = self._draw_conditions(self._log, self._life, until, rng)
+        source = self._source(self._log, until, rng, conditions, batches)
+        alarms = AlarmBoard()
         async with source, asyncio.timeout(LIFE_SECONDS_MAX):
             self._projector = Projector(
                 self._model,
@@ -84,7 +96,9 @@ class Process:
                 read_again=partial(self._read_again, rng=Random(rng.random())),  # noqa: S311 - a simulation, no secret
                 quarantine_window_records=None,
                 checkpoint_wal_bytes=self._life.checkpoint_wal_bytes,
+                alarms=alarms,
             )
+            watching = asyncio.create_task(watch_topics(conditions.settings, [TopicSpec()], alarms))
             waiting = asyncio.create_task(self._projector.wait_for(until, LIFE_SECONDS_MAX))
             asked = [asyncio.create_task(self._projector.retry(Selection()))] if self._life.retried else []
             ahead = patch.object(read_ahead, "DECODED_AHEAD_RECORDS_MIN", self._life.decoded_ahead_records)
@@ -92,6 +106,7 @@ class Process:
                 with self._slow_reader(), ahead:
                     ending = await self._run(self._projector)
             finally:
+                watching.cancel()
                 told, *_ = await asyncio.gather(waiting, *asked, return_exceptions=True)
         reached = self._model.position().reached(until)
         if ending == "done":
@@ -180,6 +195,8 @@ class Process:
                 self._leave(self._wal_bytes_begun + round(life.torn * written))
                 raise Died
             self._check(f"commit {count}")
+            if self._conditions is not None:
+                self._conditions.check_not_early(self.position)
         if step is Step.FETCHED and now and life.fault is Fault.STOPPED and self._projector is not None:
             self._projector.stop()
         if step is Step.FETCHED and now and life.fault is Fault.OTHER_WRITER:
@@ -232,19 +249,30 @@ class Process:
                 Fault.LOG_RECREATED: log.with_another_record(partition, offset, rng),
             }[self._life.fault]
             try:
-                async with self._source(other, until, rng):
+                still = replace(self._life, open_transaction=False, setting_changed=False)
+                async with self._source(other, until, rng, self._draw_conditions(other, still, until, rng)):
                     raise AssertionError(f"partition {partition} of another log was not refused")
             except GuardRefused:
                 assert self._model.position() == position
         self._check(self._life.fault)
 
-    def _source(self, log: SimulatedLog, until: Position, rng: Random, batches: int | None = None) -> SimulatedSource:
+    def _draw_conditions(self, log: SimulatedLog, life: Life, until: Position, rng: Random) -> Conditions:
+        def progress() -> Progress:
+            assert self._projector is not None
+            return self._projector.progress()
+
+        return Conditions(log, life, rng, position=self._model.position(), until=until, progress=progress)
+
+    def _source(
+        self, log: SimulatedLog, until: Position, rng: Random, conditions: Conditions, batches: int | None = None
+    ) -> SimulatedSource:
         return SimulatedSource(
             log,
             rng,
             position=self._model.position(),
             last_records=self._model.last_records(),
             until=until,
+            conditions=conditions,
             batches=batches,
             pieces=0 if batches else self._life.pieces,
         )

@@ -52,6 +52,7 @@ class Report:
     records: int = 0
     commits: int = 0
     checks: int = 0
+    alarms: int = 0
     faults: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     finding: Finding | None = None
@@ -162,6 +163,7 @@ class _Round:
         finally:
             self._path = process.close()
             self._report.commits += process.commits
+            self._report.alarms += process.alarms
             self._report.checks += invariants.checks
             invariants.checks = 0
         self._tell(f"{name} {ending} at {process.position} after {process.commits} commits")

@@ -25,6 +25,7 @@ SEEDS_MAX: Final = 10
 """How many rounds a broken engine may survive."""
 
 SEED_OF_ONE_LIFE: Final = 7
+SEEDS_OF_CONDITIONS: Final = (0, 4)
 LOGS: Final = 100
 FOLDED_LOGS: Final = 20
 
@@ -56,6 +57,21 @@ def test_a_failure_at_any_statement_costs_no_record(room: Room) -> None:
     report = run_round(SEED_OF_ONE_LIFE, room, lambda _: met)
     assert report.finding is None, report.finding
     assert report.faults == [Fault.FAILS_AT_EACH_STATEMENT]
+
+
+def test_what_is_held_back_or_lost_is_told_while_it_lasts(room: Room) -> None:
+    """An open transaction counts as lag, nothing behind it is applied early, and all of it is afterwards.
+
+    That and a changed setting of the topic are alarms as long as they last, and none after.
+    """
+
+    def both(life: Life) -> Life:
+        return replace(life, fault=Fault.NONE, open_transaction=True, setting_changed=True)
+
+    for seed in SEEDS_OF_CONDITIONS:
+        report = run_round(seed, room, both)
+        assert report.finding is None, "\n".join([*report.trace, report.finding.what])
+        assert report.alarms >= len(report.faults) + 1
 
 
 @pytest.mark.parametrize(("broken", "meets"), BROKEN.values(), ids=BROKEN)

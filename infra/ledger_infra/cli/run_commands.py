@@ -49,7 +49,12 @@ def projector(
     bootstrap_servers: BootstrapServers = None,
     broker_port: BrokerPort = None,
     until_caught_up: Annotated[
-        bool, typer.Option("--until-caught-up", help="Stop when the read model has reached the end of the log.")
+        bool,
+        typer.Option(
+            "--until-caught-up",
+            help="Stop when the read model has reached the end of the log. An open transaction of another producer is "
+            "waited for; the log names it.",
+        ),
     ] = False,
 ) -> None:
     """Run the projector alone: fold the log into the read model, without an API."""
