@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -27,7 +29,9 @@ from ledger_projectors.log_ends import LogEnds
 from ledger_projectors.records import LogRecord, Rejection
 from ledger_projectors.staging import Staged
 from ledger_projectors.steps import Step, StepObserver
+from ledger_schemas import events
 from ledger_schemas.topic import WrongSetting
+from tests.properties.strategies import NOON
 from tests.simulator.faults import Fault, Life
 
 _transaction = read_model.ReadModel._transaction
@@ -156,6 +160,12 @@ def settings_not_compared() -> AbstractContextManager[Any]:
     return patch.object(topic_watch, "_read", compared)
 
 
+def left_out_times_differ() -> AbstractContextManager[Any]:
+    """Fill in the time of the request, instead of the time inside its event_id."""
+    requests = count()
+    return patch.object(events, "time_of", lambda _: NOON + timedelta(seconds=next(requests)))
+
+
 def _meets(fault: Fault, step: Step = Step.FETCHED) -> Callable[[Life], Life]:
     return lambda life: replace(life, fault=fault, step=step, occurrence=1)
 
@@ -173,6 +183,7 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
     "lag to what is readable": (lag_to_what_is_readable, lambda life: replace(life, open_transaction=True)),
     "transactions not told": (transactions_not_told, lambda life: replace(life, open_transaction=True)),
     "settings not compared": (settings_not_compared, lambda life: replace(life, setting_changed=True)),
+    "left-out times differ": (left_out_times_differ, _meets(Fault.NONE)),
     "put together without the last": (
         put_together_without_the_last,
         lambda life: replace(life, fault=Fault.NONE, pieces=12, decoded_ahead_records=1),

@@ -103,3 +103,9 @@ class Invariants:
             assert event.event.kind == row["kind"], f"after {after}: {row}"
         for place, identity in [*state.duplicates.items(), *state.conflicts.items()]:
             assert identities[identity] < place, f"after {after} the copy at {place} comes before its event"
+        for place, identity in state.conflicts.items():
+            copies = (place, identities[identity])
+            # Of copies that agree, one may differ from a contradicting one that the log has before it.
+            assert any(before[one].contradicts for one in copies), (
+                f"after {after} a repeated request, {place}, conflicts"
+            )

@@ -32,6 +32,8 @@ FIELDS_STATED_MAX: Final = 4
 DERIVED_SHARE: Final = 0.3
 BROKER_DAYS: Final = (-1, 0, 1)
 """Days from NOON that the broker's clock may be set to."""
+LEFT_OUT_SHARE: Final = 0.3
+"""How often a request leaves out what an ingest point fills in."""
 AHEAD_SHARE: Final = 0.4
 AHEAD_SECONDS: Final = (60.0, 65.0, limits.CLOCK_SKEW_SECONDS_MAX - 5, limits.CLOCK_SKEW_SECONDS_MAX)
 """How far a fast clock is ahead of the broker's; the same clock again, 5 s later."""
@@ -44,12 +46,16 @@ _ATTRIBUTES: Final = (None, None, '{"a":1}')
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One notification of one tenant, the names that its events use, and the ids that they may have."""
+    """One notification of one tenant, the names that its events use, and the ids that they may have.
+
+    `external_id`: its emitter's own id, where the notification_id is derived from it.
+    """
 
     tenant_id: str
     notification_id: UUID
     scene: Scene
     event_ids: tuple[UUID, ...]
+    external_id: str | None = None
 
 
 def draw_subjects(rng: Random, events_each: int) -> list[Subject]:
@@ -58,11 +64,12 @@ def draw_subjects(rng: Random, events_each: int) -> list[Subject]:
     subjects = []
     for number in range(rng.randint(2, NOTIFICATIONS_MAX)):
         tenant_id = rng.choice(TENANTS)
-        notification_id = draw_id(rng)
+        notification_id, external_id = draw_id(rng), None
         if rng.random() < DERIVED_SHARE:
-            notification_id = derive_notification_id(tenant_id, "shop", f"order-{number}-{rng.randrange(1_000)}")
+            external_id = f"order-{number}-{rng.randrange(1_000)}"
+            notification_id = derive_notification_id(tenant_id, "shop", external_id)
         own = [rng.choice((shared[place], draw_id(rng))) for place in range(events_each)]
-        subjects.append(Subject(tenant_id, notification_id, _scene(rng), tuple(own)))
+        subjects.append(Subject(tenant_id, notification_id, _scene(rng), tuple(own), external_id))
     # The other tenant's notification of the same id is another notification.
     twin = rng.choice(subjects)
     if rng.random() < DERIVED_SHARE:
@@ -82,6 +89,11 @@ def draw_id(rng: Random) -> UUID:
 
 def draw_event(rng: Random, subject: Subject, event_id: UUID, kind: Kind | None = None) -> Event:
     """Draw an event of one identity, at any grain; of any kind unless told."""
+    return parse_event(draw_request(rng, subject, event_id, kind))
+
+
+def draw_request(rng: Random, subject: Subject, event_id: UUID, kind: Kind | None = None) -> dict[str, Any]:
+    """Draw a request that states an event, as `draw_event` does; now and then it leaves out what is filled in."""
     kind = kind or rng.choice(KINDS)
     scene = subject.scene
     channel = rng.choice((None, *scene.channels))
@@ -100,7 +112,13 @@ def draw_event(rng: Random, subject: Subject, event_id: UUID, kind: Kind | None 
         "personal_key_id": rng.choice(_KEYS),
         "attributes": rng.choice(_ATTRIBUTES),
     }
-    return parse_event(document | _stated(rng, kind, subject))
+    document |= _stated(rng, kind, subject)
+    if event_id.version == 7 and rng.random() < LEFT_OUT_SHARE:
+        del document["occurred_at"]
+    if kind is Kind.CREATED and subject.external_id is not None and rng.random() < LEFT_OUT_SHARE:
+        del document["notification_id"]
+        document |= {"source": "shop", "external_id": subject.external_id}
+    return document
 
 
 def _occurred_at(rng: Random) -> datetime:

@@ -14,12 +14,12 @@ from fastavro import schemaless_writer
 
 from ledger_projectors.partitioning import partition_of
 from ledger_projectors.records import LogRecord, Reason
-from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, encode_event
+from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, encode_event, parse_event
 from ledger_schemas.codec import wire_values
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.shipped import WriterSchema, current_schema, fingerprint_of_text, writer_schema
 from tests.properties.strategies import NOON_MS, Placed, Recorded, contradict
-from tests.simulator.content import BROKER_DAYS, Subject, draw_event, draw_id, draw_subjects
+from tests.simulator.content import BROKER_DAYS, Subject, draw_event, draw_id, draw_request, draw_subjects
 
 EVENTS_MIN: Final = 15
 EVENTS_MAX: Final = 70
@@ -58,6 +58,8 @@ class Entry:
     late: str | None = None
     away: bool = False
     """In another partition than that of its key."""
+    contradicts: bool = False
+    """It states other content under the identity of another event; a repeated request never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +138,24 @@ def _entries(rng: Random) -> list[Entry]:
         # The first of each notification is most often its created, which then comes at any place in the log.
         first = all(one.key != _key(subject) for one in entries)
         kind = Kind.CREATED if first and rng.random() < 0.8 else None
-        entries += _copies(rng, draw_event(rng, subject, subject.event_ids[number], kind))
+        entries += _copies(rng, draw_request(rng, subject, subject.event_ids[number], kind))
     entries += [_poison(rng, rng.choice(subjects)) for _ in range(round(POISON_SHARE * count) + 1)]
     if rng.random() < 0.7:
         rng.shuffle(entries)
     return entries
 
 
-def _copies(rng: Random, event: Event) -> list[Entry]:
-    """Return all that the log holds of one event: the event, further copies, a conflicting copy."""
+def _copies(rng: Random, request: dict[str, Any]) -> list[Entry]:
+    """Return all that the log holds of one request: the event, those of repeated requests, a conflicting copy."""
+    event = parse_event(request)
     late = rng.choice(LATE_FIELDS) if rng.random() < LATE_SCHEMA_SHARE else None
     copies = [_written_ahead(event, late) if late else _written(event)]
     while rng.random() < DUPLICATE_SHARE:
+        again = parse_event(request)
         # Of an event whose schema is late, another copy may well be readable before it.
-        copies.append(_written_ahead(event, late) if late and rng.random() < 0.5 else _written(event))
+        copies.append(_written_ahead(again, late) if late and rng.random() < 0.5 else _written(again))
     if rng.random() < CONFLICT_SHARE:
-        copies.append(_written(contradict(event, rng.randrange(4))))
+        copies.append(replace(_written(contradict(event, rng.randrange(4))), contradicts=True))
     return copies
 
 
