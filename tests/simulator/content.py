@@ -34,7 +34,7 @@ BROKER_DAYS: Final = (-1, 0, 1)
 """Days from NOON that the broker's clock may be set to."""
 LEFT_OUT_SHARE: Final = 0.3
 """How often a request leaves out what an ingest point fills in."""
-AHEAD_SHARE: Final = 0.4
+AHEAD_SHARE: Final = 0.6
 AHEAD_SECONDS: Final = (60.0, 65.0, limits.CLOCK_SKEW_SECONDS_MAX - 5, limits.CLOCK_SKEW_SECONDS_MAX)
 """How far a fast clock is ahead of the broker's; the same clock again, 5 s later."""
 UNTIL: Final = (*TIMES, datetime(2200, 1, 1, tzinfo=UTC) + timedelta(microseconds=1))

@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
+from uuid import UUID
 
 import pytest
 
@@ -17,7 +20,7 @@ from tests.simulator.broken import BROKEN, Broken, kind_left_out
 from tests.simulator.faults import Fault, Life, draw_life
 from tests.simulator.rounds import Room, a_room, run_round
 from tests.simulator.sharing import run_rounds
-from tests.simulator.the_log import draw_log
+from tests.simulator.the_log import SimulatedLog, draw_log
 
 CHUNKS: Final = 4
 ROUNDS_PER_CHUNK: Final = 3
@@ -94,7 +97,7 @@ def test_a_round_is_its_seed(room: Room) -> None:
 
 
 def test_logs_hold_what_a_hostile_day_brings() -> None:
-    """Among a hundred logs are each kind, each reason, further and conflicting copies, late schemas and holes."""
+    """Among a hundred logs are each kind, each reason, copies, conflicts, late schemas, holes and fast clocks."""
     logs = [draw_log(Random(seed), 3) for seed in range(LOGS)]  # noqa: S311 - a simulation, no secret
     entries = [entry for log in logs for entry in log.entries.values()]
     assert {*Kind} == {entry.recorded.event.kind for entry in entries if entry.recorded is not None}
@@ -103,6 +106,7 @@ def test_logs_hold_what_a_hostile_day_brings() -> None:
     assert all(any(found) for found in zip(*((state.duplicates, state.conflicts) for state in states), strict=True))
     assert sum(bool(log.schemas()) for log in logs) > LOGS / 2
     assert all(sum(log.ends.values()) > len(log.entries) for log in logs[:FOLDED_LOGS])
+    assert sum(any(count > 1 for count in _fast_clocks_by_millisecond(log).values()) for log in logs) > LOGS / 2
 
 
 def test_a_failed_round_names_the_command_that_repeats_it() -> None:
@@ -115,3 +119,10 @@ def test_a_failed_round_names_the_command_that_repeats_it() -> None:
     with a_room() as room, kind_left_out():
         found = next(finding for seed in range(SEEDS_MAX) if (finding := run_round(seed, room).finding))
     assert found.command == f"python -m tests.simulator --rounds 1 --seed {found.seed}"
+
+
+def _fast_clocks_by_millisecond(log: SimulatedLog) -> Counter[tuple[UUID, datetime]]:
+    """Count the events of a notification in a millisecond of the log whose clocks are a minute ahead or more."""
+    events = [placed.log_event() for placed in log.placed(log.ends)]
+    ahead = [one for one in events if timedelta(minutes=1) <= one.occurred_at - one.recorded_at <= timedelta(hours=1)]
+    return Counter((one.notification_id, one.recorded_at) for one in ahead)

@@ -28,7 +28,8 @@ CONFLICT_SHARE: Final = 0.06
 LATE_SCHEMA_SHARE: Final = 0.15
 POISON_SHARE: Final = 0.12
 HOLE_SHARE: Final = 0.12
-CLOCK_SET_SHARE: Final = 0.25
+APPENDED_TOGETHER_SHARE: Final = 0.9
+CLOCK_SET_SHARE: Final = 0.05
 """How often the broker's clock is set to another day, or to the same one."""
 DAY_MS: Final = 86_400_000
 HOLE_OFFSETS_MAX: Final = 3
@@ -112,7 +113,9 @@ def draw_log(rng: Random, partitions: int) -> SimulatedLog:
             partition = (partition + rng.randrange(1, partitions)) % partitions
         if rng.random() < HOLE_SHARE:
             ends[partition] += rng.randint(1, HOLE_OFFSETS_MAX)
-        elapsed_ms += rng.choice((0, 0, 1, 1, 20, 1_000, -3_000))
+        # Records that the broker appends together have one append time.
+        if rng.random() > APPENDED_TOGETHER_SHARE:
+            elapsed_ms += rng.choice((1, 1, 20, 1_000, -3_000))
         if rng.random() < CLOCK_SET_SHARE:
             day = rng.choice(BROKER_DAYS)
         recorded_at_ms = NOON_MS + elapsed_ms + day * DAY_MS

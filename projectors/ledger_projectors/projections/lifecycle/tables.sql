@@ -23,7 +23,8 @@ CREATE MACRO shelf_of(marks) AS CASE
     ELSE 'inbox'
 END;
 -- Of several events the latest is the one with the largest recency (infra/guides/fold.md, section 1). A clock that runs
--- ahead pins nothing, since no event is later than the log took it.
+-- ahead pins nothing, since no event is later than the log took it. No argument may be null: DuckDB takes a row with a
+-- null for the largest.
 CREATE MACRO effective_at(occurred_at, recorded_at) AS least(occurred_at, recorded_at);
 CREATE MACRO recency(occurred_at, recorded_at, event_id) AS
     row(effective_at(occurred_at, recorded_at), occurred_at, event_id);
