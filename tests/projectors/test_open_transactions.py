@@ -95,6 +95,7 @@ def test_records_behind_an_open_transaction_are_lag_until_it_ends(
             projecting(kafka.connection, model) as (projector, _),
         ):
             caught_up = asyncio.create_task(projector.wait_caught_up())
+            await projector.wait_for(at(topic, stands_at), WAIT_SECONDS)
             await eventually(lambda: codes(projector) == [AlarmCode.LOG_HELD_BACK])
             progress = projector.progress()
             assert (progress.position, progress.end) == (at(topic, stands_at), at(topic, end))
