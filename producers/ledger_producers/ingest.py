@@ -1,7 +1,6 @@
 """HTTP ingest: facts as JSON over POST, for services that do not speak Kafka."""
 
-import json
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -10,6 +9,7 @@ from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
 from ledger_schemas.events import Event
 from ledger_schemas.facts import FactSink, Receipt
+from ledger_schemas.json_texts import NotJsonError, load_json
 from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
 
@@ -77,8 +77,8 @@ async def _body(request: Request) -> bytes:
 
 def _events(body: bytes) -> list[Event]:
     try:
-        document: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        document = load_json(body)
+    except NotJsonError:
         raise ContractViolation("The body is not JSON.", hint="Send one event object, or an array of them.") from None
     items = document if isinstance(document, list) else [document]
     if len(items) > limits.BATCH_EVENTS_MAX:

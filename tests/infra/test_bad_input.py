@@ -35,6 +35,12 @@ EVENT = json.dumps({"kind": "created", "tenant_id": "acme", "source": "shop"})
         (["emit", EVENT], SettingInvalid, "notification-ledger up"),
         (["emit", "no-such-file"], SettingInvalid, "no-such-file"),
         (["emit", '{"kind": "created"}'], ContractViolation, "tenant_id"),
+        (
+            ["emit", '{"kind": "created", "kind": "read"}'],
+            ContractViolation,
+            "Line 1: kind: the name 'kind' stands twice",
+        ),
+        (["emit", '{"kind": "created", "number": NaN}'], ContractViolation, "Line 1: event: must be one JSON document"),
         (["emit", '{"kind": "sent", "tenant_id": "acme"}'], ContractViolation, "must be one of created, fired"),
         (["list", "--tenant", "acme"], SettingInvalid, "notification-ledger up"),
         (["get", "not-an-id", "--tenant", "acme"], BadRequest, "notification_id"),
@@ -65,6 +71,13 @@ def test_only_a_line_feed_ends_a_line_of_emit(inside: str, end: str) -> None:
     assert [title, title] == [each.personal and each.personal.title for each in parsed]
     with pytest.raises(ContractViolation, match=r"^Line 3: tenant_id: "):
         parse_lines(end.join([event, " ", '{"kind": "created"}', event]))
+
+
+def test_a_name_given_twice_is_told_of_its_line() -> None:
+    """The line, the place of the name in its event, and the name."""
+    twice = '{"kind": "created", "personal": {"title": "a", "title": "b"}}'
+    with pytest.raises(ContractViolation, match=r"^Line 2: personal.title: the name 'title' stands twice"):
+        parse_lines(f"{EVENT}\n{twice}\n{EVENT}")
 
 
 def test_what_json_does_not_allow_in_a_text_is_told_of_its_line() -> None:

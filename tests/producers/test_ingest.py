@@ -187,13 +187,32 @@ def test_an_event_that_is_too_large_is_refused(api: httpx2.Client, log: MemoryLo
     "body",
     [
         *(b"", b"{", b"[1, 2", b"\xff\xfe\xfd", f'{{"a": {MARKER}}}'.encode(), b"[" * 100_000, b'{"a":' * 100_000),
-        *(b"\xed\xa0\x80", b'{"kind": "fired"} {"kind": "fired"}'),
+        *(b"\xed\xa0\x80", b'{"kind": "fired"} {"kind": "fired"}', b'{"number": NaN}', b"[-Infinity]"),
+        json.dumps(FIRED).encode("utf-16"),
     ],
 )
 def test_what_is_not_json_is_refused(api: httpx2.Client, log: MemoryLog, body: bytes) -> None:
     """422, however it is broken; it is not repeated."""
     problem = refused(api.post("/v1/events", content=body), log, 422, "contract_violation")
     assert problem["detail"] == "The body is not JSON."
+
+
+@pytest.mark.parametrize(
+    ("twice", "field", "name"),
+    [
+        ('"source": "shop", "source": "shop"', "source", "source"),
+        ('"personal": {"title": "a", "title": "b"}', "personal.title", "title"),
+        (f'"{"é" * 300}": 1, "{"é" * 300}": 2', "é" * 64, "é" * 64),
+        ('"\\ud800": 1, "\\ud800": 2', r"\ud800", r"\ud800"),
+    ],
+)
+def test_a_name_given_twice_is_refused(api: httpx2.Client, log: MemoryLog, twice: str, field: str, name: str) -> None:
+    """422 names the name, in one event and in an array, where the index of the event comes first."""
+    event = f'{{"kind": "created", "tenant_id": "acme", {twice}}}'
+    for body, place in ((event, ""), (f"[{json.dumps(FIRED)}, {event}]", "1.")):
+        problem = refused(api.post("/v1/events", content=body.encode()), log, 422, "contract_violation")
+        assert problem["field"] == f"{place}{field}"
+        assert problem["detail"] == f"{place}{field}: the name '{name}' stands twice in one object."
 
 
 def test_deep_json_is_never_a_fault_of_the_ledger(api: httpx2.Client, log: MemoryLog) -> None:

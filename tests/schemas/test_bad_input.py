@@ -140,6 +140,41 @@ def test_what_is_no_json_object_is_no_event(body: bytes) -> None:
     assert refusal(body).field == "event"
 
 
+@pytest.mark.parametrize("as_given", [str, str.encode])
+@pytest.mark.parametrize(
+    ("twice", "field", "name"),
+    [
+        ('"source": "a", "source": "b"', "source", "source"),
+        ('"personal": {"title": "a", "body": "b", "title": "a"}', "personal.title", "title"),
+        ('"audience": [{}, {"role": "to", "role": "cc"}]', "audience.1.role", "role"),
+        ('"personal": {"data": {"a": [1, {"x": {}, "x": {}}]}}', "personal.data.a.1.x", "x"),
+        ('"personal": {"a": {"b": 1, "b": 2}}, "personal": {}', "personal", "personal"),
+        ('"\\u0073ource": "a", "source": "b"', "source", "source"),
+        ('"\\ud800\\n": 1, "\\ud800\\n": 2', r"\ud800\n", r"\ud800\n"),
+        (f'"{"x" * 300}": 1, "{"x" * 300}": 2', "x" * 64, "x" * 64),
+    ],
+)
+def test_a_name_given_twice_is_refused(
+    as_given: Callable[[str], str | bytes], twice: str, field: str, name: str
+) -> None:
+    """One reader takes the first value and another the last, at any depth: the error names the name."""
+    error = refusal(as_given(f'{{"kind": "created", "tenant_id": "acme", {twice}}}'))
+    assert (field, f"{field}: the name '{name}' stands twice in one object.") == (error.field, error.message)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_literals_that_only_some_readers_know_are_not_json(number: str) -> None:
+    """RFC 8259 has none of them, wherever they stand."""
+    assert refusal(f'{{"kind": "created", "tenant_id": "acme", "source": "shop", "number": {number}}}').field == "event"
+
+
+def test_bytes_are_utf_8() -> None:
+    """UTF-16 is refused, although a reader could guess it; a byte order mark of UTF-8 is passed over."""
+    text = json.dumps(FIRED)
+    assert refusal(text.encode("utf-16")).field == "event"
+    assert parse_event(text.encode("utf-8-sig")).kind is Kind.FIRED
+
+
 @pytest.mark.parametrize("time", [1_767_225_600, 1_767_225_600_000.0, "1767225600", True, None, ""])
 def test_a_number_is_no_time(time: object) -> None:
     """Whether a number counts seconds, milliseconds or microseconds would be a guess: it is refused, in a text too."""
