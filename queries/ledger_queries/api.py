@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from ledger_queries.health import Readiness, health_router
 from ledger_queries.problems import Problem, install_problems
 from ledger_queries.reading import Reader
+from ledger_queries.request_texts import Utf8Requests
 from ledger_queries.routes import WaitFor, read_router
 
 
@@ -35,6 +36,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(Utf8Requests)
     install_problems(app)
     for router in (health_router(readiness), read_router(reader, wait_for), *routers):
         app.include_router(router)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
 import json
 import re
 import threading
@@ -168,6 +170,48 @@ def test_what_cannot_be_asked_is_refused_by_name(client: httpx2.Client, url: str
     assert document["detail"]
     assert document["hint"]
     assert document["instance"] == url.split("?", maxsplit=1)[0]
+
+
+NOT_UTF_8 = [
+    ("/v1/inbox?tenant=acme&recipient={}", "recipient"),
+    ("/v1/inbox?tenant={}", "tenant"),
+    ("/v1/inbox/badge?tenant=acme&recipient=+{}", "recipient"),
+    ("/v1/inbox?tenant=acme&cursor={}", "cursor"),
+    ("/v1/inbox?{}=acme", "query"),
+    ("/v1/inbox?={}", "query"),
+    ("/health/live?{}", "query"),
+    ("/openapi.json?a=1&{}", "query"),
+    ("/v1/nowhere?of={}", "of"),
+    ("/v1/notifications/{}?tenant=acme", "path"),
+    ("/{}", "path"),
+]
+
+
+@pytest.mark.parametrize("bytes_", ["%ff", "a%C3", "%ED%A0%80", "%C0%AF", "b%F5%80%80%80"])
+def test_what_is_not_utf_8_is_refused(client: httpx2.Client, bytes_: str) -> None:
+    """No route reads bytes that are no UTF-8 with replacement characters: 400 that says where they stand."""
+    for url, field in NOT_UTF_8:
+        document = problem(asked_as_it_stands(client, url.format(bytes_)))
+        assert (document["status"], document["code"], document["field"]) == (400, "bad_request", field)
+        assert document["instance"] == url.format(bytes_).split("?")[0]
+        assert document["hint"]
+
+
+@pytest.mark.parametrize("recipient", ["\ufffd", "Zo\xeb", "\U0001f4e6", "a&b=c+d%ff"])
+def test_what_is_utf_8_is_read_as_it_is(model: Model, client: httpx2.Client, recipient: str) -> None:
+    """Every character may stand in an id, the replacement character too, when it is what was sent."""
+    insert(model, [Notification(numbered(5), entries=[Entry(recipient)])])
+    answer = client.get("/v1/inbox", params={"tenant": "acme", "recipient": recipient})
+    assert [row["recipient_id"] for row in answer.json()["rows"]] == [recipient]
+
+
+def asked_as_it_stands(client: httpx2.Client, url: str) -> httpx2.Response:
+    """Send a GET whose target no client library corrects."""
+    connection = http.client.HTTPConnection(str(client.base_url.host), client.base_url.port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", url)
+        answer = connection.getresponse()
+        return httpx2.Response(answer.status, headers=answer.getheaders(), content=answer.read())
 
 
 def test_an_unknown_parameter_is_answered_with_the_allowed_ones(client: httpx2.Client) -> None:
