@@ -107,7 +107,7 @@ class CursorInvalid(BadRequest):
 
 
 class PositionInvalid(BadRequest):
-    """A position is not of the form `topic@partition:next_offset,...`."""
+    """A position is not of the form `topic@partition:next_offset,...`, or no read model here ever reaches it."""
 
     code = "position_invalid"
     exit_code = 7

@@ -310,6 +310,8 @@ def test_a_server_of_something_else_is_recognised(command: tuple[str, ...]) -> N
         (BadRequest, ("count", "--tenant", "acme", "--grain", "delivery", "--reached", "created")),
         (CursorInvalid, ("list", "--tenant", "acme", "--cursor", "broken")),
         (PositionInvalid, ("list", "--tenant", "acme", "--at-least", "soon")),
+        (PositionInvalid, ("list", "--tenant", "acme", "--at-least", "test.v1@6:1")),
+        (PositionInvalid, ("count", "--tenant", "acme", "--at-least", "another.v1@0:1")),
         (ReadModelBehind, ("count", "--tenant", "acme", "--at-least", "test.v1@0:51", "--wait-seconds", "0")),
     ],
 )

@@ -300,6 +300,44 @@ def test_a_position_that_is_not_reached_in_time_is_503(model: Model, serve: Serv
     assert int(response.headers["retry-after"]) >= 1
 
 
+@pytest.mark.parametrize("wait_for", [never, None])
+@pytest.mark.parametrize(
+    ("position", "named"),
+    [
+        ("other.v1@0:1", "partition 0 of other.v1"),
+        (f"{TOPIC}@1:1", f"partition 1 of {TOPIC}"),
+        (f"{TOPIC}@0:6,999999999:7", f"partition 999999999 of {TOPIC}"),
+        (f"{TOPIC}@0:6,other.v1@0:7", "partition 0 of other.v1"),
+    ],
+)
+def test_a_position_that_is_never_reached_is_400_at_once(
+    model: Model, serve: Serve, wait_for: WaitFor | None, position: str, named: str
+) -> None:
+    """Another topic or partition is refused without a wait, and the right ones are named."""
+    client = serve(create_app(reader=model.cursor, wait_for=wait_for, readiness=lambda: LIVE))
+    for path in ("/v1/inbox?", "/v1/inbox/badge?recipient=ann&", f"/v1/notifications/{numbered(1)}?"):
+        document = problem(client.get(f"{path}tenant=acme&at_least={position}&wait_seconds=30"))
+        assert (document["status"], document["code"], document["field"]) == (400, "position_invalid", "at_least")
+        assert document["detail"] == (f"at_least: this read model never reads {named}; it has partition 0 of {TOPIC}.")
+
+
+def test_the_partitions_of_a_read_model_are_asked_of_its_file_once(model: Model, serve: Serve) -> None:
+    """The first read with at_least asks for them; each later one takes one cursor, as a read without it does."""
+    cursors: list[duckdb.DuckDBPyConnection] = []
+
+    def reader() -> duckdb.DuckDBPyConnection:
+        cursors.append(model.cursor())
+        return cursors[-1]
+
+    move_to(model, 5)
+    client = serve(create_app(reader=reader, wait_for=too_early, readiness=lambda: LIVE))
+    counted = []
+    for at_least in (f"&at_least={TOPIC}@0:5", f"&at_least={TOPIC}@0:5", ""):
+        assert client.get(f"/v1/inbox?tenant=acme{at_least}").status_code == 200
+        counted.append(len(cursors))
+    assert counted == [2, 3, 4]
+
+
 def test_an_unexpected_fault_tells_nothing(model: Model, serve: Serve) -> None:
     """A fault of the ledger is a 500 without its inside; the log has the class of the fault, not its words."""
 
