@@ -13,9 +13,6 @@ from ledger_schemas.json_texts import NotJsonError, load_json
 from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
 
-INGEST_BYTES_MAX: Final = 8_000_000
-"""One request's body."""
-
 _EXAMPLE: Final = {
     "kind": "created",
     "tenant_id": "acme",
@@ -55,6 +52,7 @@ def ingest_router(sink: FactSink) -> APIRouter:
 
         All or none is checked before the first is written: one event that breaks the contract refuses the call and
         names its index and field. A 504 says that the outcome is unknown: send the same body with the same event_ids.
+        The body may be gzip, with the header `Content-Encoding: gzip`.
         """
         events = _events(await _body(request))
         receipts = await sink.put_many(events)
@@ -67,9 +65,9 @@ async def _body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > INGEST_BYTES_MAX:
+        if len(body) > limits.INGEST_BYTES_MAX:
             raise LimitExceeded(
-                f"The request body is more than INGEST_BYTES_MAX = {INGEST_BYTES_MAX} bytes.",
+                f"The request body is more than INGEST_BYTES_MAX = {limits.INGEST_BYTES_MAX} bytes.",
                 hint="Send fewer events in one call.",
             )
     return bytes(body)

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from ledger_queries.content_encoding import ContentEncodings
 from ledger_queries.health import Readiness, health_router
 from ledger_queries.problems import Problem, install_problems
 from ledger_queries.reading import Reader
@@ -36,6 +37,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(ContentEncodings)
     app.add_middleware(Utf8Requests)
     install_problems(app)
     for router in (health_router(readiness), read_router(reader, wait_for), *routers):

@@ -5,6 +5,7 @@
     │   ├── SettingInvalid               setting_invalid            400     3  no
     │   ├── ContractViolation            contract_violation         422     4  no
     │   ├── LimitExceeded                limit_exceeded             413     5  no
+    │   ├── EncodingUnsupported          encoding_unsupported       415    16  no
     │   ├── CursorInvalid                cursor_invalid             400     6  no
     │   └── PositionInvalid              position_invalid           400     7  no
     ├── NotFound                         not_found                  404     8  no
@@ -97,6 +98,14 @@ class LimitExceeded(BadRequest):
     code = "limit_exceeded"
     status = 413
     exit_code = 5
+
+
+class EncodingUnsupported(BadRequest):
+    """A request body has a Content-Encoding that the ledger does not read; it reads gzip and identity."""
+
+    code = "encoding_unsupported"
+    status = 415
+    exit_code = 16
 
 
 class CursorInvalid(BadRequest):

@@ -6,6 +6,9 @@ EVENT_BYTES_MAX = 1_000_000
 BATCH_EVENTS_MAX = 1_000
 """Events that one ingest call may carry."""
 
+INGEST_BYTES_MAX = 8_000_000
+"""The body of one request over HTTP, decoded."""
+
 RECIPIENTS_PER_EVENT_MAX = 1_000
 """Audience members of one `created`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import http.client
 import json
 import re
@@ -396,6 +397,9 @@ def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve
     refused = problem(client.post("/v1/things", json=[1, "two"]))
     assert (refused["status"], refused["code"], refused["field"]) == (422, "contract_violation", "1")
     assert "/v1/things" in client.get("/openapi.json").json()["paths"]
+    in_gzip = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert client.post("/v1/things", content=gzip.compress(b"[1, 2, 3]"), headers=in_gzip).json() == 3
+    assert problem(client.post("/v1/things", content=b"[1, 2, 3]", headers=in_gzip))["code"] == "bad_request"
 
 
 def test_the_openapi_document_is_whole(client: httpx2.Client) -> None:
