@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from ledger_schemas import limits
-from ledger_schemas.field_types import AttributesText, Id, RfcUuid, Time
+from ledger_schemas.field_types import AttributesText, Id, RfcUuid
 from ledger_schemas.ids import new_id
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import (
@@ -22,6 +22,7 @@ from ledger_schemas.parts import (
     Subject,
     Template,
 )
+from ledger_schemas.times import Time
 
 
 def _utc_now() -> datetime:

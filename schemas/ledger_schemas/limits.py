@@ -37,6 +37,9 @@ ATTRIBUTES_BYTES_MAX = 100_000
 DATA_DEPTH_MAX = 64
 """Arrays and objects inside one another in free-form data; the outermost counts as one."""
 
+TIME_FRACTION_DIGITS_MAX = 64
+"""Digits after the second of a time as text; those beyond microseconds are cut."""
+
 NUMBER_MAX = 2**63 - 1
 """The integer id of a notification: an Avro long."""
 

@@ -1,6 +1,7 @@
 """What the command line says to bad input: the error's code, its own exit code, and what to do; nothing is lost."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_only_a_line_feed_ends_a_line_of_emit(inside: str, end: str) -> None:
     assert [title, title] == [each.personal and each.personal.title for each in parsed]
     with pytest.raises(ContractViolation, match=r"^Line 3: tenant_id: "):
         parse_lines(end.join([event, " ", '{"kind": "created"}', event]))
+
+
+def test_emit_reads_the_leap_second_as_the_next_one() -> None:
+    """And refuses any other second 60, on its line."""
+    created = json.loads(EVENT)
+    (event,) = parse_lines(json.dumps(created | {"occurred_at": "2016-12-31T23:59:60Z"}))
+    assert event.occurred_at == datetime(2017, 1, 1, tzinfo=UTC)
+    with pytest.raises(ContractViolation, match=r"^Line 1: occurred_at: must not have a second 60"):
+        parse_lines(json.dumps(created | {"occurred_at": "2016-12-31T23:58:60Z"}))
 
 
 def test_a_name_given_twice_is_told_of_its_line() -> None:

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC
 from typing import Any
 
 import httpx2
@@ -31,6 +32,17 @@ def test_one_event_is_appended(api: httpx2.Client, log: MemoryLog) -> None:
     (((event,)),) = log.calls
     assert (event.kind, event.tenant_id, event.source) == (Kind.FIRED, "acme", "shop")
     assert event.occurred_at.isoformat() == "2026-01-02T03:04:05.000006+01:00"
+
+
+def test_a_leap_second_and_nanoseconds_are_read(api: httpx2.Client, log: MemoryLog) -> None:
+    """The leap second is the next second; digits beyond microseconds are cut."""
+    times = ("2016-12-31T23:59:60Z", "2017-01-01T00:59:60.123456789+01:00", "2016-12-31T23:59:59.999999999Z")
+    assert api.post("/v1/events", json=[{**FIRED, "occurred_at": time} for time in times]).status_code == 201
+    assert [event.occurred_at.astimezone(UTC).isoformat() for event in log.calls[0]] == [
+        "2017-01-01T00:00:00+00:00",
+        "2017-01-01T00:00:00.123456+00:00",
+        "2016-12-31T23:59:59.999999+00:00",
+    ]
 
 
 def test_what_is_left_out_is_made(api: httpx2.Client, log: MemoryLog) -> None:
@@ -148,6 +160,8 @@ BAD: list[tuple[str, object]] = [
     ("tenant_id", {**FIRED, "tenant_id": ""}),
     ("notification_id", {**FIRED, "notification_id": MARKER}),
     ("occurred_at", {**FIRED, "occurred_at": "2026-01-02T03:04:05"}),
+    ("occurred_at", {**FIRED, "occurred_at": "2026-01-02T03:04:60Z"}),
+    ("occurred_at", {**FIRED, "occurred_at": f"2026-01-02T03:04:05.{'0' * 65}Z"}),
     ("phone", {**FIRED, "phone": MARKER}),
     ("personal.phone", {**FIRED, "personal": {"phone": MARKER}}),
     ("delivery_ref", {**FIRED, "delivery_ref": MARKER}),

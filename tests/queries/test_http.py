@@ -10,6 +10,7 @@ import json
 import re
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -145,6 +146,9 @@ def test_another_tenants_notification_is_answered_as_a_missing_one(client: httpx
         ("/v1/inbox?tenant=acme&limit=0", "bad_request", "limit"),
         ("/v1/inbox?tenant=acme&limit=1001", "bad_request", "limit"),
         ("/v1/inbox?tenant=acme&limit=ten", "bad_request", "limit"),
+        ("/v1/inbox?tenant=acme&created_from=2026-01-02T12:59:60Z", "bad_request", "created_from"),
+        ("/v1/inbox?tenant=acme&created_from=2026-01-02 23:59:60Z", "bad_request", "created_from"),
+        (f"/v1/inbox?tenant=acme&created_before=2026-01-02T12:00:00.{'1' * 65}Z", "bad_request", "created_before"),
         ("/v1/inbox?tenant=acme&created_from=yesterday", "bad_request", "created_from"),
         ("/v1/inbox?tenant=acme&created_from=2026-01-02", "bad_request", "created_from"),
         ("/v1/inbox?tenant=acme&created_from=2026-01-02T03:04:05", "bad_request", "created_from"),
@@ -171,6 +175,34 @@ def test_what_cannot_be_asked_is_refused_by_name(client: httpx2.Client, url: str
     assert document["detail"]
     assert document["hint"]
     assert document["instance"] == url.split("?", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("span", "found"),
+    [
+        ("created_from=2016-12-31T23:59:60Z", ["New year"]),
+        ("created_before=2016-12-31T23:59:60Z", ["Old year"]),
+        ("created_from=2017-01-01T05:29:60%2B05:30&created_before=2016-12-31T23:59:60.000001Z", ["New year"]),
+        ("created_from=2016-12-31T23:59:60.5Z", []),
+        ("created_from=2016-12-31T23:59:60.0000009Z", ["New year"]),
+        (f"created_from=2016-12-31T23:59:59.{'9' * 64}Z", ["New year"]),
+        ("created_before=2016-12-31T23:59:59.9999989Z", []),
+        ("created_before=2016-12-31T23:59:59.9999999999Z", ["Old year"]),
+    ],
+)
+def test_times_of_a_filter_are_read_as_those_of_events(model: Model, serve: Serve, span: str, found: list[str]) -> None:
+    """The leap second is the next second, and digits beyond microseconds are cut."""
+    new_year = datetime(2017, 1, 1, tzinfo=UTC)
+    listed = {"Old year": new_year - timedelta(microseconds=2), "New year": new_year}
+    insert(
+        model,
+        [
+            Notification(numbered(number), listed_at=time, content={"personal": {"title": title}})
+            for number, (title, time) in enumerate(listed.items())
+        ],
+    )
+    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    assert [row["title"] for row in client.get(f"/v1/notifications?tenant=acme&{span}").json()["rows"]] == found
 
 
 NOT_UTF_8 = [

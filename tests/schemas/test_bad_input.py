@@ -276,6 +276,10 @@ LIMITS: list[tuple[str, str, Callable[[int], dict[str, Any]]]] = [
     ("TAGS_PER_EVENT_MAX", "tags", lambda size: {"tags": ["x"] * size}),
     ("CONTEXTS_PER_EVENT_MAX", "contexts", lambda size: {"contexts": ["x"] * size}),
     ("TAGS_PER_EVENT_MAX", "cleared", lambda size: {"kind": "amended", "cleared": ["tags"] * size}),
+    (
+        *("TIME_FRACTION_DIGITS_MAX", "occurred_at"),
+        lambda size: {"occurred_at": f"2026-01-02T03:04:05.{'9' * size}Z"},
+    ),
     ("NUMBER_MAX", "number", lambda size: {"number": size}),
 ]
 

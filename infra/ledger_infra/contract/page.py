@@ -45,6 +45,7 @@ _LIMITS: Final[Mapping[str, str]] = {
     "DATA_BYTES_MAX": "`personal.data`, `personal.addresses`: JSON as text",
     "ATTRIBUTES_BYTES_MAX": "`attributes`: a JSON object as text",
     "DATA_DEPTH_MAX": "nesting of such JSON",
+    "TIME_FRACTION_DIGITS_MAX": "digits after the second of a time as text; those beyond microseconds are cut",
     "NUMBER_MAX": "`number`",
     "CLOCK_SKEW_SECONDS_MAX": "how far ahead of the emitter's clock `occurred_at` may lie; the past has no limit",
     "OCCURRED_AT_MICROSECONDS_MIN": "the first instant: 0001-01-01T00:00:00Z",
