@@ -36,6 +36,17 @@ def _members_once(value: tuple[AudienceMember, ...]) -> tuple[AudienceMember, ..
     return value
 
 
+AS_RECORDED: Final = "as recorded"
+"""The validation context of what stands in the log already: a limit that came later does not hold for it."""
+
+
+def _kept_by_every_reader(value: int, info: ValidationInfo) -> int:
+    if value > limits.NUMBER_MAX and info.context != AS_RECORDED:
+        message = f"must be at most NUMBER_MAX = {limits.NUMBER_MAX}"
+        raise ValueError(message)
+    return value
+
+
 Audience = Annotated[
     tuple[AudienceMember, ...], Field(max_length=limits.RECIPIENTS_PER_EVENT_MAX), AfterValidator(_members_once)
 ]
@@ -98,7 +109,7 @@ class NotificationCreated(Envelope):
     contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX)] = ()
     parent_notification_id: RfcUuid | None = None
     external_id: Id | None = None
-    number: Annotated[int, Field(ge=0, le=limits.NUMBER_MAX)] | None = None
+    number: Annotated[int, Field(strict=True, ge=0), AfterValidator(_kept_by_every_reader)] | None = None
 
 
 class NotificationFired(Envelope):

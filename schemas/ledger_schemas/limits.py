@@ -40,8 +40,8 @@ DATA_DEPTH_MAX = 64
 TIME_FRACTION_DIGITS_MAX = 64
 """Digits after the second of a time as text; those beyond microseconds are cut."""
 
-NUMBER_MAX = 2**63 - 1
-"""The integer id of a notification: an Avro long."""
+NUMBER_MAX = 2**53 - 1
+"""The integer id of a notification: the largest that every reader of JSON keeps (RFC 8259, section 6)."""
 
 CLOCK_SKEW_SECONDS_MAX = 900.0
 """How far ahead of the emitter's clock `occurred_at` may lie. Under half an hour, so that a mistaken time zone is

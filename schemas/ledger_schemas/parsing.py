@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation
-from ledger_schemas.events import Event
+from ledger_schemas.events import AS_RECORDED, Event
 from ledger_schemas.json_texts import PATH_SHOWN_CHARS, NotJsonError, load_json
 from ledger_schemas.kinds import Kind
 
@@ -52,6 +52,14 @@ def parse_event(document: dict[str, Any] | str | bytes) -> Event:
         raise violation(error, kind_leads=True) from None
 
 
+def parse_recorded(values: dict[str, Any]) -> Event:
+    """Return the event that the values of a record state. Raises ContractViolation."""
+    try:
+        return _ANY_EVENT.validate_python(values, context=AS_RECORDED)
+    except ValidationError as error:
+        raise violation(error, kind_leads=True) from None
+
+
 def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractViolation:
     """Return the first finding of a pydantic error as a ContractViolation without the offending value.
 
@@ -81,6 +89,4 @@ def _measured(finding: str, place: tuple[int | str, ...], value: Any) -> str:  #
     if finding == "too_long" and name in _ITEMS_LIMITS:
         limit = _ITEMS_LIMITS[name]
         return f", {limit} = {getattr(limits, limit)}"
-    if finding == "less_than_equal":
-        return ", NUMBER_MAX"
     return ""

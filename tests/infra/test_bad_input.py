@@ -41,6 +41,11 @@ EVENT = json.dumps({"kind": "created", "tenant_id": "acme", "source": "shop"})
             ContractViolation,
             "Line 1: kind: the name 'kind' stands twice",
         ),
+        (
+            ["emit", EVENT.replace("}", ', "number": 9007199254740992}')],
+            ContractViolation,
+            "NUMBER_MAX = 9007199254740991",
+        ),
         (["emit", '{"kind": "created", "number": NaN}'], ContractViolation, "Line 1: event: must be one JSON document"),
         (["emit", '{"kind": "sent", "tenant_id": "acme"}'], ContractViolation, "must be one of created, fired"),
         (["list", "--tenant", "acme"], SettingInvalid, "notification-ledger up"),

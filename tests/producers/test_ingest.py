@@ -162,6 +162,7 @@ BAD: list[tuple[str, object]] = [
     ("occurred_at", {**FIRED, "occurred_at": "2026-01-02T03:04:05"}),
     ("occurred_at", {**FIRED, "occurred_at": "2026-01-02T03:04:60Z"}),
     ("occurred_at", {**FIRED, "occurred_at": f"2026-01-02T03:04:05.{'0' * 65}Z"}),
+    *(("number", {**FIRED, "kind": "created", "number": number}) for number in ("7", 7.0, True, -1, 2**53)),
     ("phone", {**FIRED, "phone": MARKER}),
     ("personal.phone", {**FIRED, "personal": {"phone": MARKER}}),
     ("delivery_ref", {**FIRED, "delivery_ref": MARKER}),

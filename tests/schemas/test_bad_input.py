@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from ledger_schemas import limits, parse_event
+from ledger_schemas.codec import decode_event
 from ledger_schemas.errors import ContractViolation, LimitExceeded
+from ledger_schemas.events import NotificationCreated
 from ledger_schemas.ids import new_id
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import Personal
 from ledger_schemas.shipped import fingerprint_of_text, schema_text
+
+from .land import GOLDEN
 
 MARKER = "MARKER-7f3a"
 """Stands in bad values; no error may show it: what was refused may be personal."""
@@ -70,7 +74,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("digest", {"kind": "created", "digest": MARKER}),
     ("parent_notification_id", {"kind": "created", "parent_notification_id": MARKER}),
     ("number", {"kind": "created", "number": MARKER}),
-    ("number", {"kind": "created", "number": -1}),
+    *(
+        ("number", {"kind": "created", "number": number})
+        for number in (-1, "5", 5.0, 5.5, 1e3, 1e300, True, [5], 2**64)
+    ),
     ("expires_at", {"kind": "created", "expires_at": MARKER}),
     ("attributes", {"attributes": MARKER}),
     ("attributes", {"attributes": json.dumps([MARKER])}),
@@ -160,6 +167,18 @@ def test_a_name_given_twice_is_refused(
     """One reader takes the first value and another the last, at any depth: the error names the name."""
     error = refusal(as_given(f'{{"kind": "created", "tenant_id": "acme", {twice}}}'))
     assert (field, f"{field}: the name '{name}' stands twice in one object.") == (error.field, error.message)
+
+
+@pytest.mark.parametrize(("special", "number"), [("full", 2**53 + 1), ("last-instant", 2**63 - 1)])
+def test_a_larger_number_in_the_log_is_read_as_it_is(special: str, number: int) -> None:
+    """NUMBER_MAX holds for what is stated now: a record that was written before it keeps its number."""
+    event = decode_event((GOLDEN / "v1" / f"created-{special}.bin").read_bytes())
+    assert isinstance(event, NotificationCreated)
+    assert event.number == number
+    assert (
+        refusal({**event.model_dump(), "number": number}).message
+        == f"number: must be at most NUMBER_MAX = {2**53 - 1}."
+    )
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])

@@ -46,7 +46,7 @@ _LIMITS: Final[Mapping[str, str]] = {
     "ATTRIBUTES_BYTES_MAX": "`attributes`: a JSON object as text",
     "DATA_DEPTH_MAX": "nesting of such JSON",
     "TIME_FRACTION_DIGITS_MAX": "digits after the second of a time as text; those beyond microseconds are cut",
-    "NUMBER_MAX": "`number`",
+    "NUMBER_MAX": "`number`: the largest that every reader of JSON keeps; in a record, any long is read",
     "CLOCK_SKEW_SECONDS_MAX": "how far ahead of the emitter's clock `occurred_at` may lie; the past has no limit",
     "OCCURRED_AT_MICROSECONDS_MIN": "the first instant: 0001-01-01T00:00:00Z",
     "OCCURRED_AT_MICROSECONDS_MAX": "the last instant: 9999-12-31T23:59:59.999999Z",
