@@ -253,6 +253,40 @@ def test_live_and_ready_answer_a_probe(ledger: RunningLedger) -> None:
     assert httpx2.get(f"{ledger.api_url}/health/ready", trust_env=False).json()["status"] == "ready"
 
 
+def test_head_is_answered_wherever_get_is(ledger: RunningLedger) -> None:
+    """Every path of the API has the status and the headers of GET under HEAD, and no body: 405 where GET has it."""
+    title = {**CREATED, "tenant_id": "heads"}
+    ledger.get("/v1/notifications", tenant="heads", at_least=ledger.post(title, title))
+    (notification, _) = ledger.get("/v1/notifications", tenant="heads")["rows"]
+    filled = {"{notification_id}": notification["notification_id"], "{partition}": "0", "{offset}": "0"}
+    paths = ["/openapi.json", "/v1/nowhere", "/v1/inbox?tenant=%ff"]
+    for path, operations in ledger.get("/openapi.json")["paths"].items():
+        for name, value in filled.items():
+            path = path.replace(name, value)  # noqa: PLW2901 - one name after another
+        asked = {one["name"] for one in operations.get("get", {}).get("parameters", [])} & {"tenant", "recipient"}
+        of_one = "".join(f"{name}={'heads' if name == 'tenant' else 'ann'}&" for name in sorted(asked))
+        paths += [path, f"{path}?{of_one}", f"{path}?{of_one}limit=1"]
+    statuses = set()
+    for path in paths:
+        got, head = _answered(ledger, "GET", path), _answered(ledger, "HEAD", path)
+        assert head == (*got[:2], b""), path
+        statuses.add(got[0])
+    assert statuses == {200, 400, 404, 405}
+
+
+def _answered(ledger: RunningLedger, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, the headers without the date, and every byte that follows them until the connection closes."""
+    with socket.create_connection(("127.0.0.1", ledger.api_port), timeout=30) as connection:
+        host = f"127.0.0.1:{ledger.api_port}"
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    del headers["date"]
+    return int(status.split()[1]), headers, body
+
+
 async def _append_poison(ledger: RunningLedger, *, key: bytes, value: bytes) -> Position:
     """Append a record that is no event, as a stranger would; return the position behind it."""
     async with AIOKafkaProducer(bootstrap_servers=ledger.bootstrap_servers) as producer:

@@ -264,7 +264,7 @@ def test_unknown_paths_and_methods_are_problems_too(
     """What the framework refuses has the same shape as what the ledger refuses; 405 keeps its Allow header."""
     response = client.request(method, path)
     assert (problem(response)["code"], response.status_code) == (code, status)
-    assert response.headers.get("allow") == ("GET" if status == 405 else None)
+    assert response.headers.get("allow") == ("GET, HEAD" if status == 405 else None)
 
 
 def test_answers_are_not_kept_by_caches(client: httpx2.Client) -> None:
