@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_queries.problems import problem_response
@@ -41,7 +42,7 @@ class ContentEncodings:
             _refuse_unknown(headers)
             body = await _decoded(receive)
         except LedgerError as error:
-            response = problem_response(error, scope["path"])
+            response = problem_response(error, Request(scope).url.path)
             if isinstance(error, EncodingUnsupported):
                 response.headers["Accept-Encoding"] = ACCEPTED
             await response(scope, receive, send)

@@ -1,6 +1,7 @@
 """`notification-ledger up` as a process: it starts, answers, drains, starts again, and says clearly why it does not."""
 
 import asyncio
+import gzip
 import json
 import re
 import signal
@@ -16,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from ledger_infra.paths import kafka_dir, read_model_path, run_file
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas import LIFECYCLE_TOPIC, Position
-from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, SettingInvalid
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, PositionInvalid, SettingInvalid
 from tests.running import RunningLedger, json_of, processes_below, run_command
 
 CREATED: dict[str, object] = {
@@ -251,6 +252,30 @@ def test_live_and_ready_answer_a_probe(ledger: RunningLedger) -> None:
     """Both health endpoints answer 200 without a tenant when the ledger has caught up."""
     assert httpx2.get(f"{ledger.api_url}/health/live", trust_env=False).json() == {"status": "live"}
     assert httpx2.get(f"{ledger.api_url}/health/ready", trust_env=False).json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 201), ("identity", 422), ("br", 415)])
+def test_a_body_is_what_it_is_declared_to_be(ledger: RunningLedger, coding: str, status: int) -> None:
+    """One gzip body: decoded under its own name, no JSON as it is, and refused under the name of another encoding."""
+    answer = httpx2.post(
+        f"{ledger.api_url}/v1/events",
+        content=gzip.compress(json.dumps(CREATED).encode()),
+        headers={"Content-Type": "application/json", "Content-Encoding": coding},
+        trust_env=False,
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.headers.get("accept-encoding") == ("gzip" if coding == "br" else None)
+
+
+def test_a_position_of_another_ledger_is_refused(ledger: RunningLedger) -> None:
+    """Over HTTP and by the command line: position_invalid, not behind, and the partitions that there are."""
+    for position in (f"{LIFECYCLE_TOPIC}@6:1", "another.v1@0:1"):
+        asked = {"tenant": "acme", "at_least": position, "wait_seconds": "30"}
+        answer = httpx2.get(f"{ledger.api_url}/v1/inbox", params=asked, trust_env=False, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (400, "position_invalid")
+        refused = ledger.run("list", "--tenant", "acme", "--at-least", position, "--wait-seconds", "30")
+        assert refused.returncode == PositionInvalid.exit_code
+        assert f"it has partitions 0 to 5 of {LIFECYCLE_TOPIC}" in refused.stderr
 
 
 def test_head_is_answered_wherever_get_is(ledger: RunningLedger) -> None:
