@@ -1,7 +1,6 @@
 """HTTP ingest: facts as JSON over POST, for services that do not speak Kafka."""
 
-import json
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -10,11 +9,9 @@ from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
 from ledger_schemas.events import Event
 from ledger_schemas.facts import FactSink, Receipt
+from ledger_schemas.json_texts import NotJsonError, load_json
 from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
-
-INGEST_BYTES_MAX: Final = 8_000_000
-"""One request's body."""
 
 _EXAMPLE: Final = {
     "kind": "created",
@@ -56,6 +53,7 @@ def ingest_router(sink: FactSink) -> APIRouter:
         All or none is checked before the first is written: one event that breaks the contract refuses the call and
         names its index and field. A 504 says that the outcome is unknown: send the same body again. An event with an
         event_id then counts once; one without is a new fact each time.
+        The body may be gzip, with the header `Content-Encoding: gzip`.
         """
         events = _events(await _body(request))
         receipts = await sink.put_many(events)
@@ -68,9 +66,9 @@ async def _body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > INGEST_BYTES_MAX:
+        if len(body) > limits.INGEST_BYTES_MAX:
             raise LimitExceeded(
-                f"The request body is more than INGEST_BYTES_MAX = {INGEST_BYTES_MAX} bytes.",
+                f"The request body is more than INGEST_BYTES_MAX = {limits.INGEST_BYTES_MAX} bytes.",
                 hint="Send fewer events in one call.",
             )
     return bytes(body)
@@ -78,8 +76,8 @@ async def _body(request: Request) -> bytes:
 
 def _events(body: bytes) -> list[Event]:
     try:
-        document: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        document = load_json(body)
+    except NotJsonError:
         raise ContractViolation("The body is not JSON.", hint="Send one event object, or an array of them.") from None
     items = document if isinstance(document, list) else [document]
     if len(items) > limits.BATCH_EVENTS_MAX:

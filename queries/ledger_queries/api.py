@@ -6,9 +6,12 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from ledger_queries.content_encoding import ContentEncodings
+from ledger_queries.head import HeadAsGet
 from ledger_queries.health import Readiness, health_router
 from ledger_queries.problems import Problem, install_problems
 from ledger_queries.reading import Reader
+from ledger_queries.request_texts import Utf8Requests
 from ledger_queries.routes import WaitFor, read_router
 
 
@@ -35,7 +38,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(ContentEncodings)
+    app.add_middleware(Utf8Requests)
     install_problems(app)
+    app.add_middleware(HeadAsGet)  # The last one is the first that a request meets.
     for router in (health_router(readiness), read_router(reader, wait_for), *routers):
         app.include_router(router)
     # The documented way to extend FastAPI's document is to replace this method.

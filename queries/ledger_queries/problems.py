@@ -169,6 +169,9 @@ def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     status = HTTPStatus(error.status_code)
     hint = "/openapi.json has every path and method." if status in {404, 405} else ""
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # The framework does not know that a HEAD is answered as a GET.
+        headers["Allow"] = "GET, HEAD"
     return _response(
         Problem(
             **_name(status.name.lower()),
@@ -178,7 +181,7 @@ def _http_error(request: Request, error: Exception) -> Response:
             hint=hint,
             retryable=status == HTTPStatus.SERVICE_UNAVAILABLE,
         ),
-        error.headers or {},
+        headers,
     )
 
 

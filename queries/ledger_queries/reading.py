@@ -18,6 +18,9 @@ from ledger_schemas.positions import Position
 Reader = Callable[[], duckdb.DuckDBPyConnection]
 """Gives a cursor of its own at each call; the reading closes it."""
 
+Partitions = frozenset[tuple[str, int]]
+"""The partitions, as (topic, partition), of a read model: all of its topic, as long as its file lives."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -25,6 +28,7 @@ class Reading:
 
     connection: duckdb.DuckDBPyConnection
     position: Position
+    partitions: Partitions
     projection_version: int
 
     def rows(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -45,19 +49,17 @@ def open_reading(reader: Reader) -> Iterator[Reading]:
         # A cursor does not inherit the session settings of the connection that it came from.
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("BEGIN TRANSACTION READ ONLY")
-        position = Position(
-            {
-                (row["log_topic"], row["log_partition"]): row["next_offset"]
-                for row in _rows(connection, statement("position", ()), {})
-            }
-        )
+        offsets = {
+            (row["log_topic"], row["log_partition"]): row["next_offset"]
+            for row in _rows(connection, statement("position", ()), {})
+        }
         versions = _rows(connection, statement("projection", ()), {})
         if not versions:
             raise GuardRefused(
                 "The read model holds no lifecycle projection.",
                 hint="Make it again from the log with `notification-ledger rebuild`.",
             )
-        yield Reading(connection, position, versions[0]["version"])
+        yield Reading(connection, Position(offsets), frozenset(offsets), versions[0]["version"])
     finally:
         # After an error that invalidates the instance even this fails; the first error is the one to tell.
         with contextlib.suppress(duckdb.Error):
@@ -75,14 +77,40 @@ def parse_at_least(text: str | None) -> Position | None:
         raise PositionInvalid(error.message, hint=error.hint, field="at_least") from None
 
 
-def require(position: Position, wanted: Position | None) -> None:
-    """Check that a read stands at least where it was asked to. Raises ReadModelBehind."""
-    if wanted is not None and not position.reached(wanted):
+def refuse_unreachable(partitions: Partitions, wanted: Position | None) -> None:
+    """Check that a read model of these partitions can ever reach a position. Raises PositionInvalid."""
+    for topic, partition in wanted or ():
+        if (topic, partition) not in partitions:
+            raise PositionInvalid(
+                f"at_least: this read model never reads partition {partition} of {topic}; it has {_told(partitions)}.",
+                hint="Use a position that a write to this ledger returned.",
+                field="at_least",
+            )
+
+
+def require(reading: Reading, wanted: Position | None) -> None:
+    """Check that a read stands at least where it was asked to. Raises PositionInvalid and ReadModelBehind."""
+    refuse_unreachable(reading.partitions, wanted)
+    if wanted is not None and not reading.position.reached(wanted):
         raise ReadModelBehind(
-            f"The read model stands at {str(position) or 'its beginning'}, before the position asked for.",
+            f"The read model stands at {str(reading.position) or 'its beginning'}, before the position asked for.",
             hint="Ask again, with a larger wait_seconds; or leave at_least out to take what is there.",
             field="at_least",
         )
+
+
+def _told(partitions: Partitions) -> str:
+    topics: dict[str, list[int]] = {}
+    for topic, number in sorted(partitions):
+        topics.setdefault(topic, []).append(number)
+    return ", ".join(f"{_span(numbers)} of {topic}" for topic, numbers in topics.items())
+
+
+def _span(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"partition {numbers[0]}"
+    together = numbers == [*range(numbers[0], numbers[-1] + 1)]
+    return f"partitions {numbers[0]} to {numbers[-1]}" if together else f"partitions {', '.join(map(str, numbers))}"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:

@@ -24,7 +24,15 @@ from ledger_queries.parameters import (
     only,
 )
 from ledger_queries.problems import problem_responses
-from ledger_queries.reading import Reader, Reading, open_reading, parse_at_least, require
+from ledger_queries.reading import (
+    Partitions,
+    Reader,
+    Reading,
+    open_reading,
+    parse_at_least,
+    refuse_unreachable,
+    require,
+)
 from ledger_queries.rows import (
     BadgeAnswer,
     CountAnswer,
@@ -179,6 +187,7 @@ class _Desk:
     def __init__(self, reader: Reader, wait_for: WaitFor | None) -> None:
         self._reader = reader
         self._wait_for = wait_for
+        self._partitions: Partitions | None = None
 
     async def page(self, request: Request, grain: Grain, query: NotificationListQuery | EntryListQuery) -> Response:
         asked = query.as_filter()
@@ -202,15 +211,27 @@ class _Desk:
 
     async def _answer(self, asked: Consistency, question: Callable[[Reading], _Answer]) -> _Answer:
         wanted = parse_at_least(asked.at_least)
-        if wanted is not None and self._wait_for is not None:
+        if wanted and self._wait_for is not None:
+            refuse_unreachable(await self._all_partitions(), wanted)
             await _wait(self._wait_for, wanted, asked.wait_seconds)
 
         def read() -> _Answer:
             with open_reading(self._reader) as reading:
-                require(reading.position, wanted)
+                require(reading, wanted)
                 return question(reading)
 
         return await run_in_threadpool(read)
+
+    async def _all_partitions(self) -> Partitions:
+        """Return the partitions of the read model, asked of its file once: they never change."""
+
+        def read() -> Partitions:
+            with open_reading(self._reader) as reading:
+                return reading.partitions
+
+        if self._partitions is None:
+            self._partitions = await run_in_threadpool(read)
+        return self._partitions
 
 
 async def _wait(wait_for: WaitFor, wanted: Position, seconds: float) -> None:

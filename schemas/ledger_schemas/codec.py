@@ -17,7 +17,7 @@ from ledger_schemas.events import Event
 from ledger_schemas.framing import SchemaReference, header_of, split_frame
 from ledger_schemas.kinds import Kind
 from ledger_schemas.known_schemas import KnownSchemas
-from ledger_schemas.parsing import parse_event
+from ledger_schemas.parsing import parse_recorded
 from ledger_schemas.shapes import shape_of
 from ledger_schemas.shipped import WriterSchema, current_schema
 from ledger_schemas.upcasting import upcast
@@ -134,7 +134,7 @@ def decode_event(frame: bytes, known: KnownSchemas | None = None) -> Event:
     for name in shape_of(wire.kind).times:
         if values[name] is not None:
             values[name] = _EPOCH + timedelta(microseconds=values[name])
-    return parse_event(values)
+    return parse_recorded(values)
 
 
 @cache

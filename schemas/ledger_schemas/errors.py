@@ -5,6 +5,7 @@
     │   ├── SettingInvalid               setting_invalid            400     3  no
     │   ├── ContractViolation            contract_violation         422     4  no
     │   ├── LimitExceeded                limit_exceeded             413     5  no
+    │   ├── EncodingUnsupported          encoding_unsupported       415    16  no
     │   ├── CursorInvalid                cursor_invalid             400     6  no
     │   └── PositionInvalid              position_invalid           400     7  no
     ├── NotFound                         not_found                  404     8  no
@@ -18,7 +19,7 @@
     │   ├── OutcomeUnknown               outcome_unknown            504    13  yes
     │   ├── ApiUnavailable               api_unavailable            503    14  yes
     │   ├── RegistryUnavailable          registry_unavailable       503    15  yes
-    │   └── LogLosesFacts                log_loses_facts            503    16  yes
+    │   └── LogLosesFacts                log_loses_facts            503    17  yes
     ├── DataDirectoryInUse               data_directory_in_use      409    20  no
     ├── PortTaken                        port_taken                 409    21  no
     ├── BrokerStartFailed                broker_start_failed        500    22  no
@@ -101,6 +102,14 @@ class LimitExceeded(BadRequest):
     exit_code = 5
 
 
+class EncodingUnsupported(BadRequest):
+    """A request body has a Content-Encoding that the ledger does not read; it reads gzip and identity."""
+
+    code = "encoding_unsupported"
+    status = 415
+    exit_code = 16
+
+
 class CursorInvalid(BadRequest):
     """A page cursor is broken, belongs to another question, or to another version of the projection."""
 
@@ -109,7 +118,7 @@ class CursorInvalid(BadRequest):
 
 
 class PositionInvalid(BadRequest):
-    """A position is not of the form `topic@partition:next_offset,...`."""
+    """A position is not of the form `topic@partition:next_offset,...`, or no read model here ever reaches it."""
 
     code = "position_invalid"
     exit_code = 7
@@ -200,7 +209,7 @@ class LogLosesFacts(Unavailable):
     """A topic has a setting by which Kafka deletes facts; the ledger is not ready until it is set back."""
 
     code = "log_loses_facts"
-    exit_code = 16
+    exit_code = 17
 
 
 class DataDirectoryInUse(LedgerError):

@@ -18,7 +18,7 @@ from pydantic import (
 
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation
-from ledger_schemas.field_types import AttributesText, Id, RfcUuid, Time
+from ledger_schemas.field_types import AttributesText, Id, RfcUuid
 from ledger_schemas.ids import derive_created_id, derive_notification_id, new_id, time_of
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import (
@@ -32,6 +32,7 @@ from ledger_schemas.parts import (
     Subject,
     Template,
 )
+from ledger_schemas.times import Time
 
 _UUID: Final = TypeAdapter[UUID](RfcUuid)
 
@@ -43,6 +44,17 @@ def _time_of_event_id(stated: dict[str, Any]) -> datetime | None:
 def _members_once(value: tuple[AudienceMember, ...]) -> tuple[AudienceMember, ...]:
     if len(value) != len({member.recipient_id for member in value}):
         message = "must name a recipient once"
+        raise ValueError(message)
+    return value
+
+
+AS_RECORDED: Final = "as recorded"
+"""The validation context of what stands in the log already: a limit that came later does not hold for it."""
+
+
+def _kept_by_every_reader(value: int, info: ValidationInfo) -> int:
+    if value > limits.NUMBER_MAX and info.context != AS_RECORDED:
+        message = f"must be at most NUMBER_MAX = {limits.NUMBER_MAX}"
         raise ValueError(message)
     return value
 
@@ -132,7 +144,7 @@ class NotificationCreated(Envelope):
     contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX)] = ()
     parent_notification_id: RfcUuid | None = None
     external_id: Id | None = None
-    number: Annotated[int, Field(ge=0, le=limits.NUMBER_MAX)] | None = None
+    number: Annotated[int, Field(strict=True, ge=0), AfterValidator(_kept_by_every_reader)] | None = None
 
     # Before the fields, since the id depends on fields that come after it.
     @model_validator(mode="before")

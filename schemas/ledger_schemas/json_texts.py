@@ -1,12 +1,45 @@
-"""JSON as text: what every reader of the log, in any language, can parse, and no larger or deeper than named."""
+"""JSON of callers: a whole document as `load_json` reads it, and the texts of JSON that an event may carry.
+
+Both are what every reader in any language takes for the same thing; the texts are no larger or deeper than named.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
 
 from ledger_schemas import limits
+from ledger_schemas.errors import ContractViolation
+
+NAME_SHOWN_CHARS: Final = 64
+"""How much of a name an error shows: names are the caller's text."""
+
+PATH_SHOWN_CHARS: Final = 200
+"""How much of the path to a field an error shows."""
+
+
+class NotJsonError(ValueError):
+    """A text is not JSON by RFC 8259."""
+
+
+def load_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return what one JSON document states; bytes are UTF-8.
+
+    Raises NotJsonError, and ContractViolation when an object in it has a name twice: readers differ on which counts.
+    """
+    try:
+        return _loaded(text, parse_float=float)
+    except _UnportableError as error:
+        path = error.path[:PATH_SHOWN_CHARS]
+        raise ContractViolation(
+            f"{path}: {error}.", hint="Give it once and send the event again; nothing was written.", field=path
+        ) from None
+    except (ValueError, RecursionError):
+        message = "must be one JSON document in UTF-8"
+        raise NotJsonError(message) from None
 
 
 def checked_data(text: str) -> str:
@@ -39,12 +72,13 @@ def _checked(text: str, limit: str, bytes_max: int) -> object:
         message = f"must be at most {bytes_max} bytes of UTF-8, {limit}; it is {size}"
         raise ValueError(message)
     try:
-        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_each_name_once)
+        document = _loaded(text, parse_float=_finite)
         json.dumps(document, ensure_ascii=False).encode()
     except RecursionError:
         raise _too_deep("deeper than can be read") from None
     except _UnportableError as error:
-        raise ValueError(str(error)) from None
+        message = f"must be JSON that every reader takes: {error.rule}"
+        raise ValueError(message) from None
     except UnicodeEncodeError:
         message = "must be JSON that every reader takes: an escape in it is half a character"
         raise ValueError(message) from None
@@ -58,7 +92,68 @@ def _checked(text: str, limit: str, bytes_max: int) -> object:
 
 
 class _UnportableError(Exception):
-    """JSON by the grammar, at which readers differ or stop (RFC 8259, sections 4, 6 and 8.2)."""
+    """JSON by the grammar, at which readers differ or stop (RFC 8259, sections 4 and 6).
+
+    `rule` says what is wrong without a word of the text; the message shows the name, and `path` leads to it.
+    """
+
+    def __init__(self, rule: str, shown: str = "", path: str = "") -> None:
+        super().__init__(shown or rule)
+        self.rule = rule
+        self.path = path
+
+
+class _TwiceNamed(dict[str, Any]):
+    """An object that has a name twice. The parser calls back before it knows where the object lies."""
+
+    name: str
+
+
+def _loaded(text: str | bytes, *, parse_float: Callable[[str], float]) -> Any:  # noqa: ANN401 - any JSON
+    """Return the document. Raises _UnportableError, ValueError and RecursionError."""
+    twice_named: list[_TwiceNamed] = []
+
+    def each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = dict(pairs)
+        if len(names) == len(pairs):
+            return names
+        twice_named.append(_TwiceNamed(names))
+        twice_named[-1].name = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        return twice_named[-1]
+
+    if isinstance(text, bytes):
+        # Given bytes, json.loads would guess between UTF-8, UTF-16 and UTF-32. It reads a byte order mark, too.
+        text = text.decode("utf-8-sig")
+    document = json.loads(text, parse_constant=_no_constant, parse_float=parse_float, object_pairs_hook=each_name_once)
+    if twice_named:
+        path, name = _first_twice_named(document)
+        raise _UnportableError(
+            "an object in it has a name twice", f"the name '{name}' stands twice in one object", path
+        )
+    return document
+
+
+def _first_twice_named(document: object) -> tuple[str, str]:
+    """Return the dotted path to a name that stands twice in its object, and the name."""
+    places: list[tuple[object, Any]] = [(document, None)]
+    for node, place in places:
+        if isinstance(node, _TwiceNamed):
+            path, above = [node.name], place
+            while above is not None:
+                key, above = above
+                path.append(str(key))
+            return ".".join(_shown(part) for part in reversed(path)), _shown(node.name)
+        if isinstance(node, dict | list):
+            children = node.items() if isinstance(node, dict) else enumerate(node)
+            places.extend((child, (key, place)) for key, child in children if isinstance(child, dict | list))
+    message = "no object has a name twice"
+    raise AssertionError(message)
+
+
+def _shown(name: str) -> str:
+    """Return the beginning of a name; what cannot be printed, half a character too, is escaped."""
+    begin = name[:NAME_SHOWN_CHARS]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in begin)
 
 
 def _no_constant(name: str) -> None:
@@ -69,17 +164,8 @@ def _no_constant(name: str) -> None:
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        message = "must be JSON that every reader takes: a number in it is beyond a double"
-        raise _UnportableError(message)
+        raise _UnportableError("a number in it is beyond a double")
     return number
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = dict(pairs)
-    if len(names) < len(pairs):
-        message = "must be JSON that every reader takes: an object in it has a name twice"
-        raise _UnportableError(message)
-    return names
 
 
 def _too_deep(how: str) -> ValueError:

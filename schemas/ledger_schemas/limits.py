@@ -6,6 +6,9 @@ EVENT_BYTES_MAX = 1_000_000
 BATCH_EVENTS_MAX = 1_000
 """Events that one ingest call may carry."""
 
+INGEST_BYTES_MAX = 8_000_000
+"""The body of one request over HTTP, decoded."""
+
 RECIPIENTS_PER_EVENT_MAX = 1_000
 """Audience members of one `created`."""
 
@@ -34,8 +37,11 @@ ATTRIBUTES_BYTES_MAX = 100_000
 DATA_DEPTH_MAX = 64
 """Arrays and objects inside one another in free-form data; the outermost counts as one."""
 
-NUMBER_MAX = 2**63 - 1
-"""The integer id of a notification: an Avro long."""
+TIME_FRACTION_DIGITS_MAX = 64
+"""Digits after the second of a time as text; those beyond microseconds are cut."""
+
+NUMBER_MAX = 2**53 - 1
+"""The integer id of a notification: the largest that every reader of JSON keeps (RFC 8259, section 6)."""
 
 CLOCK_SKEW_SECONDS_MAX = 900.0
 """How far ahead of the emitter's clock `occurred_at` may lie. Under half an hour, so that a mistaken time zone is

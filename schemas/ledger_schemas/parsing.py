@@ -8,7 +8,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation
-from ledger_schemas.events import Event
+from ledger_schemas.events import AS_RECORDED, Event
+from ledger_schemas.json_texts import PATH_SHOWN_CHARS, NotJsonError, load_json
 from ledger_schemas.kinds import Kind
 
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
@@ -36,9 +37,6 @@ _ITEMS_LIMITS: Final = {
     "cleared": "TAGS_PER_EVENT_MAX",
 }
 
-_PATH_CHARS_MAX: Final = 200
-"""An unknown field's name is the caller's; an error shows no more of it than this."""
-
 
 def parse_event(document: dict[str, Any] | str | bytes) -> Event:
     """Return the event that a JSON document (or its already parsed form) states; its `kind` says which model.
@@ -47,9 +45,17 @@ def parse_event(document: dict[str, Any] | str | bytes) -> Event:
     repeated, only its size: it may be personal.
     """
     try:
-        if isinstance(document, dict):
-            return _ANY_EVENT.validate_python(document)
-        return _ANY_EVENT.validate_json(document)
+        return _ANY_EVENT.validate_python(document if isinstance(document, dict) else load_json(document))
+    except NotJsonError as error:
+        raise ContractViolation(f"event: {error}.", hint="Send one event object.", field="event") from None
+    except ValidationError as error:
+        raise violation(error, kind_leads=True) from None
+
+
+def parse_recorded(values: dict[str, Any]) -> Event:
+    """Return the event that the values of a record state. Raises ContractViolation."""
+    try:
+        return _ANY_EVENT.validate_python(values, context=AS_RECORDED)
     except ValidationError as error:
         raise violation(error, kind_leads=True) from None
 
@@ -61,7 +67,7 @@ def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractVi
     """
     first = error.errors(include_url=False)[0]
     place = first["loc"][1:] if kind_leads else first["loc"]
-    path = ".".join(map(str, place))[:_PATH_CHARS_MAX] or "event"
+    path = ".".join(map(str, place))[:PATH_SHOWN_CHARS] or "event"
     wrong = first["msg"].removeprefix("Value error, ") + _measured(first["type"], place, first["input"])
     if first["type"].startswith("union_tag"):  # pydantic's own message repeats what stood there.
         path, wrong = "kind", f"must be one of {', '.join(Kind)}"
@@ -90,8 +96,6 @@ def _measured(finding: str, place: tuple[int | str, ...], value: Any) -> str:  #
     if finding == "too_long" and name in _ITEMS_LIMITS:
         limit = _ITEMS_LIMITS[name]
         return f", {limit} = {getattr(limits, limit)}"
-    if finding == "less_than_equal":
-        return ", NUMBER_MAX"
     return ""
 
 

@@ -8,13 +8,14 @@ import sys
 from typing import Final
 
 from ledger_infra.logs import configure_logs
-from tests.benchmarks import apply_profile, catching_up, codec, growth, latency
+from tests.benchmarks import apply_profile, catching_up, codec, growth, latency, over_http
 from tests.benchmarks.measuring import machine
 
 COMMANDS: Final = {
     "codec": (codec, "events to bytes and back, for each kind"),
     "projector": (catching_up, "a whole log to a closed file: the projector, two other loops, and its ceilings"),
     "latency": (latency, "from before an append to the commit that shows it, while the log is written"),
+    "http": (over_http, "how soon a whole `up` answers over connections that are kept alive"),
     "growth": (growth, "what an event costs as a file grows, and after many of its notifications were touched late"),
     "profile": (apply_profile, "where the time of apply goes, statement by statement; needs no broker"),
 }

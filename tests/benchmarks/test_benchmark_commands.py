@@ -16,7 +16,7 @@ import pytest
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
-from tests.benchmarks import apply_profile, catching_up, growth, latency, outcome
+from tests.benchmarks import apply_profile, catching_up, growth, latency, outcome, over_http
 from tests.benchmarks.latency import Commits
 from tests.benchmarks.outcome import SHARD_DIGITS, SUMMED, Expected, Judge
 from tests.benchmarks.workload import make_workload
@@ -147,6 +147,22 @@ def test_growth_is_measured_at_every_size_and_after_late_touches() -> None:
         assert touched[way]["batches"] == 1
     assert touched["catching_up"]["events"] == 200
     assert "0.0001, 20% touched late" in growth.text(told)
+
+
+@pytest.mark.kafka
+def test_the_api_is_measured_request_by_request() -> None:
+    """Median, 99 % and answers a second of each request, with each number of clients, of an `up` of its own."""
+    told = _run("http", "--notifications", "60", "--seconds", "0.2", "--clients", "1", "3")
+    names = ["health", "badge", "get", "page of 50", "POST of 1 event", "POST of 100 events"]
+    assert [(one["request"], one["clients"]) for one in told["requests"]] == [
+        (name, clients) for name in names for clients in (1, 3)
+    ]
+    for one in told["requests"]:
+        assert one["answers"] >= one["clients"]
+        assert 0 < one["p50_ms"] <= one["p99_ms"] <= one["max_ms"]
+        assert one["answers_a_second"] > 0
+    table = over_http.text(told).splitlines()
+    assert [line[:24].strip() for line in table[-len(told["requests"]) :]] == [name for name in names for _ in (1, 3)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's libraries are asked of Linux")

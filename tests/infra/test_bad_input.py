@@ -1,6 +1,7 @@
 """What the command line says to bad input: the error's code, its own exit code, and what to do; nothing is lost."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ EVENT = json.dumps({"kind": "created", "tenant_id": "acme", "source": "shop"})
         (["emit", EVENT], SettingInvalid, "notification-ledger up"),
         (["emit", "no-such-file"], SettingInvalid, "no-such-file"),
         (["emit", '{"kind": "created"}'], ContractViolation, "tenant_id"),
+        (
+            ["emit", '{"kind": "created", "kind": "read"}'],
+            ContractViolation,
+            "Line 1: kind: the name 'kind' stands twice",
+        ),
+        (
+            ["emit", EVENT.replace("}", ', "number": 9007199254740992}')],
+            ContractViolation,
+            "NUMBER_MAX = 9007199254740991",
+        ),
+        (["emit", '{"kind": "created", "number": NaN}'], ContractViolation, "Line 1: event: must be one JSON document"),
         (["emit", '{"kind": "sent", "tenant_id": "acme"}'], ContractViolation, "must be one of created, fired"),
         (["list", "--tenant", "acme"], SettingInvalid, "notification-ledger up"),
         (["get", "not-an-id", "--tenant", "acme"], BadRequest, "notification_id"),
@@ -65,6 +77,22 @@ def test_only_a_line_feed_ends_a_line_of_emit(inside: str, end: str) -> None:
     assert [title, title] == [each.personal and each.personal.title for each in parsed]
     with pytest.raises(ContractViolation, match=r"^Line 3: tenant_id: "):
         parse_lines(end.join([event, " ", '{"kind": "created"}', event]))
+
+
+def test_emit_reads_the_leap_second_as_the_next_one() -> None:
+    """And refuses any other second 60, on its line."""
+    created = json.loads(EVENT)
+    (event,) = parse_lines(json.dumps(created | {"occurred_at": "2016-12-31T23:59:60Z"}))
+    assert event.occurred_at == datetime(2017, 1, 1, tzinfo=UTC)
+    with pytest.raises(ContractViolation, match=r"^Line 1: occurred_at: must not have a second 60"):
+        parse_lines(json.dumps(created | {"occurred_at": "2016-12-31T23:58:60Z"}))
+
+
+def test_a_name_given_twice_is_told_of_its_line() -> None:
+    """The line, the place of the name in its event, and the name."""
+    twice = '{"kind": "created", "personal": {"title": "a", "title": "b"}}'
+    with pytest.raises(ContractViolation, match=r"^Line 2: personal.title: the name 'title' stands twice"):
+        parse_lines(f"{EVENT}\n{twice}\n{EVENT}")
 
 
 def test_what_json_does_not_allow_in_a_text_is_told_of_its_line() -> None:

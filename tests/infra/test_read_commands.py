@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -176,6 +177,21 @@ def test_tables_show_the_rows_and_the_position(data_dir: Path) -> None:
     assert "more:" not in following.stdout
 
 
+def test_the_leap_second_in_a_filter_is_the_next_second_from_the_file_and_over_the_api(data_dir: Path) -> None:
+    """`--created-from` and `--created-before` read times as events have them; any other second 60 is refused."""
+    with closing(builder.Model(read_model_path(data_dir))) as model:
+        new_year = datetime(2017, 1, 1, tzinfo=UTC)
+        builder.insert(model, [builder.Notification(builder.numbered(9), tenant="year", listed_at=new_year)])
+    counted = ("count", "--tenant", "year", "--json", "--created-from")
+    refused = ("list", "--tenant", "year", "--created-before", "2016-12-31T23:58:60Z")
+    with serving(data_dir) as url:
+        over_api = [run(*counted, text, "--url", url) for text in ("2016-12-31T23:59:60Z", "2016-12-31T23:59:60.5Z")]
+        assert isinstance(error_of(run(*refused, "--url", url)), BadRequest)
+    from_file = run(*counted, "2017-01-01T00:59:60+01:00", "--data-dir", str(data_dir))
+    assert [json.loads(result.output)["total"] for result in (*over_api, from_file)] == [1, 0, 1]
+    assert error_of(run(*refused, "--data-dir", str(data_dir))).field == "created_before"
+
+
 def test_count_and_get_show_their_numbers_and_the_position(data_dir: Path) -> None:
     """Counts show each group and the total with its grain, a badge each shelf; get shows what is below."""
     counted = run(
@@ -310,6 +326,8 @@ def test_a_server_of_something_else_is_recognised(command: tuple[str, ...]) -> N
         (BadRequest, ("count", "--tenant", "acme", "--grain", "delivery", "--reached", "created")),
         (CursorInvalid, ("list", "--tenant", "acme", "--cursor", "broken")),
         (PositionInvalid, ("list", "--tenant", "acme", "--at-least", "soon")),
+        (PositionInvalid, ("list", "--tenant", "acme", "--at-least", "test.v1@6:1")),
+        (PositionInvalid, ("count", "--tenant", "acme", "--at-least", "another.v1@0:1")),
         (ReadModelBehind, ("count", "--tenant", "acme", "--at-least", "test.v1@0:51", "--wait-seconds", "0")),
     ],
 )

@@ -1,6 +1,7 @@
 """`notification-ledger up` as a process: it starts, answers, drains, starts again, and says clearly why it does not."""
 
 import asyncio
+import gzip
 import json
 import re
 import signal
@@ -18,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from ledger_infra.paths import kafka_dir, read_model_path, run_file
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas import LIFECYCLE_TOPIC, Position, new_id
-from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, SettingInvalid
+from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, PositionInvalid, SettingInvalid
 from tests.running import RunningLedger, json_of, processes_below, run_command
 
 CREATED: dict[str, object] = {
@@ -274,6 +275,64 @@ def test_live_and_ready_answer_a_probe(ledger: RunningLedger) -> None:
     """Both health endpoints answer 200 without a tenant when the ledger has caught up."""
     assert httpx2.get(f"{ledger.api_url}/health/live", trust_env=False).json() == {"status": "live"}
     assert httpx2.get(f"{ledger.api_url}/health/ready", trust_env=False).json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 201), ("identity", 422), ("br", 415)])
+def test_a_body_is_what_it_is_declared_to_be(ledger: RunningLedger, coding: str, status: int) -> None:
+    """One gzip body: decoded under its own name, no JSON as it is, and refused under the name of another encoding."""
+    answer = httpx2.post(
+        f"{ledger.api_url}/v1/events",
+        content=gzip.compress(json.dumps(CREATED).encode()),
+        headers={"Content-Type": "application/json", "Content-Encoding": coding},
+        trust_env=False,
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.headers.get("accept-encoding") == ("gzip" if coding == "br" else None)
+
+
+def test_a_position_of_another_ledger_is_refused(ledger: RunningLedger) -> None:
+    """Over HTTP and by the command line: position_invalid, not behind, and the partitions that there are."""
+    for position in (f"{LIFECYCLE_TOPIC}@6:1", "another.v1@0:1"):
+        asked = {"tenant": "acme", "at_least": position, "wait_seconds": "30"}
+        answer = httpx2.get(f"{ledger.api_url}/v1/inbox", params=asked, trust_env=False, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (400, "position_invalid")
+        refused = ledger.run("list", "--tenant", "acme", "--at-least", position, "--wait-seconds", "30")
+        assert refused.returncode == PositionInvalid.exit_code
+        assert f"it has partitions 0 to 5 of {LIFECYCLE_TOPIC}" in refused.stderr
+
+
+def test_head_is_answered_wherever_get_is(ledger: RunningLedger) -> None:
+    """Every path of the API has the status and the headers of GET under HEAD, and no body: 405 where GET has it."""
+    title = {**CREATED, "tenant_id": "heads"}
+    ledger.get("/v1/notifications", tenant="heads", at_least=ledger.post(title, title))
+    (notification, _) = ledger.get("/v1/notifications", tenant="heads")["rows"]
+    filled = {"{notification_id}": notification["notification_id"], "{partition}": "0", "{offset}": "0"}
+    paths = ["/openapi.json", "/v1/nowhere", "/v1/inbox?tenant=%ff"]
+    for path, operations in ledger.get("/openapi.json")["paths"].items():
+        for name, value in filled.items():
+            path = path.replace(name, value)  # noqa: PLW2901 - one name after another
+        asked = {one["name"] for one in operations.get("get", {}).get("parameters", [])} & {"tenant", "recipient"}
+        of_one = "".join(f"{name}={'heads' if name == 'tenant' else 'ann'}&" for name in sorted(asked))
+        paths += [path, f"{path}?{of_one}", f"{path}?{of_one}limit=1"]
+    statuses = set()
+    for path in paths:
+        got, head = _answered(ledger, "GET", path), _answered(ledger, "HEAD", path)
+        assert head == (*got[:2], b""), path
+        statuses.add(got[0])
+    assert statuses == {200, 400, 404, 405}
+
+
+def _answered(ledger: RunningLedger, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, the headers without the date, and every byte that follows them until the connection closes."""
+    with socket.create_connection(("127.0.0.1", ledger.api_port), timeout=30) as connection:
+        host = f"127.0.0.1:{ledger.api_port}"
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    del headers["date"]
+    return int(status.split()[1]), headers, body
 
 
 async def _append_poison(ledger: RunningLedger, *, key: bytes, value: bytes) -> Position:

@@ -1,25 +1,17 @@
 import json
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 
-from ledger_producers.ingest import INGEST_BYTES_MAX, ingest_router
-from ledger_queries.api import create_app
-from ledger_queries.health import Readiness
-from ledger_schemas import Position, Receipt, limits
-from ledger_schemas.codec import encode_event
-from ledger_schemas.errors import LedgerError, OutcomeUnknown
-from ledger_schemas.events import Event
+from ledger_schemas import Position, limits
+from ledger_schemas.errors import OutcomeUnknown
 from ledger_schemas.kinds import Kind
+from ledger_schemas.limits import INGEST_BYTES_MAX
 
-START_SECONDS = 10.0
-MARKER = "MARKER-7f3a"
-PROBLEM = "application/problem+json"
+from .conftest import MARKER, PROBLEM, MemoryLog, refused
+
 NOTIFICATION_ID = "01900000-0000-7000-8000-000000000001"
 EVENT_ID = "01900000-0000-7000-8000-000000000002"
 FIRED: dict[str, Any] = {
@@ -32,84 +24,6 @@ FIRED: dict[str, Any] = {
 }
 
 
-class MemoryLog:
-    """A FactSink over a list: two partitions, taken in turn; like the emitter it refuses what is too large."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[Event]] = []
-        self.fails: LedgerError | None = None
-
-    async def put(self, event: Event) -> Receipt:
-        """Take one."""
-        return (await self.put_many([event]))[0]
-
-    async def put_many(self, events: Sequence[Event]) -> list[Receipt]:
-        """Take several."""
-        for event in events:
-            encode_event(event)
-        if self.fails:
-            raise self.fails
-        self.calls.append(list(events))
-        return [
-            Receipt(event.event_id, event.notification_id, Position({("log", number % 2): number // 2 + 1}))
-            for number, event in enumerate(events)
-        ]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[httpx2.Client, MemoryLog]]:
-    """Give a client of the whole API over a real socket, and the log behind it."""
-    log = MemoryLog()
-    app = create_app(reader=_nobody_reads, wait_for=None, readiness=_ready, routers=[ingest_router(log)])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started:
-        assert time.monotonic() < deadline, "the server did not start"
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
-        yield client, log
-    server.should_exit = True
-    thread.join(START_SECONDS)
-
-
-@pytest.fixture
-def api(served: tuple[httpx2.Client, MemoryLog]) -> httpx2.Client:
-    """Give the client."""
-    return served[0]
-
-
-@pytest.fixture
-def log(served: tuple[httpx2.Client, MemoryLog]) -> MemoryLog:
-    """Give the log, empty and well."""
-    log = served[1]
-    log.calls.clear()
-    log.fails = None
-    return log
-
-
-def _nobody_reads() -> Any:  # noqa: ANN401 - never called
-    raise AssertionError
-
-
-def _ready() -> Readiness:
-    raise AssertionError
-
-
-def refused(answer: httpx2.Response, log: MemoryLog, status: int, code: str) -> dict[str, Any]:
-    """Check that an answer is a whole problem and that nothing was written; return it."""
-    problem: dict[str, Any] = answer.json()
-    assert (status, PROBLEM) == (answer.status_code, answer.headers["content-type"])
-    assert (code, status, "/v1/events") == (problem["code"], problem["status"], problem["instance"])
-    assert problem["detail"]
-    assert problem["hint"]
-    assert MARKER not in answer.text
-    assert log.calls == []
-    return problem
-
-
 def test_one_event_is_appended(api: httpx2.Client, log: MemoryLog) -> None:
     """201, the receipt with the ids that were stated, and a position; the log has the event as it was stated."""
     answer = api.post("/v1/events", json=FIRED)
@@ -118,6 +32,17 @@ def test_one_event_is_appended(api: httpx2.Client, log: MemoryLog) -> None:
     (((event,)),) = log.calls
     assert (event.kind, event.tenant_id, event.source) == (Kind.FIRED, "acme", "shop")
     assert event.occurred_at.isoformat() == "2026-01-02T03:04:05.000006+01:00"
+
+
+def test_a_leap_second_and_nanoseconds_are_read(api: httpx2.Client, log: MemoryLog) -> None:
+    """The leap second is the next second; digits beyond microseconds are cut."""
+    times = ("2016-12-31T23:59:60Z", "2017-01-01T00:59:60.123456789+01:00", "2016-12-31T23:59:59.999999999Z")
+    assert api.post("/v1/events", json=[{**FIRED, "occurred_at": time} for time in times]).status_code == 201
+    assert [event.occurred_at.astimezone(UTC).isoformat() for event in log.calls[0]] == [
+        "2017-01-01T00:00:00+00:00",
+        "2017-01-01T00:00:00.123456+00:00",
+        "2016-12-31T23:59:59.999999+00:00",
+    ]
 
 
 def test_what_is_left_out_is_made(api: httpx2.Client, log: MemoryLog) -> None:
@@ -187,13 +112,32 @@ def test_an_event_that_is_too_large_is_refused(api: httpx2.Client, log: MemoryLo
     "body",
     [
         *(b"", b"{", b"[1, 2", b"\xff\xfe\xfd", f'{{"a": {MARKER}}}'.encode(), b"[" * 100_000, b'{"a":' * 100_000),
-        *(b"\xed\xa0\x80", b'{"kind": "fired"} {"kind": "fired"}'),
+        *(b"\xed\xa0\x80", b'{"kind": "fired"} {"kind": "fired"}', b'{"number": NaN}', b"[-Infinity]"),
+        json.dumps(FIRED).encode("utf-16"),
     ],
 )
 def test_what_is_not_json_is_refused(api: httpx2.Client, log: MemoryLog, body: bytes) -> None:
     """422, however it is broken; it is not repeated."""
     problem = refused(api.post("/v1/events", content=body), log, 422, "contract_violation")
     assert problem["detail"] == "The body is not JSON."
+
+
+@pytest.mark.parametrize(
+    ("twice", "field", "name"),
+    [
+        ('"source": "shop", "source": "shop"', "source", "source"),
+        ('"personal": {"title": "a", "title": "b"}', "personal.title", "title"),
+        (f'"{"é" * 300}": 1, "{"é" * 300}": 2', "é" * 64, "é" * 64),
+        ('"\\ud800": 1, "\\ud800": 2', r"\ud800", r"\ud800"),
+    ],
+)
+def test_a_name_given_twice_is_refused(api: httpx2.Client, log: MemoryLog, twice: str, field: str, name: str) -> None:
+    """422 names the name, in one event and in an array, where the index of the event comes first."""
+    event = f'{{"kind": "created", "tenant_id": "acme", {twice}}}'
+    for body, place in ((event, ""), (f"[{json.dumps(FIRED)}, {event}]", "1.")):
+        problem = refused(api.post("/v1/events", content=body.encode()), log, 422, "contract_violation")
+        assert problem["field"] == f"{place}{field}"
+        assert problem["detail"] == f"{place}{field}: the name '{name}' stands twice in one object."
 
 
 def test_deep_json_is_never_a_fault_of_the_ledger(api: httpx2.Client, log: MemoryLog) -> None:
@@ -216,6 +160,9 @@ BAD: list[tuple[str, object]] = [
     ("tenant_id", {**FIRED, "tenant_id": ""}),
     ("notification_id", {**FIRED, "notification_id": MARKER}),
     ("occurred_at", {**FIRED, "occurred_at": "2026-01-02T03:04:05"}),
+    ("occurred_at", {**FIRED, "occurred_at": "2026-01-02T03:04:60Z"}),
+    ("occurred_at", {**FIRED, "occurred_at": f"2026-01-02T03:04:05.{'0' * 65}Z"}),
+    *(("number", {**FIRED, "kind": "created", "number": number}) for number in ("7", 7.0, True, -1, 2**53)),
     ("phone", {**FIRED, "phone": MARKER}),
     ("personal.phone", {**FIRED, "personal": {"phone": MARKER}}),
     ("delivery_ref", {**FIRED, "delivery_ref": MARKER}),

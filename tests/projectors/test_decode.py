@@ -12,7 +12,7 @@ import pytest
 from ledger_projectors.decode import decode_records
 from ledger_projectors.event_columns import EVENT_SCHEMA
 from ledger_projectors.records import Reason
-from ledger_schemas import Kind, parse_event
+from ledger_schemas import Kind
 from ledger_schemas.framing import (
     CONFLUENT_MAGIC,
     SINGLE_OBJECT_HEADER_BYTES,
@@ -22,6 +22,7 @@ from ledger_schemas.framing import (
 )
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.limits import CHANNELS_PER_RECIPIENT_MAX, ID_CHARS_MAX, RECIPIENTS_PER_EVENT_MAX
+from ledger_schemas.parsing import parse_recorded
 from ledger_schemas.shapes import shape_of
 from ledger_schemas.shipped import current_schema
 from tests.projectors.decoding import (
@@ -97,7 +98,7 @@ def test_the_full_example_is_an_event_of_the_models(kind: Kind) -> None:
     times = {name: EPOCH + timedelta(microseconds=full_values(kind)[name]) for name in shape_of(kind).times}
     texts = {"attributes": "{}", "personal": {"title": "any"}}
     lists = {"cleared": ["tags"]} if kind is Kind.AMENDED else {}
-    assert kind == parse_event({"kind": kind, **full_values(kind), **times, **texts, **lists}).kind
+    assert kind == parse_recorded({"kind": kind, **full_values(kind), **times, **texts, **lists}).kind
 
 
 def test_columns_are_those_of_the_contract() -> None:

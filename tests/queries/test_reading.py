@@ -9,9 +9,11 @@ import duckdb
 import pytest
 
 from ledger_queries import Filter, Grain, GroupBy, count_rows, list_rows, open_reading
+from ledger_queries.reading import require
 from ledger_queries.sql import over_filter, statement
-from ledger_schemas.errors import BadRequest, GuardRefused
+from ledger_schemas.errors import BadRequest, GuardRefused, PositionInvalid, ReadModelBehind
 from ledger_schemas.kinds import Kind
+from ledger_schemas.positions import Position
 
 from .builder import STATES, TOPIC, Entry, Model, Notification, Sent, at, insert, move_to, numbered
 
@@ -36,6 +38,21 @@ def test_everything_read_together_is_of_one_position(tmp_path: Path) -> None:
         with open_reading(model.cursor) as later:
             assert count_rows(later, Grain.NOTIFICATION, ASKED).total == 2
             assert before != position_of(model) == str(later.position)
+
+
+def test_a_reading_knows_all_partitions_of_its_file(tmp_path: Path) -> None:
+    """Those that nothing was read of yet are among them: their events will come."""
+    with contextlib.closing(Model(tmp_path / "read_model.duckdb", partitions=3)) as model:
+        move_to(model, 0, 7, 0)
+        with open_reading(model.cursor) as reading:
+            assert reading.partitions == {(TOPIC, 0), (TOPIC, 1), (TOPIC, 2)}
+            for last in ("0:1", "2:1"):
+                with pytest.raises(ReadModelBehind):
+                    require(reading, Position.parse(f"{TOPIC}@{last}"))
+            with pytest.raises(
+                PositionInvalid, match=rf"partition 3 of {TOPIC}; it has partitions 0 to 2 of {TOPIC}\."
+            ):
+                require(reading, Position.parse(f"{TOPIC}@1:7,3:1"))
 
 
 def position_of(model: Model) -> str:

@@ -29,8 +29,6 @@ MANIFEST: Final = GOLDEN / "landed.lock"
 """One line per file of the corpus: path, sha256 (hex)."""
 
 _FIRST_TIME: Final = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-_BEYOND_DOUBLE: Final = 2**53 + 1
-"""The first whole number that a reader loses who keeps numbers as doubles."""
 
 _DATA: Final = {"order": 7, "lines": [{"sku": "a-1", "price": 1.5}], "note": "Grüße 📦", "none": None, "paid": True}
 _TEXTS: Final = {
@@ -129,7 +127,7 @@ def _of_type(node: Any, here: str, number: int) -> Any:  # noqa: ANN401 - a sche
     simple = {
         "string": f"{here} {number}",
         "boolean": True,
-        "long": _BEYOND_DOUBLE,
+        "long": limits.NUMBER_MAX,
         "uuid": f"019b7c1f-0001-7000-8000-{number:012x}",
         "timestamp-micros": (_FIRST_TIME + timedelta(seconds=number, microseconds=number)).isoformat(),
     }

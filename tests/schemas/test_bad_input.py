@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from ledger_schemas import limits, parse_event
+from ledger_schemas.codec import decode_event
 from ledger_schemas.errors import ContractViolation, LimitExceeded
+from ledger_schemas.events import NotificationCreated
 from ledger_schemas.ids import new_id
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import Personal
 from ledger_schemas.shipped import fingerprint_of_text, schema_text
+
+from .land import GOLDEN
 
 MARKER = "MARKER-7f3a"
 """Stands in bad values; no error may show it: what was refused may be personal."""
@@ -70,7 +74,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("digest", {"kind": "created", "digest": MARKER}),
     ("parent_notification_id", {"kind": "created", "parent_notification_id": MARKER}),
     ("number", {"kind": "created", "number": MARKER}),
-    ("number", {"kind": "created", "number": -1}),
+    *(
+        ("number", {"kind": "created", "number": number})
+        for number in (-1, "5", 5.0, 5.5, 1e3, 1e300, True, [5], 2**64)
+    ),
     ("expires_at", {"kind": "created", "expires_at": MARKER}),
     ("attributes", {"attributes": MARKER}),
     ("attributes", {"attributes": json.dumps([MARKER])}),
@@ -138,6 +145,53 @@ def test_an_unknown_kind_is_told_which_there_are() -> None:
 def test_what_is_no_json_object_is_no_event(body: bytes) -> None:
     """There is no field to name: the event itself is."""
     assert refusal(body).field == "event"
+
+
+@pytest.mark.parametrize("as_given", [str, str.encode])
+@pytest.mark.parametrize(
+    ("twice", "field", "name"),
+    [
+        ('"source": "a", "source": "b"', "source", "source"),
+        ('"personal": {"title": "a", "body": "b", "title": "a"}', "personal.title", "title"),
+        ('"audience": [{}, {"role": "to", "role": "cc"}]', "audience.1.role", "role"),
+        ('"personal": {"data": {"a": [1, {"x": {}, "x": {}}]}}', "personal.data.a.1.x", "x"),
+        ('"personal": {"a": {"b": 1, "b": 2}}, "personal": {}', "personal", "personal"),
+        ('"\\u0073ource": "a", "source": "b"', "source", "source"),
+        ('"\\ud800\\n": 1, "\\ud800\\n": 2', r"\ud800\n", r"\ud800\n"),
+        (f'"{"x" * 300}": 1, "{"x" * 300}": 2', "x" * 64, "x" * 64),
+    ],
+)
+def test_a_name_given_twice_is_refused(
+    as_given: Callable[[str], str | bytes], twice: str, field: str, name: str
+) -> None:
+    """One reader takes the first value and another the last, at any depth: the error names the name."""
+    error = refusal(as_given(f'{{"kind": "created", "tenant_id": "acme", {twice}}}'))
+    assert (field, f"{field}: the name '{name}' stands twice in one object.") == (error.field, error.message)
+
+
+@pytest.mark.parametrize(("special", "number"), [("full", 2**53 + 1), ("last-instant", 2**63 - 1)])
+def test_a_larger_number_in_the_log_is_read_as_it_is(special: str, number: int) -> None:
+    """NUMBER_MAX holds for what is stated now: a record that was written before it keeps its number."""
+    event = decode_event((GOLDEN / "v1" / f"created-{special}.bin").read_bytes())
+    assert isinstance(event, NotificationCreated)
+    assert event.number == number
+    assert (
+        refusal({**event.model_dump(), "number": number}).message
+        == f"number: must be at most NUMBER_MAX = {2**53 - 1}."
+    )
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_literals_that_only_some_readers_know_are_not_json(number: str) -> None:
+    """RFC 8259 has none of them, wherever they stand."""
+    assert refusal(f'{{"kind": "created", "tenant_id": "acme", "source": "shop", "number": {number}}}').field == "event"
+
+
+def test_bytes_are_utf_8() -> None:
+    """UTF-16 is refused, although a reader could guess it; a byte order mark of UTF-8 is passed over."""
+    text = json.dumps(FIRED)
+    assert refusal(text.encode("utf-16")).field == "event"
+    assert parse_event(text.encode("utf-8-sig")).kind is Kind.FIRED
 
 
 @pytest.mark.parametrize("time", [1_767_225_600, 1_767_225_600_000.0, "1767225600", True, None, ""])
@@ -241,6 +295,10 @@ LIMITS: list[tuple[str, str, Callable[[int], dict[str, Any]]]] = [
     ("TAGS_PER_EVENT_MAX", "tags", lambda size: {"tags": ["x"] * size}),
     ("CONTEXTS_PER_EVENT_MAX", "contexts", lambda size: {"contexts": ["x"] * size}),
     ("TAGS_PER_EVENT_MAX", "cleared", lambda size: {"kind": "amended", "cleared": ["tags"] * size}),
+    (
+        *("TIME_FRACTION_DIGITS_MAX", "occurred_at"),
+        lambda size: {"occurred_at": f"2026-01-02T03:04:05.{'9' * size}Z"},
+    ),
     ("NUMBER_MAX", "number", lambda size: {"number": size}),
 ]
 
@@ -258,7 +316,7 @@ def test_a_limit_is_named_with_its_value(limit: str, field: str, of_size: Callab
 
 # Limits that are met elsewhere: what they bound is no field of one event.
 ELSEWHERE = {
-    *("EVENT_BYTES_MAX", "SCHEMA_BYTES_MAX", "BATCH_EVENTS_MAX", "CLOCK_SKEW_SECONDS_MAX"),
+    *("EVENT_BYTES_MAX", "INGEST_BYTES_MAX", "SCHEMA_BYTES_MAX", "BATCH_EVENTS_MAX", "CLOCK_SKEW_SECONDS_MAX"),
     *("OCCURRED_AT_MICROSECONDS_MIN", "OCCURRED_AT_MICROSECONDS_MAX"),
     *("PAGE_ROWS_DEFAULT", "PAGE_ROWS_MAX", "GROUPS_MAX", "TIMELINE_EVENTS_MAX", "WAIT_SECONDS_MAX"),
 }

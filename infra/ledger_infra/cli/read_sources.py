@@ -164,7 +164,7 @@ class FileSource:
     def _reading(self, fresh: Consistency) -> Iterator[Reading]:
         wanted = parse_at_least(fresh.at_least)
         with open_reading(self.connection.cursor) as reading:
-            require(reading.position, wanted)
+            require(reading, wanted)
             yield reading
 
 

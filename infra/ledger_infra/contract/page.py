@@ -30,6 +30,7 @@ _SCHEMAS: Final = "../ledger_schemas/avro"
 _LIMITS: Final[Mapping[str, str]] = {
     "EVENT_BYTES_MAX": "one encoded event, the frame included",
     "BATCH_EVENTS_MAX": "events of one call of HTTP ingest",
+    "INGEST_BYTES_MAX": "the body of one call of HTTP ingest, decoded",
     "RECIPIENTS_PER_EVENT_MAX": "recipients that one event names; more follow in `audience_added`",
     "CHANNELS_PER_RECIPIENT_MAX": "channels of one recipient, or of an event",
     "GROUPS_PER_EVENT_MAX": "groups of one event",
@@ -44,7 +45,8 @@ _LIMITS: Final[Mapping[str, str]] = {
     "DATA_BYTES_MAX": "`personal.data`, `personal.addresses`: JSON as text",
     "ATTRIBUTES_BYTES_MAX": "`attributes`: a JSON object as text",
     "DATA_DEPTH_MAX": "nesting of such JSON",
-    "NUMBER_MAX": "`number`",
+    "TIME_FRACTION_DIGITS_MAX": "digits after the second of a time as text; those beyond microseconds are cut",
+    "NUMBER_MAX": "`number`: the largest that every reader of JSON keeps; in a record, any long is read",
     "CLOCK_SKEW_SECONDS_MAX": "how far ahead of the emitter's clock `occurred_at` may lie; the past has no limit",
     "OCCURRED_AT_MICROSECONDS_MIN": "the first instant: 0001-01-01T00:00:00Z",
     "OCCURRED_AT_MICROSECONDS_MAX": "the last instant: 9999-12-31T23:59:59.999999Z",
