@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,59 +31,105 @@ LINE_BYTES_MAX: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryFile:
-    """A history export that was read through: every line of it is an event."""
+class Imported:
+    """How many events a file had, its SHA-256, the position of the log after them, and how many copies were appended.
 
-    path: Path
+    `numbers_may_repeat` says that the log ends before the one that was exported, in some partition: a notification that
+    is new takes its number from its place, which may be that of an older one.
+    """
+
     events: int
     sha256: str
-
-
-def check_history(path: Path) -> HistoryFile:
-    """Read a history export through. Raises ContractViolation with the line, SettingInvalid when it cannot be read."""
-    digest, events = hashlib.sha256(), 0
-    for text, _ in _lines(path):
-        digest.update(text)
-        events += 1
-    return HistoryFile(path, events, digest.hexdigest())
+    position: Position
+    copies: int
+    numbers_may_repeat: bool
 
 
 async def import_history(
     connection: KafkaConnection,
-    history: HistoryFile,
+    path: Path,
     *,
     topic: TopicSpec,
     schemas_topic: TopicSpec,
     resume: bool = False,
-    on_progress: Callable[[int], None] | None = None,
-) -> Position:
-    """Append every event of a history, and return the position of the log after them.
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Imported:
+    """Append every event of a history, then copies, until each partition ends where that of the export did.
 
-    The schema topic gets the schemas of all kinds first. `resume` allows a topic that has records already, of an import
-    that was interrupted: all is appended again, and what is there twice counts once. `on_progress` gets the number of
-    events that every in-sync replica has. Raises BadRequest when the topic has records and `resume` is off, and what an
-    append of events raises.
+    A notification has a number by its place in the log: new ones must not come to lie where old ones lay. Copies count
+    once. Where more of them would be needed than there are events, or the topic has another number of partitions, none
+    are appended.
+
+    The file is read through before the first event is appended. The schema topic gets the schemas of all kinds first.
+    `resume` allows a topic that has records already, of an import that was interrupted: all is appended again, and what
+    is there twice counts once. `on_progress` gets how many events of how many every in-sync replica has.
+
+    Raises BadRequest when the topic has records and `resume` is off, ContractViolation with the line that is no event,
+    SettingInvalid when the file cannot be read, and what an append of events raises.
     """
     await check_topic(connection, topic)
     found = await _count_records(connection, topic)
     if found and not resume:
         raise BadRequest(
-            f"The topic {topic.name} has {found:,} records: a history is imported into an empty one.",
+            f"The topic {topic.name} has taken {found:,} records: a history is imported into an empty one.",
             hint="Name a new topic with NOTIFICATION_LEDGER_TOPIC and make it with `notification-ledger topic "
             "--create`; or go on with an import that was interrupted: --resume.",
         )
+    events, sha256 = await asyncio.to_thread(_read_through, path)
     bound = await read_bound(connection, schemas_topic)
-    position, done = Position(), 0
+    done, ends = 0, _Ends()
     async with Appender(connection) as appender:
         await SchemaPublisher(connection, appender, schemas_topic, bound=bound).prepare(list(Kind))
-        batches = _batches(history.path)
+        batches = _batches(path)
         while batch := await asyncio.to_thread(next, batches, None):
-            appended = await appender.append(topic.name, batch)
-            position = position.merged(Position({(topic.name, partition): end for partition, end in sorted(appended)}))
+            appended = await appender.append(topic.name, [_record(line) for line in batch])
+            ends.saw(batch, appended)
             done += len(batch)
             if on_progress is not None:
-                on_progress(done)
-    return position
+                on_progress(done, events)
+        missing = sum(ends.missing.values())
+        repeating = ends.moved or missing > events
+        while not repeating and (copies := ends.copies()):
+            ends.saw(copies, await appender.append(topic.name, [_record(line) for line in copies]))
+    position = Position({(topic.name, partition): end for partition, end in ends.ours.items()})
+    return Imported(events, sha256, position, 0 if repeating else missing, numbers_may_repeat=repeating)
+
+
+class _Ends:
+    """Where the partitions of the exported log ended, as far as events tell, and where those of the new one do."""
+
+    def __init__(self) -> None:
+        self.ours: dict[int, int] = {}
+        self.moved = False
+        self._theirs: dict[int, int] = {}
+        self._smallest: dict[int, HistoryLine] = {}
+
+    def saw(self, lines: Sequence[HistoryLine], appended: Sequence[tuple[int, int]]) -> None:
+        """Take in lines, and the partition and next offset that each got."""
+        for line, (partition, end) in zip(lines, appended, strict=True):
+            self.moved |= partition != line.partition
+            self.ours[partition] = max(end, self.ours.get(partition, 0))
+            self._theirs[line.partition] = max(line.offset + 1, self._theirs.get(line.partition, 0))
+            smallest = self._smallest.setdefault(line.partition, line)
+            if len(line.value) < len(smallest.value):
+                self._smallest[line.partition] = line
+
+    @property
+    def missing(self) -> dict[int, int]:
+        """How many records each partition lacks to end where it did."""
+        short = {partition: end - self.ours.get(partition, 0) for partition, end in self._theirs.items()}
+        return {partition: count for partition, count in short.items() if count > 0}
+
+    def copies(self) -> list[HistoryLine]:
+        """Return copies for one partition that lacks some, a batch of them at most."""
+        for partition, count in self.missing.items():
+            copy = self._smallest[partition]
+            return [copy] * min(count, BATCH_EVENTS, max(1, BATCH_BYTES // len(copy.value)))
+        return []
+
+
+def _record(line: HistoryLine) -> OutgoingRecord:
+    return OutgoingRecord(line.key, line.value)
 
 
 async def _count_records(connection: KafkaConnection, topic: TopicSpec) -> int:
@@ -99,11 +145,20 @@ async def _count_records(connection: KafkaConnection, topic: TopicSpec) -> int:
         await stop_consumer(consumer)
 
 
-def _batches(path: Path) -> Iterator[list[OutgoingRecord]]:
-    batch: list[OutgoingRecord] = []
+def _read_through(path: Path) -> tuple[int, str]:
+    """Return how many events a file has, and its SHA-256."""
+    digest, events = hashlib.sha256(), 0
+    for text, _ in _lines(path):
+        digest.update(text)
+        events += 1
+    return events, digest.hexdigest()
+
+
+def _batches(path: Path) -> Iterator[list[HistoryLine]]:
+    batch: list[HistoryLine] = []
     size = 0
     for _, line in _lines(path):
-        batch.append(OutgoingRecord(line.key, line.value))
+        batch.append(line)
         size += len(line.value)
         if len(batch) == BATCH_EVENTS or size >= BATCH_BYTES:
             yield batch

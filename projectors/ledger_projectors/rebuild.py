@@ -160,12 +160,12 @@ class _Replay:
         if self.applied is None:
             return
         starts = await log_starts(self.connection, self.topic, self.partitions)
-        stands_at = model.position()
-        gone = {
-            place[1]: start
-            for place, start in starts.items()
-            if stands_at.get(place, 0) < start <= self.applied.position.get(place, 0)
-        }
+        gone = {place[1]: start for place, start in starts.items() if start <= self.applied.position.get(place, 0)}
+        if gone and model.position():
+            raise GuardRefused(
+                f"{self.unfinished} is at {model.position()}, and may have records that the log has lost since.",
+                hint="Remove it.",
+            )
         if gone:
             await asyncio.to_thread(model.apply, [], gone)
 

@@ -8,9 +8,10 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import duckdb
 import typer
@@ -25,7 +26,7 @@ from ledger_infra.paths import read_model_path
 from ledger_infra.read_only import open_read_only
 from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings, load_settings
-from ledger_producers.history_import import check_history, import_history
+from ledger_producers.history_import import import_history
 from ledger_queries.history import HistoryEvent, count_history, walk_history
 from ledger_queries.reading import open_reading
 from ledger_schemas.codec import encode_wire
@@ -125,35 +126,37 @@ def import_command(
     """Append the events of an exported history to an empty log, each in the partition of its key.
 
     Make the topic first: `notification-ledger topic --create`. All lines are checked before the first is appended. The
-    log takes the events anew: their offsets and recorded_at are its own.
+    log takes the events anew: their offsets and recorded_at are its own. Then copies of events follow until each
+    partition ends where it did: new notifications must not get the numbers of old ones. Copies count once.
 
     Example: `notification-ledger import-history history.jsonl`
     """
     configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
     configure_logs(configured.log_format, "critical")  # What fails is said once, as an error of ours.
     connection = configured.connection(reachable_kafka(configured))
-    history = check_history(file)
     with counting_bar(_stderr) as bar:
-        task = bar.add_task("Importing the history", total=history.events)
-        position = asyncio.run(
+        task = bar.add_task("Importing the history", total=None)
+        imported = asyncio.run(
             import_history(
                 connection,
-                history,
+                file,
                 topic=configured.topic_spec(),
                 schemas_topic=configured.schemas_topic_spec(),
                 resume=resume,
-                on_progress=lambda done: bar.update(task, completed=done),
+                on_progress=lambda done, events: bar.update(task, completed=done, total=events),
             )
         )
-    answer: dict[str, Any] = {"events": history.events, "sha256": history.sha256, "position": str(position)}
     if as_json:
-        typer.echo(json.dumps(answer))
+        typer.echo(json.dumps({**asdict(imported), "position": str(imported.position)}))
         return
     _stderr.print(
-        f"{history.events:,} events appended; position {position}\nSHA-256 of the file {history.sha256}",
+        f"{imported.events:,} events appended, and {imported.copies:,} copies; position {imported.position}\n"
+        f"SHA-256 of the file {imported.sha256}",
         highlight=False,
         soft_wrap=True,
     )
+    if imported.numbers_may_repeat:
+        _stderr.print("The log ends before the one that was exported: numbers of new notifications may repeat.")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused, LogIncomplete
 from tests.conftest import Kafka
 from tests.faults.the_log import Place, append
-from tests.projectors.building import administering, demo_events, producing, project, raw, reading, recreate, rows
+from tests.projectors.building import administering, at, demo_events, producing, project, raw, reading, recreate, rows
 from tests.projectors.rebuild.ledgers import EVENTS, NAME, PARTITIONS, UNFINISHED, Ledger
 from tests.running import run_command
 
@@ -223,6 +223,16 @@ def test_a_replay_that_began_before_the_log_was_restored_is_begun_again(own_ledg
     found = own_ledger.rebuild(swap=False)
     assert found.old is not None
     assert found.new.text == found.old.text
+    assert own_ledger.files() == {NAME}
+
+
+def test_a_replay_that_has_what_the_log_lost_is_no_proof(own_ledger: Ledger) -> None:
+    """An unfinished replay from before the loss would be equal: it is begun again, and the loss is told."""
+    with own_ledger.open(UNFINISHED) as model:
+        asyncio.run(project(own_ledger.kafka.connection, model, until=at(own_ledger.topic, 10, 20)))
+    delete_before(own_ledger, 4, 0, 0)
+    with pytest.raises(LogIncomplete, match="partition 0: 4 of"):
+        own_ledger.rebuild(swap=False)
     assert own_ledger.files() == {NAME}
 
 
