@@ -121,7 +121,11 @@ class AppliedRecords:
         missing, first, last = 0, 0, 0
         with _reading(self.path, self.held) as ours, replay.reader() as theirs:
             for start in range(0, end, COMPARED_OFFSETS):
-                gone = np.setdiff1d(_offsets(ours, partition, start), _offsets(theirs, partition, start))
+                with damage_told(self.path):
+                    applied_here = _offsets(ours, partition, start)
+                with damage_told(replay.path):
+                    found_here = _offsets(theirs, partition, start)
+                gone = np.setdiff1d(applied_here, found_here)
                 if gone.size:
                     first = first if missing else int(gone[0])
                     last = int(gone[-1])

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import pytest
 
 from ledger_infra.paths import read_model_path
@@ -19,6 +20,7 @@ from ledger_infra.settings import environment_without_settings
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
+from ledger_schemas.errors import ReadModelUnusable
 from ledger_schemas.kinds import Kind
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
@@ -239,6 +241,19 @@ def test_an_export_overwrites_nothing_and_goes_to_standard_output(lost: Place, t
     streamed = lost.run("export-history", "-", "--json")
     assert streamed.stdout.encode() == file.read_bytes()
     assert json.loads(streamed.stderr.splitlines()[-1]) == summary
+
+
+def test_a_file_of_another_layout_is_named(lost: Place, tmp_path: Path) -> None:
+    """No traceback, no half export: the file may still be exported by the version that wrote it."""
+    with duckdb.connect(read_model_path(lost.data_dir)) as connection:
+        connection.execute("ALTER TABLE event_details RENAME retry_at TO retried_at")
+    file = tmp_path / "history.jsonl"
+    refused = lost.run("export-history", str(file))
+    assert refused.returncode == ReadModelUnusable.exit_code
+    assert "read_model_unusable: The history of" in refused.stderr
+    assert "with the version that wrote it" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not file.exists()
 
 
 def test_a_running_ledger_exports_a_snapshot(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from ledger_producers.history_import import import_history
 from ledger_queries.history import HistoryEvent, count_history, walk_history
 from ledger_queries.reading import open_reading
 from ledger_schemas.codec import encode_wire
+from ledger_schemas.errors import ReadModelUnusable
 from ledger_schemas.history_lines import HistoryLine
 
 PROGRESS_EVENTS: Final = 1_000
@@ -73,6 +74,7 @@ def export_history(
     """
     configured = load_settings(data_dir=data_dir)
     with (
+        _damage_told(read_model or read_model_path(configured.data_dir)),
         _opened(configured, read_model) as connection,
         open_reading(connection.cursor) as reading,
         new_file(file) as out,
@@ -157,6 +159,17 @@ def import_command(
     )
     if imported.numbers_may_repeat:
         _stderr.print("The log ends before the one that was exported: numbers of new notifications may repeat.")
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise ReadModelUnusable(
+            f"The history of {path} cannot be read ({type(error).__name__}): it is damaged, or of another version.",
+            hint="Keep it. Export from a snapshot or an older copy with --file, or with the version that wrote it.",
+        ) from error
 
 
 @contextmanager
