@@ -18,7 +18,7 @@ import pytest
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
 from ledger_projectors.read_model import ReadModel
-from ledger_schemas import Event, TopicSpec
+from ledger_schemas import Event, TopicSpec, parse_event
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
 from ledger_schemas.errors import ReadModelUnusable
 from ledger_schemas.kinds import Kind
@@ -177,6 +177,27 @@ def test_new_notifications_get_no_number_that_an_old_one_has(lost: Place, topic_
             model, "SELECT count(*), count(DISTINCT number) FROM contents WHERE number IS NOT NULL"
         )
     assert (contents, numbers) == (61, 61)
+
+
+def test_a_fact_of_the_future_counts_as_of_the_import(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """Effective time is the smaller of occurred_at and recorded_at, and the latter is the new log's."""
+    ahead = parse_event(
+        {"kind": "created", "tenant_id": "acme", "source": "shop", "occurred_at": datetime(2200, 1, 1, tzinfo=UTC)}
+    )
+    lost = Place(kafka, topic_name, tmp_path / "lost")
+    append(kafka.connection, lost.topic, [ahead])
+    lost.project()
+    exported(lost, tmp_path / "history.jsonl")
+    found = Place(kafka, f"{topic_name}.restored", tmp_path / "found")
+    json_of(found.run("import-history", str(tmp_path / "history.jsonl"), "--json"))
+    found.project()
+    times = []
+    for place in (lost, found):
+        with place.open() as model:
+            times += rows(model, "SELECT recorded_at, listed_at, first_created_at FROM events, notifications")
+    (before, after) = times
+    assert before[0] < after[0]
+    assert [(listed, created) for _, listed, created in times] == [(one[0], ahead.occurred_at) for one in times]
 
 
 def test_a_topic_with_records_is_refused(lost: Place, tmp_path: Path) -> None:
