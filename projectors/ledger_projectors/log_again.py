@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError
 
 from ledger_projectors.awaited_schemas import pause
+from ledger_projectors.log_guards import OTHER_LOG_HINT
 from ledger_projectors.quarantine import Place, RetryOutcome
 from ledger_projectors.records import LogRecord
 from ledger_projectors.wire_request import client_of, look
@@ -58,7 +59,7 @@ async def read_again(connection: KafkaConnection, topic: str, places: Sequence[P
     except OffsetOutOfRangeError as error:
         raise GuardRefused(
             f"A record of {topic} that was applied cannot be read again ({type(error).__name__}).",
-            hint="Restore the log; see `notification-ledger rebuild`.",
+            hint=OTHER_LOG_HINT,
         ) from error
     except (KafkaError, TimeoutError, OSError) as error:
         raise unavailable(connection, error) from error
@@ -128,5 +129,5 @@ async def _record_at(consumer: AIOKafkaConsumer, place: TopicPartition, offset: 
             return record
     raise GuardRefused(
         f"The log no longer holds offset {offset} of {place.topic} partition {place.partition}.",
-        hint="Restore the log; see `notification-ledger rebuild`.",
+        hint=OTHER_LOG_HINT,
     )

@@ -11,9 +11,15 @@ from ledger_projectors.records import LogRecord
 from ledger_projectors.wire_request import client_of
 from ledger_schemas.errors import GuardRefused, TopicMisconfigured
 
+KEEP_FILE_HINT: Final = (
+    "Keep the read model file: it may be the last copy of the facts. `notification-ledger "
+    "export-history FILE` writes every event that it holds, and `notification-ledger import-history FILE` appends them "
+    "to an empty topic; the guide infra/guides/restoring.md has the steps."
+)
+
 OTHER_LOG_HINT: Final = (
-    "The topic was truncated, recreated or restored, or this is another cluster. Restore the log; or, if this log is "
-    "the right one, move the read model file away and make a new one: `notification-ledger rebuild`."
+    "The topic was truncated, compacted, recreated or restored, or this is another cluster. If it is another, correct "
+    f"the settings; else restore the log. {KEEP_FILE_HINT}"
 )
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from ledger_projectors import swapping
 from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.completeness import AppliedRecords, log_starts
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
@@ -69,17 +70,21 @@ async def rebuild(
     through is kept and replaced, too. `swap=False` compares and throws the new file away. The old file stays locked all
     the while.
 
-    Raises ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a projector has the file,
-    GuardRefused when it was made from another log or topic, NotFound and ReadModelUnusable when there is nothing to
-    compare and `swap` is off, ProjectorFailed when there is no room, BrokerUnavailable.
+    When the log lacks records that the file has applied, the file may be their last copy: it stays as it is, and the
+    replay is removed. A later replay must not go on from it, since the log may have been restored meanwhile.
+
+    Raises LogIncomplete then, ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a
+    projector has the file, GuardRefused when it was made from another log or topic, NotFound and ReadModelUnusable when
+    there is nothing to compare and `swap` is off, ProjectorFailed when there is no room, BrokerUnavailable.
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
         if held is not None:
             await _check_log(held, connection)
-        until = held.position() if held else None
-        new = await _replay_once_more(unfinished, connection, topic, partitions, schemas, until, on_progress)
+        applied = await asyncio.to_thread(AppliedRecords.of, path, held)
+        replay = _Replay(unfinished, connection, topic, partitions, schemas, held, applied, on_progress)
+        new = await replay.run()
         # Behind the replay, which may have learnt of schemas: both files are read with the same ones.
         read = partial(read_again, connection, topic)
         old = await _old_digest(held, schemas, read, comparing=not swap) if held else None
@@ -88,8 +93,8 @@ async def rebuild(
             differing = ", ".join(name for name, content in new.tables.items() if old.tables.get(name) != content)
             raise ReadModelsDiffer(
                 f"At {new.position}, {path} and its rebuild, {aside}, differ in: {differing}.",
-                hint="Nothing was swapped. Compare the two and report it: this must not happen. To go on with a new "
-                "file, move the old one away and rebuild.",
+                hint="Nothing was swapped. Keep both, compare them and report it: this must not happen. The ledger goes"
+                " on with the old file. For one from the log alone, name another directory with --data-dir.",
             )
         if held is not None and old is not None and swap:
             await asyncio.to_thread(_carry_over, held, unfinished)
@@ -103,25 +108,94 @@ async def rebuild(
     return Rebuilt(new.position, new, old, kept)
 
 
-async def _replay_once_more(
-    unfinished: Path,
-    connection: KafkaConnection,
-    topic: str,
-    partitions: int,
-    schemas: AwaitedSchemas | None,
-    until: Position | None,
-    on_progress: Callable[[Progress], None] | None,
-) -> Digest:
-    """Go on with an unfinished replay; where that one is of no use, begin anew."""
-    resuming = await asyncio.to_thread(unfinished.exists)
-    try:
-        return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
-    except (GuardRefused, ProjectorFailed) as error:
-        if not resuming or not _is_of_no_use(error):
-            raise
-    # What was left is of another version or log, too far, or damaged: nobody would remove it.
-    await asyncio.to_thread(discard, unfinished)
-    return await _replay(unfinished, connection, topic, partitions, schemas, until, on_progress)
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """A replay of the log into the file `unfinished`, up to the position of `held`, else to the end of the log."""
+
+    unfinished: Path
+    connection: KafkaConnection
+    topic: str
+    partitions: int
+    schemas: AwaitedSchemas | None
+    held: ReadModel | None
+    applied: AppliedRecords | None
+    on_progress: Callable[[Progress], None] | None
+
+    async def run(self) -> Digest:
+        """Go on with an unfinished replay; begin again where it is of no use. Raises what `rebuild` raises."""
+        resuming = await asyncio.to_thread(self.unfinished.exists)
+        while True:
+            try:
+                return await self._once()
+            except (GuardRefused, ProjectorFailed) as error:
+                of_no_use = _is_of_no_use(error)
+                # Of another version or log, of the log as it was before, too far, or damaged: nobody would remove it.
+                if of_no_use and (resuming or isinstance(error, GuardRefused)):
+                    await asyncio.to_thread(discard, self.unfinished)
+                if not (resuming and of_no_use):
+                    raise
+            resuming = False
+
+    async def _once(self) -> Digest:
+        model = await asyncio.to_thread(
+            ReadModel.create_or_open, self.unfinished, topic=self.topic, partitions=self.partitions
+        )
+        try:
+            until = self.held.position() if self.held is not None else None
+            if until is not None and not until.reached(model.position()):
+                raise GuardRefused(f"{self.unfinished} is at {model.position()}, beyond {until}.", hint="Remove it.")
+            await self._pass_over_what_is_gone(model)
+            await self._project(model, until)
+            if self.applied is not None:
+                await asyncio.to_thread(self.applied.check_held_by, model, self.topic)
+            # What an earlier try left may be damaged: it is begun anew then.
+            with damage_told(self.unfinished):
+                return await _digest(model, self.schemas, partial(read_again, self.connection, self.topic))
+        finally:
+            await asyncio.to_thread(model.close)
+
+    async def _pass_over_what_is_gone(self, model: ReadModel) -> None:
+        """Begin where the log begins, as far as the old file has applied what came before: it is counted as missing."""
+        if self.applied is None:
+            return
+        starts = await log_starts(self.connection, self.topic, self.partitions)
+        gone = {place[1]: start for place, start in starts.items() if start <= self.applied.position.get(place, 0)}
+        if gone and model.position():
+            raise GuardRefused(
+                f"{self.unfinished} is at {model.position()}, and may have records that the log has lost since.",
+                hint="Remove it.",
+            )
+        if gone:
+            await asyncio.to_thread(model.apply, [], gone)
+
+    async def _project(self, model: ReadModel, until: Position | None) -> None:
+        async with KafkaSource(
+            self.connection,
+            topic=self.topic,
+            partitions=self.partitions,
+            position=model.position(),
+            last_records=model.last_records(),
+            until=until,
+        ) as source:
+            # A replay meets again what live runs put into quarantine one by one: the limit is theirs.
+            projector = Projector(
+                model,
+                source,
+                schemas=self.schemas,
+                until=until if until is not None else await source.end(),
+                quarantine_window_records=None,
+                read_again=partial(read_again, self.connection, self.topic),
+            )
+            telling = asyncio.create_task(_tell(projector, self.on_progress)) if self.on_progress else None
+            try:
+                await projector.run()
+            finally:
+                if telling is not None:
+                    telling.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await telling
+        if self.on_progress:
+            self.on_progress(projector.progress())
 
 
 def _is_of_no_use(error: GuardRefused | ProjectorFailed) -> bool:
@@ -204,50 +278,6 @@ async def _digest(model: ReadModel, schemas: AwaitedSchemas | None, read: ReadAg
 def _digest_of(model: ReadModel) -> Digest:
     with model.reader() as connection:
         return digest_read_model(connection)
-
-
-async def _replay(
-    unfinished: Path,
-    connection: KafkaConnection,
-    topic: str,
-    partitions: int,
-    schemas: AwaitedSchemas | None,
-    until: Position | None,
-    on_progress: Callable[[Progress], None] | None,
-) -> Digest:
-    model = await asyncio.to_thread(ReadModel.create_or_open, unfinished, topic=topic, partitions=partitions)
-    read = partial(read_again, connection, topic)
-    try:
-        if until is not None and not until.reached(model.position()):
-            raise GuardRefused(f"{unfinished} is at {model.position()}, beyond {until}.", hint="Remove it.")
-        async with KafkaSource(
-            connection,
-            topic=topic,
-            partitions=partitions,
-            position=model.position(),
-            last_records=model.last_records(),
-            until=until,
-        ) as source:
-            target = until if until is not None else await source.end()
-            # A replay meets again what live runs put into quarantine: stops and alarms are theirs.
-            projector = Projector(
-                model, source, schemas=schemas, until=target, quarantine_window_records=None, read_again=read
-            )
-            telling = asyncio.create_task(_tell(projector, on_progress)) if on_progress else None
-            try:
-                await projector.run()
-            finally:
-                if telling is not None:
-                    telling.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await telling
-        if on_progress:
-            on_progress(projector.progress())
-        # What an earlier try left may be damaged: it is begun anew then.
-        with damage_told(unfinished):
-            return await _digest(model, schemas, read)
-    finally:
-        await asyncio.to_thread(model.close)
 
 
 async def _tell(projector: Projector, on_progress: Callable[[Progress], None]) -> None:

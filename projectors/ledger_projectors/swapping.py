@@ -37,7 +37,7 @@ def swap(unfinished: Path, path: Path) -> Path | None:
 
 def discard(unfinished: Path) -> None:
     """Remove a file and what belongs to it."""
-    unfinished.unlink()
+    unfinished.unlink(missing_ok=True)
     _wal(unfinished).unlink(missing_ok=True)
 
 

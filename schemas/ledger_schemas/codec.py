@@ -42,20 +42,30 @@ def encode_event(event: Event, reference: SchemaReference | None = None) -> byte
     a registry gave it. Raises LimitExceeded when the bytes are more than EVENT_BYTES_MAX, ContractViolation when a
     text is not valid UTF-8.
     """
+    frame = encode_wire(WireEvent(event.kind, wire_values(event)), reference)
+    if len(frame) > limits.EVENT_BYTES_MAX:
+        raise LimitExceeded(
+            f"The event is {len(frame)} bytes; EVENT_BYTES_MAX is {limits.EVENT_BYTES_MAX}.",
+            hint="Keep large content elsewhere and record a reference to it.",
+        )
+    return frame
+
+
+def encode_wire(event: WireEvent, reference: SchemaReference | None = None) -> bytes:
+    """Return the framed bytes of plain values, of any length; `reference` is as for `encode_event`.
+
+    For what a log held already: foreign writers keep to fewer rules than the models. Raises ContractViolation when a
+    text is not valid UTF-8.
+    """
     schema = current_schema(event.kind)
     out = io.BytesIO()
     out.write(header_of(reference or SchemaReference.to_fingerprint(schema.fingerprint)))
     try:
-        schemaless_writer(out, schema.parsed, wire_values(event))
+        schemaless_writer(out, schema.parsed, event.values)
     except UnicodeEncodeError as error:
         raise ContractViolation(
             f"A text of the event is not valid Unicode: {error.reason}.", hint="Send well-formed UTF-8."
         ) from None
-    if out.tell() > limits.EVENT_BYTES_MAX:
-        raise LimitExceeded(
-            f"The event is {out.tell()} bytes; EVENT_BYTES_MAX is {limits.EVENT_BYTES_MAX}.",
-            hint="Keep large content elsewhere and record a reference to it.",
-        )
     return out.getvalue()
 
 

@@ -29,6 +29,7 @@
     │   └── MemoryInsufficient           memory_insufficient        500    26  no
     ├── TopicMisconfigured               topic_misconfigured        500    30  no
     ├── GuardRefused                     guard_refused              500    31  no
+    │   ├── LogIncomplete                log_incomplete             500    37  no
     │   └── ReadModelUnusable            read_model_unusable        500    35  no
     ├── TooManyQuarantined               too_many_quarantined       500    32  no
     ├── ProjectorFailed                  projector_failed           500    33  no
@@ -277,6 +278,13 @@ class GuardRefused(LedgerError):
 
     code = "guard_refused"
     exit_code = 31
+
+
+class LogIncomplete(GuardRefused):
+    """The log no longer holds records that the read model file has applied: the file may be their last copy."""
+
+    code = "log_incomplete"
+    exit_code = 37
 
 
 class ReadModelUnusable(GuardRefused):

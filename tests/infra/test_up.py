@@ -160,7 +160,7 @@ def test_another_log_than_the_read_model_was_made_from_is_refused(tmp_path: Path
     refused = ledger.run("up")
     assert refused.returncode == GuardRefused.exit_code
     assert "the read model is at 1" in refused.stderr
-    assert "notification-ledger rebuild" in refused.stderr
+    assert "notification-ledger export-history" in refused.stderr
     assert read_model_path(ledger.data_dir).exists()
 
 

@@ -86,7 +86,7 @@ def test_a_log_recreated_under_a_running_source_is_refused(
         assert re.search(
             f"{topic.name} partition 0 offset ({RECORDS - 1} holds another record|{RECORDS};)", error.message
         )
-        assert "notification-ledger rebuild" in error.hint
+        assert "notification-ledger export-history" in error.hint
 
     asyncio.run(work())
 

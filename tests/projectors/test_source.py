@@ -33,7 +33,7 @@ from tests.projectors.building import (
     source_of,
 )
 
-REBUILD: Final = "notification-ledger rebuild"
+EXPORT: Final = "notification-ledger export-history"
 PARTITIONS: Final = 3
 RECORDS: Final = 10
 """In each partition but the last, which is empty."""
@@ -201,7 +201,7 @@ def test_a_recreated_log_is_refused(kafka: Kafka, topic_name: str, tmp_path: Pat
             await append_raw(kafka.connection, topic.name, *numbered(), *numbered(RECORDS))
             error = await refused(kafka, model)
         assert f"{topic.name} partition 0 offset {RECORDS - 1} holds another record" in error.message
-        assert REBUILD in error.hint
+        assert EXPORT in error.hint
 
     run(kafka, topic, *numbered(), then=work)
 
@@ -218,7 +218,7 @@ def test_a_log_that_ends_before_the_position_is_refused(kafka: Kafka, topic_name
             error = await refused(kafka, model)
         assert "ends before the read model's position" in error.message
         assert f"{topic.name} partition 1 has offsets 0 to 0, the read model is at {RECORDS}." in error.message
-        assert REBUILD in error.hint
+        assert EXPORT in error.hint
 
     run(kafka, topic, *(one for one in numbered() if one.partition == 1), then=work)
 

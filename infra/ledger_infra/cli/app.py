@@ -10,6 +10,7 @@ from rich.console import Console
 from ledger_infra.cli import (
     broker_commands,
     contract_commands,
+    history_commands,
     quarantine_commands,
     read_commands,
     run_commands,
@@ -38,6 +39,7 @@ def build_app() -> typer.Typer:
     broker_commands.register(app)
     schema_commands.register(app)
     contract_commands.register(app)
+    history_commands.register(app)
     return app
 
 

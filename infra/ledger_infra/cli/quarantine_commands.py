@@ -13,8 +13,9 @@ import typer
 from rich.console import Console
 
 from ledger_infra.cli.bars import DownloadBar
+from ledger_infra.cli.new_files import STANDARD_OUTPUT, new_file
 from ledger_infra.cli.options import BootstrapServers, BrokerPort, DataDir, JsonOutput
-from ledger_infra.cli.quarantine_export import STANDARD_OUTPUT, event_line, new_file, walk
+from ledger_infra.cli.quarantine_export import event_line, walk
 from ledger_infra.cli.quarantine_render import (
     counted,
     print_quarantine,
@@ -186,7 +187,7 @@ def export(
             if line is None:
                 left_out += 1
             else:
-                out.write(f"{line}\n")
+                out.write(f"{line}\n".encode())
                 written += 1
     if as_json:
         typer.echo(json.dumps({"written": written, "left_out": left_out}), err=file == STANDARD_OUTPUT)

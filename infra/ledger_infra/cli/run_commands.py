@@ -98,6 +98,7 @@ def rebuild(
     """Replay the log from zero into a new file, compare it with the old one at its position, and swap.
 
     The old file is kept beside it. A rebuild that was stopped goes on where it was. Stop the projector first.
+    Where the log lacks records that the old file has applied, it says which, and the file stays: see `export-history`.
     """
     from ledger_projectors.progress import Progress as ProjectorProgress  # noqa: PLC0415 - DuckDB is slow to import
     from ledger_projectors.rebuild import Rebuilt  # noqa: PLC0415 - as above

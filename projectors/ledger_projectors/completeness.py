@@ -1,0 +1,166 @@
+"""Whether a log still holds every record that a read model file has applied: the file may be the last copy of some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from ledger_projectors.duckdb_errors import may_pass
+from ledger_projectors.log_guards import KEEP_FILE_HINT, read_ranges
+from ledger_projectors.log_positions import read_position
+from ledger_projectors.opening import damage_told
+from ledger_projectors.projection import engine_sql
+from ledger_projectors.read_model import ReadModel
+from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.errors import LogIncomplete, ProjectorFailed
+from ledger_schemas.kafka_consumer import stop_consumer
+from ledger_schemas.positions import Position
+from ledger_schemas.topic import unavailable
+
+COMPARED_OFFSETS: Final = 1_000_000
+"""Offsets of one partition that are compared at a time: some 16 MB of memory."""
+
+PARTITIONS_TOLD_MAX: Final = 20
+"""Partitions that the error lists; it gives the sum of all."""
+
+_log = structlog.get_logger("ledger_projectors.rebuild")
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Of one partition: how many records the file has applied, how many the log lacks, and the first and last of those.
+
+    `first` and `last` are offsets.
+    """
+
+    partition: int
+    applied: int
+    missing: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRecords:
+    """What a read model file has applied: its position, and the number of records and the end, by partition.
+
+    A record is an event, a duplicate or a quarantined record. The offsets of the three are compared, not ranges:
+    offsets between them that never were records (markers of transactions) are no loss.
+    """
+
+    path: Path
+    held: ReadModel | None
+    position: Position
+    counts: dict[int, tuple[int, int]]
+
+    @classmethod
+    def of(cls, path: Path, held: ReadModel | None) -> Self | None:
+        """Count the file at `path`, which `held` has open if it can be folded on; None when there is none to count.
+
+        A file of another version is counted too, as long as it says where its records lie. What cannot be counted is
+        told in a log line. Raises ProjectorFailed when there is no room for now.
+        """
+        if not path.exists():
+            return None
+        try:
+            with _reading(path, held) as connection:
+                return cls(path, held, read_position(connection), _counts(connection))
+        except duckdb.Error as error:
+            # What cannot even be opened does not pass: whoever rebuilds has tried it just now.
+            if held is not None and may_pass(error):
+                raise ProjectorFailed(
+                    f"The records of {path} cannot be counted for now ({type(error).__name__}).",
+                    hint="Nothing was changed. Free memory or room on the disk, and try again.",
+                ) from error
+            _log.error(
+                "rebuild.old_file_not_counted",
+                path=str(path),
+                cause=type(error).__name__,
+                hint="Whether the log still holds all that it has applied is not known.",
+            )
+            return None
+
+    def check_held_by(self, replay: ReadModel, topic: str) -> None:
+        """Check that a replay of the log found every record that the file has applied. Raises LogIncomplete."""
+        losses = self._losses(replay)
+        if not losses:
+            return
+        told = "; ".join(
+            f"partition {one.partition}: {one.missing:,} of {one.applied:,} applied records are gone, between offsets "
+            f"{one.first:,} and {one.last:,}"
+            for one in losses[:PARTITIONS_TOLD_MAX]
+        )
+        missing, applied = sum(one.missing for one in losses), sum(count for count, _ in self.counts.values())
+        raise LogIncomplete(
+            f"The log no longer holds {missing:,} of the {applied:,} records that {self.path} has applied. "
+            f"{topic} {told}.",
+            hint=f"Nothing was swapped, and the replay was removed. {KEEP_FILE_HINT}",
+        )
+
+    def _losses(self, replay: ReadModel) -> Sequence[Loss]:
+        with damage_told(replay.path), replay.reader() as connection:
+            found = _counts(connection)
+        # A replay has no record that the file lacks, unless the file is wrong, which the digests tell.
+        short = [
+            partition for partition, counted in self.counts.items() if counted[0] != found.get(partition, (0, 0))[0]
+        ]
+        return [loss for partition in short if (loss := self._loss(partition, replay)) is not None]
+
+    def _loss(self, partition: int, replay: ReadModel) -> Loss | None:
+        applied, end = self.counts[partition]
+        missing, first, last = 0, 0, 0
+        with _reading(self.path, self.held) as ours, replay.reader() as theirs:
+            for start in range(0, end, COMPARED_OFFSETS):
+                with damage_told(self.path):
+                    applied_here = _offsets(ours, partition, start)
+                with damage_told(replay.path):
+                    found_here = _offsets(theirs, partition, start)
+                gone = np.setdiff1d(applied_here, found_here)
+                if gone.size:
+                    first = first if missing else int(gone[0])
+                    last = int(gone[-1])
+                    missing += gone.size
+        return Loss(partition, applied, missing, first, last) if missing else None
+
+
+async def log_starts(connection: KafkaConnection, topic: str, partitions: int) -> Position:
+    """Return where the log begins: offsets of which retention or DeleteRecords took the records lie before it.
+
+    Raises BrokerUnavailable.
+    """
+    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False)
+    try:
+        await consumer.start()
+        ranges = await read_ranges(consumer, topic, partitions)
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise unavailable(connection, error) from error
+    finally:
+        await stop_consumer(consumer)
+    return Position({(topic, partition): start for partition, (start, _) in ranges.items()})
+
+
+@contextmanager
+def _reading(path: Path, held: ReadModel | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(path, read_only=True) if held is None else held.reader() as connection:
+        yield connection
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int]]:
+    rows = connection.execute(engine_sql("places_counted")).fetchall()
+    return {partition: (records, end) for partition, records, end in rows}
+
+
+def _offsets(connection: duckdb.DuckDBPyConnection, partition: int, start: int) -> npt.NDArray[np.int64]:
+    asked = {"partition": partition, "first": start, "before": start + COMPARED_OFFSETS}
+    found: npt.NDArray[np.int64] = connection.execute(engine_sql("places_between"), asked).fetchnumpy()["log_offset"]
+    return found
