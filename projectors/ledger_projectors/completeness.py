@@ -12,11 +12,11 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ledger_projectors.duckdb_errors import may_pass
-from ledger_projectors.log_guards import KEEP_FILE_HINT, read_ranges
+from ledger_projectors.log_guards import KEEP_FILE_HINT
 from ledger_projectors.log_positions import read_position
 from ledger_projectors.opening import damage_told
 from ledger_projectors.projection import engine_sql
@@ -141,12 +141,13 @@ async def log_starts(connection: KafkaConnection, topic: str, partitions: int) -
     consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False)
     try:
         await consumer.start()
-        ranges = await read_ranges(consumer, topic, partitions)
+        places = [TopicPartition(topic, partition) for partition in range(partitions)]
+        starts = await consumer.beginning_offsets(places)
     except (KafkaError, TimeoutError, OSError) as error:
         raise unavailable(connection, error) from error
     finally:
         await stop_consumer(consumer)
-    return Position({(topic, partition): start for partition, (start, _) in ranges.items()})
+    return Position({(place.topic, place.partition): start for place, start in starts.items()})
 
 
 @contextmanager
