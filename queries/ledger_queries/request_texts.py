@@ -33,7 +33,7 @@ class Utf8Requests:
         refusal = BadRequest(
             f"{field}: is not UTF-8 after percent-decoding.", hint="Write texts as UTF-8, percent-encoded.", field=field
         )
-        await problem_response(refusal, scope["raw_path"].decode("ascii"))(scope, receive, send)
+        await problem_response(refusal, scope["raw_path"].decode("latin-1"))(scope, receive, send)
 
 
 def _not_utf8(scope: Scope) -> str | None:

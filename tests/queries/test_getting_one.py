@@ -208,7 +208,7 @@ CONTENT: Final[dict[str, Any]] = {
     "creator": {"type": "user", "id": "7"},
     "parent_notification_id": str(numbered(2)),
     "external_id": "order-1",
-    "number": 2**53 + 1,
+    "number": limits.NUMBER_MAX,
     "channels": ["chat"],
     "groups": [{"type": "team", "id": "1", "reference": None}],
     "type": "billing",
@@ -247,6 +247,16 @@ def test_every_content_field_is_answered(model: Model) -> None:
     assert (audience, {"vendor": {"flag": True}}) == (dumped["audience"], dumped["attributes"])
     texts = {"title", "body", "body_formatted", "link", "data", "subject_name", "creator_name"}
     assert {*CONTENT, *times, "source", "audience", "attributes", *texts} == dumped.keys()
+
+
+@pytest.mark.parametrize("number", [limits.NUMBER_MAX + 2, 2**63 - 1])
+def test_a_larger_number_that_the_log_has_is_answered_as_it_is(model: Model, number: int) -> None:
+    """NUMBER_MAX is for what is stated now; a record of before it is applied, and shown, with its number."""
+    event = stated(Notification(numbered(1)), "created", at(0))
+    model.append([event.model_copy(update={"number": number})])
+    found = get(model)
+    assert found.content is not None
+    assert (found.content.number, f'"number":{number}' in found.model_dump_json()) == (number, True)
 
 
 def test_the_timeline_says_what_was_taken_back(model: Model) -> None:
