@@ -16,7 +16,7 @@ STANDARD_OUTPUT: Final = "-"
 
 @contextmanager
 def new_file(name: str) -> Iterator[BinaryIO]:
-    """Give a file that did not exist, for bytes. It has its name only when it is whole; none is left when writing fails.
+    """Give a file that did not exist, for bytes. It has its name only when it is whole; a failure leaves none.
 
     `-` is standard output. Raises BadRequest when it exists, SettingInvalid when it cannot be written.
     """
