@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_guards import KEEP_FILE_HINT
-from ledger_projectors.log_positions import read_position
+from ledger_projectors.log_positions import LastRecords, read_last_records, read_position
 from ledger_projectors.opening import damage_told
 from ledger_projectors.projection import engine_sql
 from ledger_projectors.read_model import ReadModel
@@ -52,7 +52,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class AppliedRecords:
-    """What a read model file has applied: its position, and the number of records and the end, by partition.
+    """What a read model file has applied: its position, and the last record, number of records and end by partition.
 
     A record is an event, a duplicate or a quarantined record. The offsets of the three are compared, not ranges:
     offsets between them that never were records (markers of transactions) are no loss.
@@ -61,6 +61,7 @@ class AppliedRecords:
     path: Path
     held: ReadModel | None
     position: Position
+    last_records: LastRecords
     counts: dict[int, tuple[int, int]]
 
     @classmethod
@@ -74,7 +75,8 @@ class AppliedRecords:
             return None
         try:
             with _reading(path, held) as connection:
-                return cls(path, held, read_position(connection), _counts(connection))
+                last_records = read_last_records(connection)
+                return cls(path, held, read_position(connection), last_records, _counts(connection))
         except duckdb.Error as error:
             # What cannot even be opened does not pass: whoever rebuilds has tried it just now.
             if held is not None and may_pass(error):

@@ -20,6 +20,7 @@ from ledger_projectors.completeness import AppliedRecords, log_starts
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
+from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.opening import damage_told
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
@@ -80,9 +81,11 @@ async def rebuild(
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
-        if held is not None:
-            await _check_log(held, connection)
         applied = await asyncio.to_thread(AppliedRecords.of, path, held)
+        if held is not None:
+            await _check_log(path, connection, topic, partitions, held.position(), held.last_records())
+        elif applied is not None:
+            await _check_log(path, connection, topic, partitions, applied.position, applied.last_records)
         replay = _Replay(unfinished, connection, topic, partitions, schemas, held, applied, on_progress)
         new = await replay.run()
         # Behind the replay, which may have learnt of schemas: both files are read with the same ones.
@@ -232,14 +235,22 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
         return None
 
 
-async def _check_log(held: ReadModel, connection: KafkaConnection) -> None:
+async def _check_log(
+    path: Path, connection: KafkaConnection, topic: str, partitions: int, position: Position, last_records: LastRecords
+) -> None:
     """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
+    others = {name for name, _ in position} - {topic}
+    if others:
+        raise GuardRefused(
+            f"{path} was made for {', '.join(sorted(others))}, not for {topic}.",
+            hint="Use the settings that it was made with, or another data directory.",
+        )
     async with KafkaSource(
         connection,
-        topic=held.topic,
-        partitions=held.partitions,
-        position=held.position(),
-        last_records=held.last_records(),
+        topic=topic,
+        partitions=partitions,
+        position=position,
+        last_records=last_records,
     ):
         return
 

@@ -216,6 +216,19 @@ def test_a_file_of_another_version_is_not_replaced_by_less(own_ledger: Ledger) -
     assert own_ledger.path.read_bytes() == bytes_before
 
 
+def test_a_file_of_another_version_is_not_replaced_by_another_log(own_ledger: Ledger) -> None:
+    """A recreated topic that is as long as the old one holds other records under the same offsets."""
+    own_ledger.change("UPDATE projections SET version = 0")
+    asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
+    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(30, seed=3))
+    with pytest.raises(GuardRefused, match="holds another record than the one that was applied"):
+        own_ledger.rebuild()
+    own_ledger.change("UPDATE positions SET log_topic = 'another'")
+    with pytest.raises(GuardRefused, match=f"was made for another, not for {own_ledger.topic.name}"):
+        own_ledger.rebuild()
+    assert own_ledger.files() == {NAME}
+
+
 def test_a_replay_that_began_before_the_log_was_restored_is_begun_again(own_ledger: Ledger) -> None:
     """An unfinished replay that lacks records is no proof that the log lacks them: it is begun again, and equal."""
     with own_ledger.open(UNFINISHED) as model:
