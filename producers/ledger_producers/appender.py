@@ -93,7 +93,9 @@ class Appender:
                 return [result for result in results if result is not None]
             fatal = next((failure for failure in failures if isinstance(failure, _FATAL)), None)
             if fatal is None or attempt == REBUILDS_MAX:
-                raise self._explain(failures, topic, f"{results.count(None)} {what}")
+                raise self._explain(
+                    failures, topic, f"{results.count(None)} {what}", len(records) - results.count(None)
+                )
             _log.warning("emitter.producer_rebuilt", cause=type(fatal).__name__, events=results.count(None))
             await self._rebuild(producer)
         raise AssertionError  # pragma: no cover - the loop returns or raises
@@ -139,17 +141,20 @@ class Appender:
         # A retry that the broker recognised as a duplicate is answered with offset -1: the record lies before the end.
         return metadata.partition, await end_offset(self._connection, TopicPartition(topic, metadata.partition))
 
-    def _explain(self, failures: list[BaseException], topic: str, unconfirmed: str) -> Exception:
+    def _explain(self, failures: list[BaseException], topic: str, unconfirmed: str, appended: int) -> Exception:
+        """Return the error of a call of which `appended` records are in the log; of the others that is not known."""
         if any(isinstance(failure, MessageSizeTooLargeError) for failure in failures):
             return LimitExceeded(
-                f"The broker refused a record as too large; EVENT_BYTES_MAX is {limits.EVENT_BYTES_MAX}.",
+                f"The broker refused a record as too large; EVENT_BYTES_MAX is {limits.EVENT_BYTES_MAX}. "
+                f"{appended} other(s) of the call are in the log.",
                 hint="Check max.message.bytes of the topic (`notification-ledger topic`).",
             )
         if any(isinstance(failure, UnknownTopicOrPartitionError) for failure in failures):
             return TopicMisconfigured(
                 f"The topic {topic} does not exist.", hint="Make it with `notification-ledger topic --create`."
             )
-        if all(isinstance(f, KafkaConnectionError) and not isinstance(f, KafkaTimeoutError) for f in failures):
+        away = all(isinstance(f, KafkaConnectionError) and not isinstance(f, KafkaTimeoutError) for f in failures)
+        if away and not appended:
             return unavailable(self._connection, failures[0])
         cause = next((f for f in failures if isinstance(f, BrokerResponseError)), failures[0])
         return OutcomeUnknown(

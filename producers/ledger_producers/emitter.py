@@ -106,12 +106,12 @@ class Emitter(Statements):
             self._record(event, references.get(event.kind), index)
             for event, index in zip(checked, indexes, strict=True)
         ]
-        await schemas.prepare(kinds)
         try:
+            await schemas.prepare(kinds)
             appended = await self._appender.append(self._topic.name, records)
         except OutcomeUnknown as error:
-            error.events = tuple(checked)
-            raise
+            # An error of its own for each call: those that wait for one schema share the error of its append.
+            raise OutcomeUnknown(error.message, hint=error.hint, events=checked) from error
         return [
             Receipt(event.event_id, event.notification_id, Position({(self._topic.name, partition): next_offset}))
             for event, (partition, next_offset) in zip(checked, appended, strict=True)

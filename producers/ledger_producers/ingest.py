@@ -1,6 +1,6 @@
 """HTTP ingest: facts as JSON over POST, for services that do not speak Kafka."""
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -20,6 +20,23 @@ _EXAMPLE: Final = {
     "audience": [{"recipient_id": "ann", "channels": ["email", "in_app"]}],
     "personal": {"title": "Your parcel is on its way"},
 }
+
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in {
+        400: "The request cannot be read; `field` and `detail` say why.",
+        413: "The body, the array or an event is too large, or `occurred_at` lies too far ahead.",
+        415: "The body has a Content-Encoding other than gzip.",
+        422: "An event breaks the contract; `field` names its index and field. Nothing was written.",
+        500: "A fault of the ledger or of its topic.",
+        503: "The log is away; see Retry-After. Send the same body again.",
+        504: "The log did not confirm in time: some events may be in it. Send the same body again.",
+    }.items()
+}
+"""The shape of errors is that of the application that the routes are part of."""
 
 
 class ReceiptBody(BaseModel):
@@ -45,6 +62,7 @@ def ingest_router(sink: FactSink) -> APIRouter:
         "/v1/events",
         status_code=201,
         summary="Append one event, or an array of events",
+        responses=_PROBLEMS,
         openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}, "required": True}},
     )
     async def append(request: Request) -> IngestAnswer:

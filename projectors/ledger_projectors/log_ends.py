@@ -95,7 +95,7 @@ def _alarm(topic: str, partition: int, readable: int, end: int, seconds: float) 
         AlarmCode.LOG_HELD_BACK,
         f"An open transaction holds back {topic} partition {partition}: the readable log has ended at offset "
         f"{readable} for {seconds:.0f} s, and {end - readable:,} records wait behind it.",
-        hint=f"Have its producer commit or abort. `{tool} find-hanging {place}` finds a transaction whose producer is "
-        f"gone (`describe-producers` shows every open one); `{tool} abort {place} --start-offset {readable}` ends it.",
+        hint=f"Have its producer commit or abort. `{tool} describe-producers {place}` shows who it is. If that one is "
+        f"gone, `{tool} abort {place} --start-offset {readable}` ends the transaction: its records are lost.",
         subject=f"{topic}@{partition}",
     )

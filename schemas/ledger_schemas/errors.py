@@ -183,13 +183,19 @@ class ReadModelBehind(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """An append was not answered in time: it may or may not have happened. Retry the same event_id."""
+    """An append was not answered in time: it may or may not have happened. Retry the same event_id.
+
+    `events` are those of the call, whole: `emitter.put_many(error.events)` is a safe retry.
+    """
 
     code = "outcome_unknown"
     status = 504
     exit_code = 13
-    events: Sequence[Any] = ()
-    """The events of the call, whole: `emitter.put_many(error.events)` is a safe retry."""
+
+    def __init__(self, message: str, *, hint: str = "", field: str | None = None, events: Sequence[Any] = ()) -> None:
+        """Keep the events beside what every error has."""
+        super().__init__(message, hint=hint, field=field)
+        self.events = tuple(events)
 
 
 class ApiUnavailable(Unavailable):

@@ -164,6 +164,32 @@ def test_what_does_not_get_better_is_told(
     assert asyncio.run(scenario()).retryable
 
 
+def test_a_call_that_is_partly_in_the_log_has_an_unknown_outcome(
+    kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that goes away after the first of two events: not unavailable, as if nothing had been written."""
+
+    async def scenario() -> OutcomeUnknown:
+        spec = await with_topic(kafka, topic_name, 1)
+        async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
+            await emitter.put(fired())
+            producer: Any = emitter._appender._producer
+            send, sent = producer.send, []
+
+            async def fails_after_the_first(*args: Any, **kwargs: Any) -> Append:  # noqa: ANN401 - passed on
+                sent.append(args)
+                return await send(*args, **kwargs) if len(sent) == 1 else fails(KafkaConnectionError())
+
+            monkeypatch.setattr(producer, "send", fails_after_the_first)
+            with pytest.raises(OutcomeUnknown) as told:
+                await emitter.put_many([fired(), fired()])
+        return told.value
+
+    unknown = asyncio.run(scenario())
+    assert len(unknown.events) == 2
+    assert "did not confirm 1 event(s)" in unknown.message
+
+
 def test_an_append_that_was_recognised_as_a_repetition_gets_the_end_as_its_position(
     kafka: Kafka, topic_name: str
 ) -> None:

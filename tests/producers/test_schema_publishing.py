@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 from ledger_infra.broker.ports import free_ports
 from ledger_producers import Emitter
 from ledger_producers.schema_publisher import schema_publisher
-from ledger_schemas import TopicSpec, new_id
+from ledger_schemas import Receipt, TopicSpec, new_id
 from ledger_schemas.codec import decode_event
 from ledger_schemas.errors import (
     BrokerUnavailable,
@@ -132,11 +132,13 @@ def test_without_its_schema_no_event_is_written(
                 return future
 
             monkeypatch.setattr(producer, "send", fails_for_schemas)
-            with pytest.raises(raised):
-                await shop.put(fired())
+            event = fired()
+            with pytest.raises(raised) as failed:
+                await shop.put(event)
+            assert getattr(failed.value, "events", (event,)) == (event,)
             empty = await log_of(kafka, topics[0])
             monkeypatch.setattr(producer, "send", send)
-            await shop.put(fired())
+            await shop.put(event)
         return empty, await log_of(kafka, topics[1])
 
     empty, schemas = asyncio.run(scenario())
@@ -152,7 +154,7 @@ def test_all_who_wait_for_a_schema_share_one_append(
     """
     callers = 5
 
-    async def scenario() -> tuple[list[object], int, list[Record]]:
+    async def scenario() -> tuple[list[Receipt | BaseException], int, list[Record]]:
         topics = await with_topics(kafka, topic_name)
         appends = 0
         async with Emitter(
@@ -176,10 +178,11 @@ def test_all_who_wait_for_a_schema_share_one_append(
             outcomes = await asyncio.gather(*waiting, return_exceptions=True)
             monkeypatch.setattr(producer, "send", send)
             await shop.put(fired())
-        return [type(outcome) for outcome in outcomes], appends, await log_of(kafka, topics[1])
+        return outcomes, appends, await log_of(kafka, topics[1])
 
     outcomes, appends, schemas = asyncio.run(scenario())
-    assert [OutcomeUnknown] * callers == outcomes
+    unknown = [outcome for outcome in outcomes if isinstance(outcome, OutcomeUnknown)]
+    assert len({event for error in unknown for event in error.events}) == len(unknown) == callers
     assert (appends, len(schemas)) == (1, 1)
 
 

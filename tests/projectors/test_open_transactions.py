@@ -104,7 +104,7 @@ def test_records_behind_an_open_transaction_are_lag_until_it_ends(
             assert f"{topic.name} partition 0: the readable log has ended at offset {stands_at} for" in alarm.detail
             assert f"{HELD} records wait behind it" in alarm.detail
             place = f"--topic {topic.name} --partition 0"
-            assert f"kafka-transactions.sh --bootstrap-server ... find-hanging {place}" in alarm.hint
+            assert f"kafka-transactions.sh --bootstrap-server ... describe-producers {place}" in alarm.hint
             assert f"abort {place} --start-offset {stands_at}" in alarm.hint
             assert not alarm.loses_facts
             with pytest.raises(ReadModelBehind) as behind:

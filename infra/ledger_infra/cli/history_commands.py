@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ledger_infra.cli.bars import counting_bar
 from ledger_infra.cli.new_files import STANDARD_OUTPUT, new_file
-from ledger_infra.cli.options import BootstrapServers, DataDir, JsonOutput
+from ledger_infra.cli.options import DataDir, JsonOutput, RunningKafka
 from ledger_infra.cli.write_commands import reachable_kafka
 from ledger_infra.logs import configure_logs
 from ledger_infra.paths import read_model_path
@@ -122,7 +122,7 @@ def import_command(
         ),
     ] = False,
     data_dir: DataDir = None,
-    bootstrap_servers: BootstrapServers = None,
+    bootstrap_servers: RunningKafka = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Append the events of an exported history to an empty log, each in the partition of its key.

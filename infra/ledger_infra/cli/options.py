@@ -19,6 +19,13 @@ BootstrapServers = Annotated[
         "--bootstrap-servers", help="`host:port,...` of a Kafka cluster; without it a native broker is started."
     ),
 ]
+RunningKafka = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap-servers",
+        help="`host:port,...` of a Kafka cluster; without it that of the ledger that runs over the data directory.",
+    ),
+]
 BrokerPort = Annotated[
     int | None, typer.Option("--broker-port", help="Port of the native broker.", show_default="9092")
 ]

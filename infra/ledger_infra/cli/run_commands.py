@@ -97,7 +97,12 @@ def rebuild(
 ) -> None:
     """Replay the log from zero into a new file, compare it with the old one at its position, and swap.
 
-    The old file is kept beside it. A rebuild that was stopped goes on where it was. Stop the projector first.
+    The old file is kept beside it. A rebuild that was stopped goes on where it was. Stop `up` or the projector first.
+
+    Exit codes: 0 equal, 20 another process has the file, 31 another log, 34 the two differ, 37 the log lacks records
+    that the file has applied (infra/guides/restoring.md says what to do).
+
+    Example: `notification-ledger rebuild --check --json`
     Where the log lacks records that the old file has applied, it says which, and the file stays: see `export-history`.
     """
     from ledger_projectors.progress import Progress as ProjectorProgress  # noqa: PLC0415 - DuckDB is slow to import
@@ -161,7 +166,8 @@ def rebuild(
 def snapshot(
     data_dir: DataDir = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Name of the new file; default: a number in <data-dir>/snapshots.")
+        Path | None,
+        typer.Option("--output", help="Name of the new file; default: a number, in `snapshots` of the data directory."),
     ] = None,
     as_json: JsonOutput = False,
 ) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ledger_infra.cli.options import BootstrapServers, DataDir, JsonOutput
+from ledger_infra.cli.options import DataDir, JsonOutput, RunningKafka
 from ledger_infra.cli.write_commands import reachable_kafka
 from ledger_infra.logs import configure_logs
 from ledger_infra.settings import Settings, load_settings
@@ -57,9 +57,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(family, name="schemas")
 
 
-def list_schemas(
-    data_dir: DataDir = None, bootstrap_servers: BootstrapServers = None, as_json: JsonOutput = False
-) -> None:
+def list_schemas(data_dir: DataDir = None, bootstrap_servers: RunningKafka = None, as_json: JsonOutput = False) -> None:
     """List what the schema topic has against what this distribution ships.
 
     A shipped schema that is not in the topic is no fault: it comes with the first event of an emitter. A version `-`
@@ -87,7 +85,7 @@ def publish(
         Path | None, typer.Argument(help="An .avsc file; without it, the current schema of every kind that we ship.")
     ] = None,
     data_dir: DataDir = None,
-    bootstrap_servers: BootstrapServers = None,
+    bootstrap_servers: RunningKafka = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Put writer schemas into the schema topic, unless they are there, and print the keys of those that are new.
@@ -115,7 +113,7 @@ def show(
         int | None, typer.Option("--version", min=1, help="Of a kind; without it, the current one.")
     ] = None,
     data_dir: DataDir = None,
-    bootstrap_servers: BootstrapServers = None,
+    bootstrap_servers: RunningKafka = None,
 ) -> None:
     """Print the .avsc text of one schema as it was published. A shipped one needs no broker."""
     if schema in {kind.value for kind in Kind}:

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from ledger_infra.cli.options import BootstrapServers, DataDir, JsonOutput
+from ledger_infra.cli.options import DataDir, JsonOutput, RunningKafka
 from ledger_infra.clients import emitter_of
 from ledger_infra.logs import configure_logs
 from ledger_infra.running import running_ledger
@@ -40,7 +40,7 @@ def emit(
         str, typer.Argument(help="One event as JSON, or the name of a file with one event a line, or `-` for stdin.")
     ],
     data_dir: DataDir = None,
-    bootstrap_servers: BootstrapServers = None,
+    bootstrap_servers: RunningKafka = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Append events to the log, and print the position after them.
