@@ -27,7 +27,7 @@ _OUTPUT_BYTES: Final = 65_536
 
 
 class ContentEncodings:
-    """ASGI middleware: the app behind it sees every body as it was before its Content-Encoding."""
+    """ASGI middleware: passes decoded bodies to the app."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Stand before `app`."""

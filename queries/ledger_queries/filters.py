@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from ledger_schemas.errors import BadRequest, ContractViolation
 from ledger_schemas.field_types import Id
@@ -51,18 +50,12 @@ notification alone."""
 STATES: Final = ("seen", "read", "archived", "snoozed", "deleted")
 """What an inbox entry and a delivery is or is not, now."""
 
-_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-
-
-def _rfc_3339(value: object) -> object:
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
-        return value
-    message = "must be a time of RFC 3339 with an offset, such as 2026-01-02T03:04:05Z (in a URL, write + as %2B)"
-    raise ValueError(message)
-
-
-Instant = Annotated[Time, BeforeValidator(_rfc_3339), AfterValidator(lambda value: value.astimezone(UTC))]
-"""A time of RFC 3339 and no looser form, read as those of events are, in UTC after validation."""
+Instant = Annotated[
+    Time,
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "In a URL, write + as %2B."}),
+    AfterValidator(lambda value: value.astimezone(UTC)),
+]
+"""A time of RFC 3339, read as those of events are, in UTC after validation."""
 
 
 class NotificationFilter(BaseModel):
@@ -205,8 +198,11 @@ def refusal(findings: Iterable[Mapping[str, Any]]) -> BadRequest:
     rule = "is required" if first["type"] == "missing" else str(first["msg"]).removeprefix("Value error, ")
     suffix = f" ({len(more)} more)" if more else ""
     error = ContractViolation if place == "body" else BadRequest
+    hint = "Correct it and ask again; /openapi.json has every parameter and its form."
+    if first["type"] == "string_too_long":
+        hint = "An id that was too long was stated as its hash: ask for that (hash_id of ledger_producers)."
     return error(
         f"{name}: {rule[:1].lower()}{rule[1:]}{suffix}.",
-        hint="Correct it and ask again; /openapi.json has every parameter and its form.",
+        hint=hint,
         field=name,
     )

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_queries.filters import refusal
-from ledger_schemas.errors import LedgerError
+from ledger_schemas.errors import LedgerError, OutcomeUnknown
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1.0
@@ -157,7 +157,11 @@ def _internal_error(path: str) -> Response:
 
 def _ledger_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LedgerError)  # noqa: S101 - Starlette calls a handler for its own class only
-    return problem_response(error, request.url.path)
+    extra = {}
+    if isinstance(error, OutcomeUnknown):
+        # A caller that stated none can now repeat the call safely.
+        extra = {"event_ids": [str(event.event_id) for event in error.events]}
+    return problem_response(error, request.url.path, extra=extra)
 
 
 def _validation_error(request: Request, error: Exception) -> Response:

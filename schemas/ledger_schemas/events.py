@@ -93,7 +93,7 @@ class Envelope(Part):
     def _stated_or_in_event_id(cls, value: object, info: ValidationInfo) -> object:
         event_id = info.data.get("event_id")
         if value is None and event_id is not None and time_of(event_id) is None:
-            message = "must be stated, because event_id is not a UUIDv7, which has a time inside"
+            message = "must be stated, because event_id has no time inside: only a UUIDv7 has, until the year 9999"
             raise ValueError(message)
         return value
 

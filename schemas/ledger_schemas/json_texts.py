@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
 from ledger_schemas import limits
-from ledger_schemas.errors import ContractViolation
+from ledger_schemas.errors import ContractViolation, LimitExceeded
 
 NAME_SHOWN_CHARS: Final = 64
 """How much of a name an error shows: names are the caller's text."""
 
 PATH_SHOWN_CHARS: Final = 200
 """How much of the path to a field an error shows."""
+
+
+_BETWEEN_ITEMS: Final = re.compile(r"[ \t\r\n,]*")
 
 
 class NotJsonError(ValueError):
@@ -28,14 +32,24 @@ class NotJsonError(ValueError):
 def load_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
     """Return what one JSON document states; bytes are UTF-8.
 
-    Raises NotJsonError, and ContractViolation when an object in it has a name twice: readers differ on which counts.
+    Raises NotJsonError; ContractViolation when an object in it has a name twice, since readers differ on which counts;
+    LimitExceeded when it may hold more arrays and objects than JSON_CONTAINERS_MAX: each takes memory and time of its
+    own, and two bytes of text.
     """
+    opening = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
+    if sum(map(text.count, opening)) > limits.JSON_CONTAINERS_MAX:  # type: ignore[arg-type] # of one type with the text
+        raise LimitExceeded(
+            f"The document opens more arrays and objects than JSON_CONTAINERS_MAX = {limits.JSON_CONTAINERS_MAX}.",
+            hint="Send it in parts.",
+        )
     try:
         return _loaded(text, parse_float=float)
     except _UnportableError as error:
-        path = error.path[:PATH_SHOWN_CHARS]
+        field = _item_of_array(text) + _shown(error.name)
         raise ContractViolation(
-            f"{path}: {error}.", hint="Give it once and send the event again; nothing was written.", field=path
+            f"{field}: stands twice in one object.",
+            hint="Give each name once and send the event again; nothing was written.",
+            field=field,
         ) from None
     except (ValueError, RecursionError):
         message = "must be one JSON document in UTF-8"
@@ -92,62 +106,48 @@ def _checked(text: str, limit: str, bytes_max: int) -> object:
 
 
 class _UnportableError(Exception):
-    """JSON by the grammar, at which readers differ or stop (RFC 8259, sections 4 and 6).
+    """JSON by the grammar, at which readers differ or stop (RFC 8259, sections 4 and 6); `rule` repeats no text."""
 
-    `rule` says what is wrong without a word of the text; the message shows the name, and `path` leads to it.
-    """
-
-    def __init__(self, rule: str, shown: str = "", path: str = "") -> None:
-        super().__init__(shown or rule)
+    def __init__(self, rule: str, name: str = "") -> None:
+        super().__init__(rule)
         self.rule = rule
-        self.path = path
-
-
-class _TwiceNamed(dict[str, Any]):
-    """An object that has a name twice. The parser calls back before it knows where the object lies."""
-
-    name: str
+        self.name = name
 
 
 def _loaded(text: str | bytes, *, parse_float: Callable[[str], float]) -> Any:  # noqa: ANN401 - any JSON
     """Return the document. Raises _UnportableError, ValueError and RecursionError."""
-    twice_named: list[_TwiceNamed] = []
-
-    def each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = dict(pairs)
-        if len(names) == len(pairs):
-            return names
-        twice_named.append(_TwiceNamed(names))
-        twice_named[-1].name = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        return twice_named[-1]
-
     if isinstance(text, bytes):
-        # Given bytes, json.loads would guess between UTF-8, UTF-16 and UTF-32. It reads a byte order mark, too.
-        text = text.decode("utf-8-sig")
-    document = json.loads(text, parse_constant=_no_constant, parse_float=parse_float, object_pairs_hook=each_name_once)
-    if twice_named:
-        path, name = _first_twice_named(document)
-        raise _UnportableError(
-            "an object in it has a name twice", f"the name '{name}' stands twice in one object", path
-        )
-    return document
+        # Given bytes, json.loads would guess between UTF-8, UTF-16 and UTF-32.
+        text = text.decode("utf-8")
+    return json.loads(
+        text.removeprefix("\ufeff"),  # a byte order mark
+        parse_constant=_no_constant,
+        parse_float=parse_float,
+        object_pairs_hook=_each_name_once,
+    )
 
 
-def _first_twice_named(document: object) -> tuple[str, str]:
-    """Return the dotted path to a name that stands twice in its object, and the name."""
-    places: list[tuple[object, Any]] = [(document, None)]
-    for node, place in places:
-        if isinstance(node, _TwiceNamed):
-            path, above = [node.name], place
-            while above is not None:
-                key, above = above
-                path.append(str(key))
-            return ".".join(_shown(part) for part in reversed(path)), _shown(node.name)
-        if isinstance(node, dict | list):
-            children = node.items() if isinstance(node, dict) else enumerate(node)
-            places.extend((child, (key, place)) for key, child in children if isinstance(child, dict | list))
-    message = "no object has a name twice"
-    raise AssertionError(message)
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise _UnportableError("an object in it has a name twice", twice)
+    return names
+
+
+def _item_of_array(text: str | bytes) -> str:
+    """Return the index of the first item of an array that has a name twice, and a dot; nothing for another document."""
+    text = (text.decode("utf-8") if isinstance(text, bytes) else text).lstrip("\ufeff \t\r\n")
+    if not text.startswith("["):
+        return ""
+    decoder, end = json.JSONDecoder(object_pairs_hook=_each_name_once), 1
+    for index in range(limits.BATCH_EVENTS_MAX):
+        begin = _BETWEEN_ITEMS.match(text, end)
+        try:
+            _, end = decoder.raw_decode(text, begin.end() if begin else end)
+        except _UnportableError:
+            return f"{index}."
+    return ""
 
 
 def _shown(name: str) -> str:

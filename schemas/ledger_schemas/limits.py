@@ -9,6 +9,10 @@ BATCH_EVENTS_MAX = 1_000
 INGEST_BYTES_MAX = 8_000_000
 """The body of one request over HTTP, decoded."""
 
+JSON_CONTAINERS_MAX = 500_000
+"""Arrays and objects that one JSON document of a caller may open. A request of INGEST_BYTES_MAX whose events name a
+thousand recipients each has fewer."""
+
 RECIPIENTS_PER_EVENT_MAX = 1_000
 """Audience members of one `created`."""
 

@@ -28,6 +28,9 @@ _CHARS_LIMITS: Final = {
 }
 """Every other text is an id."""
 
+_HASHABLE: Final = ("id", "_ref", "reference")
+"""How the names of fields end that may hold the id of a provider or of a device, of any length."""
+
 _ITEMS_LIMITS: Final = {
     "audience": "RECIPIENTS_PER_EVENT_MAX",
     "channels": "CHANNELS_PER_RECIPIENT_MAX",
@@ -73,7 +76,7 @@ def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractVi
         path, wrong = "kind", f"must be one of {', '.join(Kind)}"
     # A default that depends on an invalid field is no finding of its own.
     hint = "Correct the field and send the event again; nothing was written."
-    if first["type"] == "string_too_long" and _name_in(place) not in _CHARS_LIMITS:
+    if first["type"] == "string_too_long" and _name_in(place).endswith(_HASHABLE):
         hint = (
             "Hash a longer id with ledger_producers.hash_id (the guide to emitting shows it in other languages). An "
             "address or a push token itself belongs in personal.addresses."

@@ -13,9 +13,10 @@ from ledger_schemas import limits
 _RULE: Final = "must be a time of RFC 3339 with an offset, such as 2026-01-02T03:04:05Z"
 _YEARS: Final = "must lie in the years 1 to 9999, UTC"
 
-_DATE_FIRST: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_SECONDS: Final = re.compile(
-    r"(?P<minute>.{10}.\d\d:\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?(?P<offset>.*)", re.ASCII | re.DOTALL
+_RFC_3339: Final = re.compile(
+    r"(?P<minute>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))?"
+    r"(?P<offset>[Zz]|[+-]\d\d:\d\d)",
+    re.ASCII,
 )
 _MICROSECOND_DIGITS: Final = 6
 _LEAP: Final = "60"
@@ -31,11 +32,9 @@ def _read(value: object) -> object:
     """
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or not _DATE_FIRST.match(value):
-        raise ValueError(_RULE)
-    found = _SECONDS.fullmatch(value)
+    found = _RFC_3339.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        return value
+        raise ValueError(_RULE)
     fraction = found["fraction"] or "0"
     if len(fraction) > limits.TIME_FRACTION_DIGITS_MAX:
         message = (

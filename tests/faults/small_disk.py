@@ -22,8 +22,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ledger_projectors import writer_thread
-from ledger_projectors.projector import Projector
+from ledger_projectors.alarm_board import AlarmBoard
+from ledger_projectors.checkpoints import Checkpoints
 from ledger_projectors.read_model import ReadModel
+from ledger_projectors.steps import unobserved
 from ledger_schemas import KafkaConnection, TopicSpec
 from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import ProjectorFailed
@@ -92,15 +94,14 @@ def checkpoint_on_full_file_system(disk: SmallDisk) -> None:
         await project(disk.connection, model, batch_records_max=BATCH_RECORDS)
         disk.leave(disk.wal.stat().st_size)
         with capture_logs() as logs:
-            projector = Projector(model, None)  # type: ignore[arg-type] # nothing is fetched
-            checkpoints = projector._checkpoints
-            checkpoints._due_bytes = 1
+            alarms = AlarmBoard()
+            checkpoints = Checkpoints(model, 1, unobserved, alarms)
             checkpoints.after_batch()
-            assert AlarmCode.DISK_LOW in [alarm.code for alarm in projector.progress().alarms]
+            assert AlarmCode.DISK_LOW in [alarm.code for alarm in alarms.current()]
             assert disk.wal.stat().st_size > 0
             disk.ballast.unlink()
             checkpoints.after_batch()
-            assert projector.progress().alarms == ()
+            assert alarms.current() == ()
             assert not disk.wal.exists()
         assert {"disk_low"} <= {line["alarm"] for line in named(logs, "projector.alarm_raised")}
         assert {"disk_low"} <= {line["alarm"] for line in named(logs, "projector.alarm_cleared")}

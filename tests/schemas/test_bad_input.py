@@ -11,6 +11,7 @@ from ledger_schemas.codec import decode_event
 from ledger_schemas.errors import ContractViolation, LimitExceeded
 from ledger_schemas.events import NotificationCreated
 from ledger_schemas.ids import new_id
+from ledger_schemas.json_texts import load_json
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import Personal
 from ledger_schemas.shipped import fingerprint_of_text, schema_text
@@ -149,24 +150,28 @@ def test_what_is_no_json_object_is_no_event(body: bytes) -> None:
 
 @pytest.mark.parametrize("as_given", [str, str.encode])
 @pytest.mark.parametrize(
-    ("twice", "field", "name"),
+    ("twice", "name"),
     [
-        ('"source": "a", "source": "b"', "source", "source"),
-        ('"personal": {"title": "a", "body": "b", "title": "a"}', "personal.title", "title"),
-        ('"audience": [{}, {"role": "to", "role": "cc"}]', "audience.1.role", "role"),
-        ('"personal": {"data": {"a": [1, {"x": {}, "x": {}}]}}', "personal.data.a.1.x", "x"),
-        ('"personal": {"a": {"b": 1, "b": 2}}, "personal": {}', "personal", "personal"),
-        ('"\\u0073ource": "a", "source": "b"', "source", "source"),
-        ('"\\ud800\\n": 1, "\\ud800\\n": 2', r"\ud800\n", r"\ud800\n"),
-        (f'"{"x" * 300}": 1, "{"x" * 300}": 2', "x" * 64, "x" * 64),
+        ('"source": "a", "source": "b"', "source"),
+        ('"personal": {"title": "a", "body": "b", "title": "a"}', "title"),
+        ('"audience": [{}, {"role": "to", "role": "cc"}]', "role"),
+        ('"personal": {"data": {"a": [1, {"x": {}, "x": {}}]}}', "x"),
+        ('"\\u0073ource": "a", "source": "b"', "source"),
+        ('"\\ud800\\n": 1, "\\ud800\\n": 2', r"\ud800\n"),
+        (f'"{"x" * 300}": 1, "{"x" * 300}": 2', "x" * 64),
     ],
 )
-def test_a_name_given_twice_is_refused(
-    as_given: Callable[[str], str | bytes], twice: str, field: str, name: str
-) -> None:
+def test_a_name_given_twice_is_refused(as_given: Callable[[str], str | bytes], twice: str, name: str) -> None:
     """One reader takes the first value and another the last, at any depth: the error names the name."""
     error = refusal(as_given(f'{{"kind": "created", "tenant_id": "acme", {twice}}}'))
-    assert (field, f"{field}: the name '{name}' stands twice in one object.") == (error.field, error.message)
+    assert (name, f"{name}: stands twice in one object.") == (error.field, error.message)
+
+
+@pytest.mark.parametrize("document", ["[" * 600_000, "[" + "[]," * 600_000 + '{"a": 1, "a": 1}]'])
+def test_more_arrays_and_objects_than_a_call_can_hold_are_not_parsed(document: str) -> None:
+    """They would take a hundred times the memory of their text: refused by their number, at once."""
+    with pytest.raises(LimitExceeded, match="JSON_CONTAINERS_MAX = 500000"):
+        load_json(document)
 
 
 @pytest.mark.parametrize(("special", "number"), [("full", 2**53 + 1), ("last-instant", 2**63 - 1)])
@@ -317,6 +322,7 @@ def test_a_limit_is_named_with_its_value(limit: str, field: str, of_size: Callab
 # Limits that are met elsewhere: what they bound is no field of one event.
 ELSEWHERE = {
     *("EVENT_BYTES_MAX", "INGEST_BYTES_MAX", "SCHEMA_BYTES_MAX", "BATCH_EVENTS_MAX", "CLOCK_SKEW_SECONDS_MAX"),
+    "JSON_CONTAINERS_MAX",
     *("OCCURRED_AT_MICROSECONDS_MIN", "OCCURRED_AT_MICROSECONDS_MAX"),
     *("PAGE_ROWS_DEFAULT", "PAGE_ROWS_MAX", "GROUPS_MAX", "TIMELINE_EVENTS_MAX", "WAIT_SECONDS_MAX"),
 }

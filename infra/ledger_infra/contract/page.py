@@ -31,6 +31,7 @@ _LIMITS: Final[Mapping[str, str]] = {
     "EVENT_BYTES_MAX": "one encoded event, the frame included",
     "BATCH_EVENTS_MAX": "events of one call of HTTP ingest",
     "INGEST_BYTES_MAX": "the body of one call of HTTP ingest, decoded",
+    "JSON_CONTAINERS_MAX": "arrays and objects in one call of HTTP ingest",
     "RECIPIENTS_PER_EVENT_MAX": "recipients that one event names; more follow in `audience_added`",
     "CHANNELS_PER_RECIPIENT_MAX": "channels of one recipient, or of an event",
     "GROUPS_PER_EVENT_MAX": "groups of one event",
