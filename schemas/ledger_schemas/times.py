@@ -14,7 +14,7 @@ _RULE: Final = "must be a time of RFC 3339 with an offset, such as 2026-01-02T03
 _YEARS: Final = "must lie in the years 1 to 9999, UTC"
 
 _RFC_3339: Final = re.compile(
-    r"(?P<minute>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))?"
+    r"(?P<minute>\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))?"
     r"(?P<offset>[Zz]|[+-]\d\d:\d\d)",
     re.ASCII,
 )
