@@ -14,13 +14,26 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from ledger_infra.settings import environment_without_settings
 from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.progress import Progress
 from ledger_projectors.source import KafkaSource
 from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused, LogIncomplete
 from tests.conftest import Kafka
 from tests.faults.the_log import Place, append
-from tests.projectors.building import administering, at, demo_events, producing, project, raw, reading, recreate, rows
-from tests.projectors.rebuild.ledgers import EVENTS, NAME, PARTITIONS, UNFINISHED, Ledger
+from tests.projectors.building import (
+    Raw,
+    administering,
+    append_raw,
+    at,
+    demo_events,
+    producing,
+    project,
+    raw,
+    reading,
+    recreate,
+    rows,
+)
+from tests.projectors.rebuild.ledgers import EVENTS, KEPT, NAME, PARTITIONS, UNFINISHED, Ledger
 from tests.running import run_command
 
 SMALL_SEGMENTS: Final = {
@@ -95,6 +108,23 @@ def places_in_log(ledger: Ledger, until: Position) -> set[Place]:
     return asyncio.run(work())
 
 
+def compact(ledger: Ledger) -> set[Place]:
+    """Compact the topic for a while; return where it still has records before the position of the file."""
+    with ledger.open() as model:
+        until = model.position()
+    configure(ledger, SMALL_SEGMENTS)
+    time.sleep(SEGMENT_SECONDS)
+    append(ledger.kafka.connection, ledger.topic, demo_events(10, seed=2))
+    configure(ledger, COMPACTING)
+    deadline = time.monotonic() + COMPACTION_SECONDS_MAX
+    while len(places_in_log(ledger, until)) == ALL:
+        assert time.monotonic() < deadline, "The broker has not compacted the topic."
+        time.sleep(1)
+    configure(ledger, {})
+    time.sleep(SEGMENT_SECONDS)
+    return places_in_log(ledger, until)
+
+
 def applied_places(ledger: Ledger) -> set[Place]:
     """Return where the records lie that the file has rows for."""
     with ledger.open() as model:
@@ -135,7 +165,7 @@ def assert_refused(
     assert digest_of(ledger) == before
 
 
-def test_a_log_whose_beginning_is_gone_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_log_without_its_beginning(own_ledger: Ledger) -> None:
     """Retention or DeleteRecords: the error counts what is gone of each partition, and says where; nothing changes."""
     before, places = digest_of(own_ledger), applied_places(own_ledger)
     assert len(places) == ALL
@@ -150,7 +180,7 @@ def test_a_log_whose_beginning_is_gone_is_no_rebuild(own_ledger: Ledger) -> None
     assert_refused(own_ledger, LogIncomplete, words=words, before=before, cli_exit_code=LogIncomplete.exit_code)
 
 
-def test_a_log_of_which_everything_is_gone_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_log_without_records(own_ledger: Ledger) -> None:
     """A partition that is empty up to the position counts like any other."""
     with own_ledger.open() as model:
         ends = [model.position().get((own_ledger.topic.name, partition), 0) for partition in range(PARTITIONS)]
@@ -160,7 +190,7 @@ def test_a_log_of_which_everything_is_gone_is_no_rebuild(own_ledger: Ledger) -> 
     assert own_ledger.files() == {NAME}
 
 
-def test_a_projector_goes_on_with_a_log_whose_beginning_is_gone(own_ledger: Ledger) -> None:
+def test_projector_continues_on_a_log_without_its_beginning(own_ledger: Ledger) -> None:
     """What was applied is in the file: a start needs only what comes next."""
     delete_before(own_ledger, 4, 9)
     append(own_ledger.kafka.connection, own_ledger.topic, demo_events(3, seed=2))
@@ -168,23 +198,10 @@ def test_a_projector_goes_on_with_a_log_whose_beginning_is_gone(own_ledger: Ledg
         assert asyncio.run(project(own_ledger.kafka.connection, model)).progress().applied > 0
 
 
-def test_a_compacted_log_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_compacted_log(own_ledger: Ledger) -> None:
     """Of a topic that was compacted for a while, the error counts the holes, which may be anywhere."""
     before, applied = digest_of(own_ledger), applied_places(own_ledger)
-    with own_ledger.open() as model:
-        until = model.position()
-    configure(own_ledger, SMALL_SEGMENTS)
-    time.sleep(SEGMENT_SECONDS)
-    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(10, seed=2))
-    configure(own_ledger, COMPACTING)
-    deadline = time.monotonic() + COMPACTION_SECONDS_MAX
-    while len(held := places_in_log(own_ledger, until)) == ALL:
-        assert time.monotonic() < deadline, "The broker has not compacted the topic."
-        time.sleep(1)
-    configure(own_ledger, {})
-    time.sleep(SEGMENT_SECONDS)
-    held = places_in_log(own_ledger, until)
-    missing = applied - held
+    missing = applied - compact(own_ledger)
     words = [f"no longer holds {len(missing)} of the {ALL} records"]
     for partition in sorted({place[0] for place in missing}):
         offsets = sorted(offset for at, offset in missing if at == partition)
@@ -197,7 +214,7 @@ def test_a_compacted_log_is_no_rebuild(own_ledger: Ledger) -> None:
     assert_refused(own_ledger, LogIncomplete, words=words, before=before, cli_exit_code=LogIncomplete.exit_code)
 
 
-def test_a_log_that_ends_before_the_file_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_log_that_ends_before_the_file(own_ledger: Ledger) -> None:
     """Recreated: the guard says so, its hint names the export, and nothing changes."""
     before = digest_of(own_ledger)
     asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
@@ -205,7 +222,7 @@ def test_a_log_that_ends_before_the_file_is_no_rebuild(own_ledger: Ledger) -> No
     assert_refused(own_ledger, GuardRefused, words=words, before=before, cli_exit_code=GuardRefused.exit_code)
 
 
-def test_a_file_of_another_version_is_not_replaced_by_less(own_ledger: Ledger) -> None:
+def test_rebuild_counts_losses_of_a_file_of_another_version(own_ledger: Ledger) -> None:
     """What this version cannot compare row by row is counted all the same."""
     own_ledger.change("UPDATE projections SET version = 0")
     bytes_before = own_ledger.path.read_bytes()
@@ -216,7 +233,19 @@ def test_a_file_of_another_version_is_not_replaced_by_less(own_ledger: Ledger) -
     assert own_ledger.path.read_bytes() == bytes_before
 
 
-def test_a_file_of_another_version_is_not_replaced_by_another_log(own_ledger: Ledger) -> None:
+def test_rebuild_does_not_make_up_for_losses_with_newer_records(own_ledger: Ledger) -> None:
+    """A log that has gained as many records as it has lost lacks them all the same."""
+    own_ledger.change("UPDATE projections SET version = 0")
+    gone = 4
+    delete_before(own_ledger, gone, 0, 0)
+    newer = [Raw(b"poison", b"key", 0)] * gone
+    asyncio.run(append_raw(own_ledger.kafka.connection, own_ledger.topic.name, *newer))
+    with pytest.raises(LogIncomplete, match=f"partition 0: {gone} of"):
+        own_ledger.rebuild()
+    assert own_ledger.files() == {NAME}
+
+
+def test_rebuild_refuses_another_log_for_a_file_of_another_version(own_ledger: Ledger) -> None:
     """A recreated topic that is as long as the old one holds other records under the same offsets."""
     own_ledger.change("UPDATE projections SET version = 0")
     asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
@@ -229,27 +258,49 @@ def test_a_file_of_another_version_is_not_replaced_by_another_log(own_ledger: Le
     assert own_ledger.files() == {NAME}
 
 
-def test_a_replay_that_began_before_the_log_was_restored_is_begun_again(own_ledger: Ledger) -> None:
-    """An unfinished replay that lacks records is no proof that the log lacks them: it is begun again, and equal."""
+def test_rebuild_restarts_a_replay_from_before_a_restore(own_ledger: Ledger) -> None:
+    """An unfinished replay that lacks records is no proof that the log lacks them: it starts again, and is equal."""
     with own_ledger.open(UNFINISHED) as model:
         model.apply([], {0: 4, 1: 9})
-    found = own_ledger.rebuild(swap=False)
+    found = own_ledger.rebuild()
     assert found.old is not None
     assert found.new.text == found.old.text
-    assert own_ledger.files() == {NAME}
+    assert own_ledger.files() == {NAME, KEPT}
 
 
-def test_a_replay_that_has_what_the_log_lost_is_no_proof(own_ledger: Ledger) -> None:
-    """An unfinished replay from before the loss would be equal: it is begun again, and the loss is told."""
+def test_rebuild_restarts_a_replay_from_before_a_loss(own_ledger: Ledger) -> None:
+    """An unfinished replay from before the loss would be equal: it starts again, and the loss is told."""
     with own_ledger.open(UNFINISHED) as model:
         asyncio.run(project(own_ledger.kafka.connection, model, until=at(own_ledger.topic, 10, 20)))
     delete_before(own_ledger, 4, 0, 0)
     with pytest.raises(LogIncomplete, match="partition 0: 4 of"):
-        own_ledger.rebuild(swap=False)
+        own_ledger.rebuild()
     assert own_ledger.files() == {NAME}
 
 
-def test_offsets_that_never_were_records_are_no_loss(kafka: Kafka, own_ledger: Ledger) -> None:
+@pytest.mark.timeout(COMPACTION_SECONDS_MAX + 180)
+def test_rebuild_restarts_a_replay_from_before_a_compaction(own_ledger: Ledger) -> None:
+    """An unfinished replay that has records which the log has lost since is not resumed, and the loss is told."""
+    complete = own_ledger.path.read_bytes()
+    missing = ALL - len(compact(own_ledger))
+    for swap in (True, False):
+        (own_ledger.folder / UNFINISHED).write_bytes(complete)
+        with pytest.raises(LogIncomplete, match=f"no longer holds {missing} of the {ALL} records"):
+            own_ledger.rebuild(swap=swap)
+        assert own_ledger.files() == {NAME}
+
+
+def test_check_does_not_resume_a_replay(own_ledger: Ledger) -> None:
+    """It reads the whole log, also when a rebuild that was stopped has left a part of it."""
+    with own_ledger.open(UNFINISHED) as model:
+        asyncio.run(project(own_ledger.kafka.connection, model, until=at(own_ledger.topic, 10, 20)))
+    told: list[Progress] = []
+    own_ledger.rebuild(swap=False, on_progress=told.append)
+    assert told[-1].applied + told[-1].duplicates + told[-1].quarantined == ALL
+    assert own_ledger.files() == {NAME}
+
+
+def test_rebuild_ignores_offsets_that_never_held_records(kafka: Kafka, own_ledger: Ledger) -> None:
     """Markers of transactions, and records of aborted ones, have offsets and are not missed."""
 
     async def work() -> None:
