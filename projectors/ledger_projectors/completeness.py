@@ -135,6 +135,26 @@ class AppliedRecords:
         return Loss(partition, applied, missing, first, last) if missing else None
 
 
+async def check_same_log(
+    path: Path, connection: KafkaConnection, topic: str, partitions: int, position: Position, last_records: LastRecords
+) -> None:
+    """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
+    others = {name for name, _ in position} - {topic}
+    if others:
+        raise GuardRefused(
+            f"{path} was made for {', '.join(sorted(others))}, not for {topic}.",
+            hint="Use the settings that it was made with, or another data directory.",
+        )
+    async with KafkaSource(
+        connection,
+        topic=topic,
+        partitions=partitions,
+        position=position,
+        last_records=last_records,
+    ):
+        return
+
+
 async def check_still_held(replay: ReadModel, connection: KafkaConnection) -> None:
     """Check that the log still holds what an unfinished replay has read: read it again, and count. Raises GuardRefused.
 

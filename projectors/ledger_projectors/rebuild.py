@@ -16,11 +16,10 @@ import structlog
 
 from ledger_projectors import swapping
 from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.completeness import AppliedRecords, check_still_held
+from ledger_projectors.completeness import AppliedRecords, check_same_log, check_still_held
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
-from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.opening import damage_told
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
@@ -79,18 +78,19 @@ async def rebuild(
     is an old file, the records that the rebuild has read are first counted in the log, without decoding them: if their
     number has changed (compaction, a restored log), the replay starts again.
 
-    Raises LogIncomplete then, ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a
-    projector has the file, GuardRefused when it was made from another log or topic, NotFound and ReadModelUnusable when
-    there is nothing to compare and `swap` is off, ProjectorFailed when there is no room, BrokerUnavailable.
+    Raises LogIncomplete when the log lacks such records, ReadModelsDiffer (nothing is swapped, both files stay),
+    DataDirectoryInUse while a projector has the file, GuardRefused when it was made from another log or topic, NotFound
+    and ReadModelUnusable when there is nothing to compare and `swap` is off, ProjectorFailed when there is no room,
+    BrokerUnavailable.
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
         applied = await asyncio.to_thread(AppliedRecords.of, path, held)
         if held is not None:
-            await _check_log(path, connection, topic, partitions, held.position(), held.last_records())
+            await check_same_log(path, connection, topic, partitions, held.position(), held.last_records())
         elif applied is not None:
-            await _check_log(path, connection, topic, partitions, applied.position, applied.last_records)
+            await check_same_log(path, connection, topic, partitions, applied.position, applied.last_records)
         replay = _Replay(unfinished, connection, topic, partitions, schemas, held, applied, on_progress)
         if not swap:
             # A check must see the log as it is now, and not as a rebuild that was stopped has read it.
@@ -247,26 +247,6 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
         if comparing or not os.access(path, os.W_OK):
             raise
         return None
-
-
-async def _check_log(
-    path: Path, connection: KafkaConnection, topic: str, partitions: int, position: Position, last_records: LastRecords
-) -> None:
-    """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
-    others = {name for name, _ in position} - {topic}
-    if others:
-        raise GuardRefused(
-            f"{path} was made for {', '.join(sorted(others))}, not for {topic}.",
-            hint="Use the settings that it was made with, or another data directory.",
-        )
-    async with KafkaSource(
-        connection,
-        topic=topic,
-        partitions=partitions,
-        position=position,
-        last_records=last_records,
-    ):
-        return
 
 
 async def _old_digest(

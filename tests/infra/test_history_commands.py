@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -21,21 +20,18 @@ from ledger_infra.settings import environment_without_settings
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, parse_event
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
-from ledger_schemas.errors import ReadModelUnusable, SettingInvalid
+from ledger_schemas.errors import ReadModelUnusable
 from ledger_schemas.kinds import Kind
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.faults.the_log import Raw, append, append_raw, read_records
 from tests.projectors.building import TABLES, demo_events, project, rows
 from tests.projectors.decoding import full_values
-from tests.running import COMMAND, RunningLedger, json_of, run_command
+from tests.running import json_of, run_command
 
 PARTITIONS: Final = 3
 LONG_AGO: Final = 1_700_000_000_000_000
 """Microseconds since 1970: before any log of the tests took anything."""
-
-EVENTS_OF_A_FULL_PIPE: Final = 200
-"""With some 3 KB a line: more than the 64 KiB of a pipe and what its two ends keep."""
 
 OF_THE_LOG: Final = ("log_partition", "log_offset", "recorded_at")
 """Columns that tell of the log that has an event, and not of the event."""
@@ -286,57 +282,3 @@ def test_a_file_of_another_layout_is_named(lost: Place, tmp_path: Path) -> None:
     assert "with the version that wrote it" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not file.exists()
-
-
-@pytest.mark.parametrize("damage", ["damaged", "older"])
-def test_an_export_of_a_file_that_cannot_be_opened_says_to_keep_it(tmp_path: Path, damage: str) -> None:
-    """Of the last copy of some facts nobody may read that it can be made again from the log."""
-    path = read_model_path(tmp_path)
-    if damage == "damaged":
-        path.write_bytes(b"not a database " * 1_000)
-    else:
-        with duckdb.connect(path) as connection:
-            connection.execute("CREATE TABLE of_another_version (number INTEGER)")
-    refused = run_command("export-history", str(tmp_path / "history.jsonl"), "--data-dir", str(tmp_path))
-    assert refused.returncode == SettingInvalid.exit_code
-    assert "Keep it" in refused.stderr
-    assert "with the version that wrote it" in refused.stderr
-    assert "--file" in refused.stderr
-    assert "rebuilt" not in refused.stderr
-
-
-def test_an_export_that_is_killed_leaves_no_snapshot(tmp_path: Path) -> None:
-    """The snapshot of a running ledger has no name any more while it is read."""
-    with RunningLedger(tmp_path / "data") as ledger:
-        position = ""
-        for _ in range(EVENTS_OF_A_FULL_PIPE):
-            personal = {"body": "x" * 2_000}
-            position = ledger.post({"kind": "created", "tenant_id": "acme", "source": "shop", "personal": personal})
-        ledger.get("/v1/notifications", tenant="acme", at_least=position)
-        command = [*COMMAND, "export-history", "-"]
-        with subprocess.Popen(
-            command, env=ledger.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as export:
-            assert export.stdout is not None
-            assert export.stdout.readline().startswith(b'{"topic"')
-            # More lines than the pipe takes: the export waits for a reader.
-            export.kill()
-            assert export.wait() == -signal.SIGKILL
-        assert [path for path in ledger.data_dir.rglob("*") if path.name == "snapshot.duckdb"] == []
-
-
-def test_a_running_ledger_exports_a_snapshot(tmp_path: Path) -> None:
-    """While it runs, from a snapshot that is gone afterwards; and from one that was published."""
-    with RunningLedger(tmp_path / "data") as ledger:
-        position = ledger.post({"kind": "created", "tenant_id": "acme", "source": "shop"})
-        ledger.get("/v1/notifications", tenant="acme", at_least=position)
-        before = {path.name for path in ledger.data_dir.iterdir()} | {"snapshots"}
-        running = json_of(ledger.run("export-history", str(tmp_path / "running.jsonl"), "--json"))
-        assert {path.name for path in ledger.data_dir.iterdir()} == before
-        assert list((ledger.data_dir / "snapshots").iterdir()) == []
-        assert running["events"] == 1
-        assert running["position"] == position
-        published = json_of(ledger.run("snapshot", "--output", str(tmp_path / "snapshot.duckdb"), "--json"))
-        named = ("--file", published["path"])
-        again = json_of(ledger.run("export-history", str(tmp_path / "snapshot.jsonl"), *named, "--json"))
-    assert again == running

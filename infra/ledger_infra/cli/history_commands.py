@@ -190,8 +190,8 @@ def _opened(configured: Settings, read_model: Path | None) -> Iterator[duckdb.Du
     with tempfile.TemporaryDirectory(prefix=".export-", dir=configured.data_dir) as folder:
         path, _ = take_snapshot(configured, Path(folder) / "snapshot.duckdb")
         with open_read_only(path, instead=_INSTEAD) as connection:
-            # While it is open DuckDB needs no name of it, and an export that is killed leaves no copy of every tenant.
-            with suppress(PermissionError):  # Where a file that is open keeps its name, the folder goes at the end.
+            # DuckDB has it open and needs no name. An export that is killed then leaves no copy of every tenant's data.
+            with suppress(PermissionError):  # Windows keeps the names of open files.
                 path.unlink()
             yield connection
 

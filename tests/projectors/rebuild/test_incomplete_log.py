@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
-from typing import Final
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import RecordsToDelete
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from ledger_infra.settings import environment_without_settings
 from ledger_projectors.digest import Digest, digest_read_model
-from ledger_projectors.progress import Progress
-from ledger_projectors.source import KafkaSource
-from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused, LogIncomplete
 from tests.conftest import Kafka
 from tests.faults.the_log import Place, append
 from tests.projectors.building import (
     Raw,
-    administering,
     append_raw,
-    at,
     demo_events,
     producing,
     project,
@@ -33,96 +22,15 @@ from tests.projectors.building import (
     recreate,
     rows,
 )
-from tests.projectors.rebuild.ledgers import EVENTS, KEPT, NAME, PARTITIONS, UNFINISHED, Ledger
+from tests.projectors.rebuild.ledgers import NAME, PARTITIONS, Ledger
+from tests.projectors.rebuild.losing import ALL, compact, delete_before
 from tests.running import run_command
-
-SMALL_SEGMENTS: Final = {
-    "segment.ms": "100",
-    "segment.bytes": "1048576",
-    "min.cleanable.dirty.ratio": "0",
-    "min.compaction.lag.ms": "0",
-    "max.compaction.lag.ms": "100",
-}
-COMPACTING: Final = {**SMALL_SEGMENTS, "cleanup.policy": "compact"}
-SEGMENT_SECONDS: Final = 0.3
-"""After so long the next record opens a new segment; only segments that are closed are compacted."""
-
-COMPACTION_SECONDS_MAX: Final = 120.0
-"""The broker's cleaner looks for work every 15 seconds."""
-
-ALL: Final = len(EVENTS) + 1
-"""Records of a filled ledger's log: the events, and poison."""
 
 
 def digest_of(ledger: Ledger, name: str = NAME) -> Digest:
     """Return the digest of a file."""
     with ledger.open(name) as model, reading(model) as reader:
         return digest_read_model(reader)
-
-
-def delete_before(ledger: Ledger, *offsets: int) -> None:
-    """Let the broker delete the records before these offsets, partition by partition, as retention does."""
-
-    async def work() -> None:
-        async with administering(ledger.kafka.connection) as admin:
-            await admin.delete_records(
-                {
-                    TopicPartition(ledger.topic.name, partition): RecordsToDelete(before_offset=offset)
-                    for partition, offset in enumerate(offsets)
-                    if offset
-                }
-            )
-
-    asyncio.run(work())
-
-
-def configure(ledger: Ledger, settings: Mapping[str, str]) -> None:
-    """Set these settings of the topic, and the rest to what the ledger asks for."""
-
-    async def work() -> None:
-        async with administering(ledger.kafka.connection) as admin:
-            wanted = {**ledger.topic.config(), **settings}
-            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, ledger.topic.name, wanted)])
-
-    asyncio.run(work())
-
-
-def places_in_log(ledger: Ledger, until: Position) -> set[Place]:
-    """Return where the log still has records before a position."""
-
-    async def work() -> set[Place]:
-        found: set[Place] = set()
-        async with KafkaSource(
-            ledger.kafka.connection,
-            topic=ledger.topic.name,
-            partitions=PARTITIONS,
-            position=Position(),
-            until=until,
-        ) as source:
-            while True:
-                fetched = await source.fetch()
-                found |= {(record.partition, record.offset) for record in fetched.records}
-                if all(fetched.next_offsets[partition] >= offset for (_, partition), offset in until.items()):
-                    return found
-
-    return asyncio.run(work())
-
-
-def compact(ledger: Ledger) -> set[Place]:
-    """Compact the topic for a while; return where it still has records before the position of the file."""
-    with ledger.open() as model:
-        until = model.position()
-    configure(ledger, SMALL_SEGMENTS)
-    time.sleep(SEGMENT_SECONDS)
-    append(ledger.kafka.connection, ledger.topic, demo_events(10, seed=2))
-    configure(ledger, COMPACTING)
-    deadline = time.monotonic() + COMPACTION_SECONDS_MAX
-    while len(places_in_log(ledger, until)) == ALL:
-        assert time.monotonic() < deadline, "The broker has not compacted the topic."
-        time.sleep(1)
-    configure(ledger, {})
-    time.sleep(SEGMENT_SECONDS)
-    return places_in_log(ledger, until)
 
 
 def applied_places(ledger: Ledger) -> set[Place]:
@@ -255,48 +163,6 @@ def test_rebuild_refuses_another_log_for_a_file_of_another_version(own_ledger: L
     own_ledger.change("UPDATE positions SET log_topic = 'another'")
     with pytest.raises(GuardRefused, match=f"was made for another, not for {own_ledger.topic.name}"):
         own_ledger.rebuild()
-    assert own_ledger.files() == {NAME}
-
-
-def test_rebuild_restarts_a_replay_from_before_a_restore(own_ledger: Ledger) -> None:
-    """An unfinished replay that lacks records is no proof that the log lacks them: it starts again, and is equal."""
-    with own_ledger.open(UNFINISHED) as model:
-        model.apply([], {0: 4, 1: 9})
-    found = own_ledger.rebuild()
-    assert found.old is not None
-    assert found.new.text == found.old.text
-    assert own_ledger.files() == {NAME, KEPT}
-
-
-def test_rebuild_restarts_a_replay_from_before_a_loss(own_ledger: Ledger) -> None:
-    """An unfinished replay from before the loss would be equal: it starts again, and the loss is told."""
-    with own_ledger.open(UNFINISHED) as model:
-        asyncio.run(project(own_ledger.kafka.connection, model, until=at(own_ledger.topic, 10, 20)))
-    delete_before(own_ledger, 4, 0, 0)
-    with pytest.raises(LogIncomplete, match="partition 0: 4 of"):
-        own_ledger.rebuild()
-    assert own_ledger.files() == {NAME}
-
-
-@pytest.mark.timeout(COMPACTION_SECONDS_MAX + 180)
-def test_rebuild_restarts_a_replay_from_before_a_compaction(own_ledger: Ledger) -> None:
-    """An unfinished replay that has records which the log has lost since is not resumed, and the loss is told."""
-    complete = own_ledger.path.read_bytes()
-    missing = ALL - len(compact(own_ledger))
-    for swap in (True, False):
-        (own_ledger.folder / UNFINISHED).write_bytes(complete)
-        with pytest.raises(LogIncomplete, match=f"no longer holds {missing} of the {ALL} records"):
-            own_ledger.rebuild(swap=swap)
-        assert own_ledger.files() == {NAME}
-
-
-def test_check_does_not_resume_a_replay(own_ledger: Ledger) -> None:
-    """It reads the whole log, also when a rebuild that was stopped has left a part of it."""
-    with own_ledger.open(UNFINISHED) as model:
-        asyncio.run(project(own_ledger.kafka.connection, model, until=at(own_ledger.topic, 10, 20)))
-    told: list[Progress] = []
-    own_ledger.rebuild(swap=False, on_progress=told.append)
-    assert told[-1].applied + told[-1].duplicates + told[-1].quarantined == ALL
     assert own_ledger.files() == {NAME}
 
 
