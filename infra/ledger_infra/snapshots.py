@@ -17,8 +17,9 @@ from ledger_infra.read_only import open_read_only
 from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings
 from ledger_projectors.duckdb_errors import may_pass
-from ledger_projectors.snapshot import publish_file, publish_snapshot
+from ledger_projectors.snapshot import publish_snapshot
 from ledger_schemas.errors import ApiUnavailable, BadRequest, NotFound, SettingInvalid
+from ledger_schemas.file_publishing import publish_file, taken
 from ledger_schemas.positions import Position
 
 SNAPSHOT_TIMEOUT_SECONDS: Final = 600.0
@@ -33,7 +34,7 @@ def take_snapshot(settings: Settings, output: Path | None) -> tuple[Path, str]:
     NotFound when there is no read model, ApiUnavailable, DataDirectoryInUse.
     """
     if output is not None and output.exists():
-        raise BadRequest(f"{output} exists already.", hint="Name a new file; snapshots are never overwritten.")
+        raise taken(output)
     running = running_ledger(settings.data_dir)
     if running is not None and running.api_url is not None:
         if output is None:

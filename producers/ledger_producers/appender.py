@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     BrokerResponseError,
     KafkaConnectionError,
@@ -23,10 +23,11 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
-from ledger_producers.kafka_producer import end_offset, start_producer, stop_producer
+from ledger_producers.kafka_producer import start_producer, stop_producer
 from ledger_schemas import limits
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import LimitExceeded, OutcomeUnknown, TopicMisconfigured
+from ledger_schemas.errors import BrokerUnavailable, LimitExceeded, OutcomeUnknown, TopicMisconfigured
+from ledger_schemas.kafka_consumer import end_offsets
 from ledger_schemas.topic import unavailable
 
 APPEND_TIMEOUT_SECONDS: Final = 30.0
@@ -127,7 +128,7 @@ class Appender:
                         failures.append(failed)
                     else:
                         results[index] = await self._placed(topic, future.result())
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, TimeoutError, BrokerUnavailable) as error:
             failures.append(error)
         finally:
             # Also when our caller was cancelled: nobody else will ask these for their outcome.
@@ -139,7 +140,8 @@ class Appender:
         if metadata.offset >= 0:
             return metadata.partition, metadata.offset + 1
         # A retry that the broker recognised as a duplicate is answered with offset -1: the record lies before the end.
-        return metadata.partition, await end_offset(self._connection, TopicPartition(topic, metadata.partition))
+        ends = await end_offsets(self._connection, topic, [metadata.partition])
+        return metadata.partition, ends[topic, metadata.partition]
 
     def _explain(self, failures: list[BaseException], topic: str, unconfirmed: str, appended: int) -> Exception:
         """Return the error of a call of which `appended` records are in the log; of the others that is not known."""

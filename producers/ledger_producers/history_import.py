@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-
 from ledger_producers.appender import Appender, OutgoingRecord
 from ledger_producers.schema_publisher import SchemaPublisher, read_bound
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import BadRequest, ContractViolation, SettingInvalid
+from ledger_schemas.errors import BadRequest, BrokerUnavailable, ContractViolation, OutcomeUnknown, SettingInvalid
 from ledger_schemas.history_lines import HistoryLine
-from ledger_schemas.kafka_consumer import stop_consumer
+from ledger_schemas.kafka_consumer import end_offsets
 from ledger_schemas.kinds import Kind
 from ledger_schemas.positions import Position
-from ledger_schemas.topic import TopicSpec, check_topic, unavailable
+from ledger_schemas.topic import TopicSpec, check_topic
 
 BATCH_EVENTS: Final = 2_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -28,6 +26,11 @@ BATCH_BYTES: Final = 8 * 1024 * 1024
 
 LINE_BYTES_MAX: Final = 2 * 1024 * 1024
 """Bytes of one line: the largest record that a topic of ours takes, in base64, and its place."""
+
+RESUME_HINT: Final = (
+    "Some events may be in the topic already. When the broker answers, run the same command with --resume: it appends "
+    "all events again, and copies count once."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +59,20 @@ async def import_history(
 ) -> Imported:
     """Append every event of a history, then copies, until each partition ends where that of the export did.
 
-    A notification has a number by its place in the log: new ones must not come to lie where old ones lay. Copies count
-    once. Where more of them would be needed than there are events, or the topic has another number of partitions, none
-    are appended.
+    A new notification must not get an offset that gave an old one its number. Copies count once. Where more of them
+    would be needed than there are events, or the topic has another number of partitions, none are appended.
 
     The file is read through before the first event is appended. The schema topic gets the schemas of all kinds first.
     `resume` allows a topic that has records already, of an import that was interrupted: all is appended again, and what
     is there twice counts once. `on_progress` gets how many events of how many every in-sync replica has.
 
     Raises BadRequest when the topic has records and `resume` is off, ContractViolation with the line that is no event,
-    SettingInvalid when the file cannot be read, and what an append of events raises.
+    SettingInvalid when the file cannot be read, and what an append of events raises: OutcomeUnknown and
+    BrokerUnavailable then name `--resume`.
     """
     await check_topic(connection, topic)
-    found = await _count_records(connection, topic)
+    # Offsets that were given to records: those of deleted records count, too.
+    found = sum((await end_offsets(connection, topic.name, range(topic.partitions))).values())
     if found and not resume:
         raise BadRequest(
             f"The topic {topic.name} has taken {found:,} records: a history is imported into an empty one.",
@@ -78,25 +82,26 @@ async def import_history(
     events, sha256 = await asyncio.to_thread(_read_through, path)
     bound = await read_bound(connection, schemas_topic)
     done, ends = 0, _Ends()
-    async with Appender(connection) as appender:
-        await SchemaPublisher(connection, appender, schemas_topic, bound=bound).prepare(list(Kind))
-        batches = _batches(path)
-        while batch := await asyncio.to_thread(next, batches, None):
-            appended = await appender.append(topic.name, [_record(line) for line in batch])
-            ends.saw(batch, appended)
-            done += len(batch)
-            if on_progress is not None:
-                on_progress(done, events)
-        missing = sum(ends.missing.values())
-        repeating = ends.moved or missing > events
-        while not repeating and (copies := ends.copies()):
-            ends.saw(copies, await appender.append(topic.name, [_record(line) for line in copies]))
+    with _resumable():
+        async with Appender(connection) as appender:
+            await SchemaPublisher(connection, appender, schemas_topic, bound=bound).prepare(list(Kind))
+            batches = _batches(path)
+            while batch := await asyncio.to_thread(next, batches, None):
+                appended = await appender.append(topic.name, [_record(line) for line in batch])
+                ends.saw(batch, appended)
+                done += len(batch)
+                if on_progress is not None:
+                    on_progress(done, events)
+            missing = sum(ends.missing.values())
+            repeating = ends.moved or missing > events
+            while not repeating and (copies := ends.copies()):
+                ends.saw(copies, await appender.append(topic.name, [_record(line) for line in copies]))
     position = Position({(topic.name, partition): end for partition, end in ends.ours.items()})
     return Imported(events, sha256, position, 0 if repeating else missing, numbers_may_repeat=repeating)
 
 
 class _Ends:
-    """Where the partitions of the exported log ended, as far as events tell, and where those of the new one do."""
+    """End offsets per partition: of the exported log (last event + 1) and of the new log."""
 
     def __init__(self) -> None:
         self.ours: dict[int, int] = {}
@@ -132,17 +137,14 @@ def _record(line: HistoryLine) -> OutgoingRecord:
     return OutgoingRecord(line.key, line.value)
 
 
-async def _count_records(connection: KafkaConnection, topic: TopicSpec) -> int:
-    """Return how many offsets of the topic were given to records, those deleted since included."""
-    places = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
-    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False, auto_offset_reset="none")
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Have the error of an append name the way on: the appender's own hint is for callers that hold the events."""
     try:
-        await consumer.start()
-        return sum((await consumer.end_offsets(places)).values())
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise unavailable(connection, error) from error
-    finally:
-        await stop_consumer(consumer)
+        yield
+    except (OutcomeUnknown, BrokerUnavailable) as error:
+        error.hint = RESUME_HINT
+        raise
 
 
 def _read_through(path: Path) -> tuple[int, str]:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from ledger_schemas import limits
@@ -60,14 +60,3 @@ async def stop_producer(producer: AIOKafkaProducer, flush_timeout_seconds: float
         if sender is not None and not sender.done():
             sender.cancel()
             await asyncio.wait([sender], timeout=SENDER_STOP_SECONDS)
-
-
-async def end_offset(connection: KafkaConnection, place: TopicPartition) -> int:
-    """Return the offset that the next record of a partition will have."""
-    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
-    try:
-        ends: dict[TopicPartition, int] = await consumer.end_offsets([place])
-    finally:
-        await consumer.stop()
-    return ends[place]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_guards import KEEP_FILE_HINT
@@ -21,11 +20,10 @@ from ledger_projectors.log_positions import LastRecords, read_last_records, read
 from ledger_projectors.opening import damage_told
 from ledger_projectors.projection import engine_sql
 from ledger_projectors.read_model import ReadModel
+from ledger_projectors.source import KafkaSource
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import LogIncomplete, ProjectorFailed
-from ledger_schemas.kafka_consumer import stop_consumer
+from ledger_schemas.errors import GuardRefused, LogIncomplete, ProjectorFailed
 from ledger_schemas.positions import Position
-from ledger_schemas.topic import unavailable
 
 COMPARED_OFFSETS: Final = 1_000_000
 """Offsets of one partition that are compared at a time: some 16 MB of memory."""
@@ -78,7 +76,7 @@ class AppliedRecords:
                 last_records = read_last_records(connection)
                 return cls(path, held, read_position(connection), last_records, _counts(connection))
         except duckdb.Error as error:
-            # What cannot even be opened does not pass: whoever rebuilds has tried it just now.
+            # A file that cannot be opened stays so: `rebuild` has just tried.
             if held is not None and may_pass(error):
                 raise ProjectorFailed(
                     f"The records of {path} cannot be counted for now ({type(error).__name__}).",
@@ -111,11 +109,13 @@ class AppliedRecords:
 
     def _losses(self, replay: ReadModel) -> Sequence[Loss]:
         with damage_told(replay.path), replay.reader() as connection:
-            found = _counts(connection)
-        # A replay has no record that the file lacks, unless the file is wrong, which the digests tell.
-        short = [
-            partition for partition, counted in self.counts.items() if counted[0] != found.get(partition, (0, 0))[0]
-        ]
+            # Below the applied end, the replay has no record that a correct file lacks: equal counts are equal records.
+            # A replay to the end of the log has more records above that end, which make up for no loss.
+            short = [
+                partition
+                for partition, (applied, end) in self.counts.items()
+                if applied != _count_before(connection, partition, end)
+            ]
         return [loss for partition in short if (loss := self._loss(partition, replay)) is not None]
 
     def _loss(self, partition: int, replay: ReadModel) -> Loss | None:
@@ -135,21 +135,52 @@ class AppliedRecords:
         return Loss(partition, applied, missing, first, last) if missing else None
 
 
-async def log_starts(connection: KafkaConnection, topic: str, partitions: int) -> Position:
-    """Return where the log begins: offsets of which retention or DeleteRecords took the records lie before it.
+async def check_same_log(
+    path: Path, connection: KafkaConnection, topic: str, partitions: int, position: Position, last_records: LastRecords
+) -> None:
+    """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
+    others = {name for name, _ in position} - {topic}
+    if others:
+        raise GuardRefused(
+            f"{path} was made for {', '.join(sorted(others))}, not for {topic}.",
+            hint="Use the settings that it was made with, or another data directory.",
+        )
+    async with KafkaSource(
+        connection,
+        topic=topic,
+        partitions=partitions,
+        position=position,
+        last_records=last_records,
+    ):
+        return
 
-    Raises BrokerUnavailable.
+
+async def check_still_held(replay: ReadModel, connection: KafkaConnection) -> None:
+    """Check that the log still holds what an unfinished replay has read: read it again, and count. Raises GuardRefused.
+
+    A log that was compacted or restored since holds another number of records before the replay's position.
     """
-    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False)
-    try:
-        await consumer.start()
-        places = [TopicPartition(topic, partition) for partition in range(partitions)]
-        starts = await consumer.beginning_offsets(places)
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise unavailable(connection, error) from error
-    finally:
-        await stop_consumer(consumer)
-    return Position({(place.topic, place.partition): start for place, start in starts.items()})
+    with damage_told(replay.path), replay.reader() as reader:
+        read = {partition: records for partition, (records, _) in _counts(reader).items()}
+    found: Counter[int] = Counter()
+    async with KafkaSource(
+        connection,
+        topic=replay.topic,
+        partitions=replay.partitions,
+        position=Position(),
+        until=replay.position(),
+    ) as source:
+        reached = Position()
+        while not reached.reached(replay.position()):
+            fetched = await source.fetch()
+            found.update(record.partition for record in fetched.records)
+            reached = Position({(replay.topic, partition): end for partition, end in fetched.next_offsets.items()})
+    if found != Counter(read):
+        raise GuardRefused(
+            f"{replay.path} has read {sum(read.values()):,} records up to {replay.position()}, where the log holds "
+            f"{found.total():,} now.",
+            hint="Remove it.",
+        )
 
 
 @contextmanager
@@ -161,6 +192,12 @@ def _reading(path: Path, held: ReadModel | None) -> Iterator[duckdb.DuckDBPyConn
 def _counts(connection: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int]]:
     rows = connection.execute(engine_sql("places_counted")).fetchall()
     return {partition: (records, end) for partition, records, end in rows}
+
+
+def _count_before(connection: duckdb.DuckDBPyConnection, partition: int, before: int) -> int:
+    asked = {"partition": partition, "before": before}
+    ((records,),) = connection.execute(engine_sql("places_before"), asked).fetchall()
+    return int(records)
 
 
 def _offsets(connection: duckdb.DuckDBPyConnection, partition: int, start: int) -> npt.NDArray[np.int64]:

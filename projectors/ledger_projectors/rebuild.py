@@ -16,11 +16,10 @@ import structlog
 
 from ledger_projectors import swapping
 from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.completeness import AppliedRecords, log_starts
+from ledger_projectors.completeness import AppliedRecords, check_same_log, check_still_held
 from ledger_projectors.digest import Digest, digest_read_model
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
-from ledger_projectors.log_positions import LastRecords
 from ledger_projectors.opening import damage_told
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
@@ -31,6 +30,7 @@ from ledger_projectors.steps import unobserved
 from ledger_projectors.swapping import discard, set_aside
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, NotFound, ProjectorFailed, ReadModelsDiffer, ReadModelUnusable
+from ledger_schemas.kafka_consumer import start_offsets
 from ledger_schemas.positions import Position
 
 PROGRESS_SECONDS: Final = 0.25
@@ -74,19 +74,27 @@ async def rebuild(
     When the log lacks records that the file has applied, the file may be their last copy: it stays as it is, and the
     replay is removed. A later replay must not go on from it, since the log may have been restored meanwhile.
 
-    Raises LogIncomplete then, ReadModelsDiffer (nothing is swapped, both files stay), DataDirectoryInUse while a
-    projector has the file, GuardRefused when it was made from another log or topic, NotFound and ReadModelUnusable when
-    there is nothing to compare and `swap` is off, ProjectorFailed when there is no room, BrokerUnavailable.
+    `swap=False` always reads the whole log into a new file. Otherwise a rebuild that was stopped is resumed. When there
+    is an old file, the records that the rebuild has read are first counted in the log, without decoding them: if their
+    number has changed (compaction, a restored log), the replay starts again.
+
+    Raises LogIncomplete when the log lacks such records, ReadModelsDiffer (nothing is swapped, both files stay),
+    DataDirectoryInUse while a projector has the file, GuardRefused when it was made from another log or topic, NotFound
+    and ReadModelUnusable when there is nothing to compare and `swap` is off, ProjectorFailed when there is no room,
+    BrokerUnavailable.
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
     try:
         applied = await asyncio.to_thread(AppliedRecords.of, path, held)
         if held is not None:
-            await _check_log(path, connection, topic, partitions, held.position(), held.last_records())
+            await check_same_log(path, connection, topic, partitions, held.position(), held.last_records())
         elif applied is not None:
-            await _check_log(path, connection, topic, partitions, applied.position, applied.last_records)
+            await check_same_log(path, connection, topic, partitions, applied.position, applied.last_records)
         replay = _Replay(unfinished, connection, topic, partitions, schemas, held, applied, on_progress)
+        if not swap:
+            # A check must see the log as it is now, and not as a rebuild that was stopped has read it.
+            await asyncio.to_thread(discard, unfinished)
         new = await replay.run()
         # Behind the replay, which may have learnt of schemas: both files are read with the same ones.
         read = partial(read_again, connection, topic)
@@ -125,17 +133,17 @@ class _Replay:
     on_progress: Callable[[Progress], None] | None
 
     async def run(self) -> Digest:
-        """Go on with an unfinished replay; begin again where it is of no use. Raises what `rebuild` raises."""
+        """Resume an unfinished replay; start again when the unfinished file cannot be resumed. Raises as `rebuild`."""
         resuming = await asyncio.to_thread(self.unfinished.exists)
         while True:
             try:
                 return await self._once()
             except (GuardRefused, ProjectorFailed) as error:
-                of_no_use = _is_of_no_use(error)
-                # Of another version or log, of the log as it was before, too far, or damaged: nobody would remove it.
-                if of_no_use and (resuming or isinstance(error, GuardRefused)):
+                unusable = _is_unusable(error)
+                # The unfinished file cannot be resumed. Remove it, or every later rebuild fails on it.
+                if unusable and (resuming or isinstance(error, GuardRefused)):
                     await asyncio.to_thread(discard, self.unfinished)
-                if not (resuming and of_no_use):
+                if not (resuming and unusable):
                     raise
             resuming = False
 
@@ -147,21 +155,27 @@ class _Replay:
             until = self.held.position() if self.held is not None else None
             if until is not None and not until.reached(model.position()):
                 raise GuardRefused(f"{self.unfinished} is at {model.position()}, beyond {until}.", hint="Remove it.")
-            await self._pass_over_what_is_gone(model)
+            resumed = bool(model.position())
+            await self._skip_deleted_offsets(model)
+            if resumed and self.applied is not None:
+                await check_still_held(model, self.connection)
             await self._project(model, until)
             if self.applied is not None:
                 await asyncio.to_thread(self.applied.check_held_by, model, self.topic)
-            # What an earlier try left may be damaged: it is begun anew then.
+            # An unfinished file may be damaged; the replay then starts again.
             with damage_told(self.unfinished):
                 return await _digest(model, self.schemas, partial(read_again, self.connection, self.topic))
         finally:
             await asyncio.to_thread(model.close)
 
-    async def _pass_over_what_is_gone(self, model: ReadModel) -> None:
-        """Begin where the log begins, as far as the old file has applied what came before: it is counted as missing."""
+    async def _skip_deleted_offsets(self, model: ReadModel) -> None:
+        """Start at the first offset that the log still has.
+
+        The old file has applied the deleted records, so the check counts them as missing.
+        """
         if self.applied is None:
             return
-        starts = await log_starts(self.connection, self.topic, self.partitions)
+        starts = await start_offsets(self.connection, self.topic, range(self.partitions))
         gone = {place[1]: start for place, start in starts.items() if start <= self.applied.position.get(place, 0)}
         if gone and model.position():
             raise GuardRefused(
@@ -201,7 +215,7 @@ class _Replay:
             self.on_progress(projector.progress())
 
 
-def _is_of_no_use(error: GuardRefused | ProjectorFailed) -> bool:
+def _is_unusable(error: GuardRefused | ProjectorFailed) -> bool:
     """Say whether it is the unfinished file that stands in the way, and not the room for it."""
     cause = error.__cause__
     return isinstance(error, GuardRefused) or (isinstance(cause, duckdb.Error) and not may_pass(cause))
@@ -233,26 +247,6 @@ def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadMo
         if comparing or not os.access(path, os.W_OK):
             raise
         return None
-
-
-async def _check_log(
-    path: Path, connection: KafkaConnection, topic: str, partitions: int, position: Position, last_records: LastRecords
-) -> None:
-    """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
-    others = {name for name, _ in position} - {topic}
-    if others:
-        raise GuardRefused(
-            f"{path} was made for {', '.join(sorted(others))}, not for {topic}.",
-            hint="Use the settings that it was made with, or another data directory.",
-        )
-    async with KafkaSource(
-        connection,
-        topic=topic,
-        partitions=partitions,
-        position=position,
-        last_records=last_records,
-    ):
-        return
 
 
 async def _old_digest(

@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 
 from ledger_projectors.log_positions import read_position
-from ledger_schemas.errors import BadRequest
+from ledger_schemas.file_publishing import publish_file, taken
 from ledger_schemas.positions import Position
 
 STORAGE_VERSION: Final = "v1.5.0"
@@ -20,11 +20,11 @@ STORAGE_VERSION: Final = "v1.5.0"
 def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Position:
     """Write everything that `connection` sees to a new file at `path`; return the position that it states.
 
-    The file appears under its name only when it is whole. Raises BadRequest when `path` exists already, OSError and
-    duckdb.Error when it cannot be written.
+    The file appears under its name only when it is complete and on the disk. Raises BadRequest when `path` exists
+    already, OSError and duckdb.Error when it cannot be written.
     """
     if path.exists():
-        raise _taken(path)
+        raise taken(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # A folder and a name of its own: two snapshots at a time, and what a killed one left, are in nobody's way.
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.unfinished-", dir=path.parent))
@@ -46,27 +46,6 @@ def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Posit
     finally:
         shutil.rmtree(folder)
     return position
-
-
-def publish_file(whole: Path, path: Path) -> None:
-    """Give a whole file of the same file system the name `path` too, at once.
-
-    Raises BadRequest when `path` exists already, whoever made it and however lately.
-    """
-    try:
-        # A rename would take the place of what another process published since anyone looked.
-        path.hardlink_to(whole)
-    except FileExistsError:
-        raise _taken(path) from None
-    except OSError:
-        # Not every file system has hard links; on those the look just before the rename must do.
-        if path.exists():
-            raise _taken(path) from None
-        whole.rename(path)
-
-
-def _taken(path: Path) -> BadRequest:
-    return BadRequest(f"{path} exists already.", hint="Name a new file; snapshots are never overwritten.")
 
 
 def _text(value: str) -> str:

@@ -59,7 +59,15 @@ class HistoryLine:
                 key.encode("ascii"),
                 base64.b64decode(value, validate=True),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+        except (
+            ValueError,
+            OverflowError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            binascii.Error,
+        ) as error:
             raise _no_line(type(error).__name__) from None
         try:
             stated = decode_wire(line.value).values["notification_id"]

@@ -1,10 +1,29 @@
-"""A plain Kafka consumer, stopped for certain: also while its broker is away."""
+"""Plain Kafka consumers: stopped for certain, also while their broker is away; and where a log begins and ends."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.positions import Position
+from ledger_schemas.topic import unavailable
+
+
+async def start_offsets(connection: KafkaConnection, topic: str, partitions: Iterable[int]) -> Position:
+    """Return where partitions begin: retention or DeleteRecords took the records before. Raises BrokerUnavailable."""
+    async with _asking(connection) as consumer:
+        return _position(await consumer.beginning_offsets(_places(topic, partitions)))
+
+
+async def end_offsets(connection: KafkaConnection, topic: str, partitions: Iterable[int]) -> Position:
+    """Return the offset that the next record of each partition will have. Raises BrokerUnavailable."""
+    async with _asking(connection) as consumer:
+        return _position(await consumer.end_offsets(_places(topic, partitions)))
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
@@ -19,3 +38,23 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
         await consumer._client.close()  # noqa: SLF001 - what `stop` did not come to
     else:
         stopping.result()
+
+
+@asynccontextmanager
+async def _asking(connection: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(**connection.client_options(), enable_auto_commit=False, auto_offset_reset="none")
+    try:
+        await consumer.start()
+        yield consumer
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise unavailable(connection, error) from error
+    finally:
+        await stop_consumer(consumer)
+
+
+def _places(topic: str, partitions: Iterable[int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition) for partition in partitions]
+
+
+def _position(offsets: dict[TopicPartition, int]) -> Position:
+    return Position({(place.topic, place.partition): offset for place, offset in offsets.items()})

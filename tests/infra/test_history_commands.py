@@ -27,7 +27,7 @@ from tests.conftest import Kafka
 from tests.faults.the_log import Raw, append, append_raw, read_records
 from tests.projectors.building import TABLES, demo_events, project, rows
 from tests.projectors.decoding import full_values
-from tests.running import RunningLedger, json_of, run_command
+from tests.running import json_of, run_command
 
 PARTITIONS: Final = 3
 LONG_AGO: Final = 1_700_000_000_000_000
@@ -230,6 +230,13 @@ def test_an_import_that_was_interrupted_is_resumed(lost: Place, topic_name: str,
     [
         (lambda lines: [*lines[:4], lines[4][:-30]], "Line 5: It is not a line of a history export: it is cut off."),
         (lambda lines: [lines[0], b'{"partition": 0}\n'], "Line 2: It is not a line of a history export: KeyError."),
+        (
+            lambda lines: [
+                lines[0],
+                b'{"topic": "t", "partition": 0, "offset": Infinity' + lines[1][lines[1].index(b', "recorded_at"') :],
+            ],
+            "Line 2: It is not a line of a history export: OverflowError.",
+        ),
         (lambda lines: [lines[0].replace(b'"key": "', b'"key": "0'), *lines[1:]], "its key is not the notification_id"),
         (lambda lines: [lines[0].replace(b'"value": "w', b'"value": "x'), *lines[1:]], "Line 1: "),
     ],
@@ -275,20 +282,3 @@ def test_a_file_of_another_layout_is_named(lost: Place, tmp_path: Path) -> None:
     assert "with the version that wrote it" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not file.exists()
-
-
-def test_a_running_ledger_exports_a_snapshot(tmp_path: Path) -> None:
-    """While it runs, from a snapshot that is gone afterwards; and from one that was published."""
-    with RunningLedger(tmp_path / "data") as ledger:
-        position = ledger.post({"kind": "created", "tenant_id": "acme", "source": "shop"})
-        ledger.get("/v1/notifications", tenant="acme", at_least=position)
-        before = {path.name for path in ledger.data_dir.iterdir()} | {"snapshots"}
-        running = json_of(ledger.run("export-history", str(tmp_path / "running.jsonl"), "--json"))
-        assert {path.name for path in ledger.data_dir.iterdir()} == before
-        assert list((ledger.data_dir / "snapshots").iterdir()) == []
-        assert running["events"] == 1
-        assert running["position"] == position
-        published = json_of(ledger.run("snapshot", "--output", str(tmp_path / "snapshot.duckdb"), "--json"))
-        named = ("--file", published["path"])
-        again = json_of(ledger.run("export-history", str(tmp_path / "snapshot.jsonl"), *named, "--json"))
-    assert again == running

@@ -4,15 +4,22 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from ledger_infra.broker import NativeKafka
-from ledger_producers import Emitter
-from ledger_schemas import Position, Receipt, new_id
+from ledger_producers import Emitter, history_import
+from ledger_producers.appender import Appender
+from ledger_producers.history_import import import_history
+from ledger_schemas import Position, Receipt, encode_event, new_id
 from ledger_schemas.errors import LedgerError, OutcomeUnknown
 from ledger_schemas.events import Event
+from ledger_schemas.history_lines import HistoryLine
+from ledger_schemas.topic import schemas_topic_spec
 from tests.conftest import prepare_schemas
 
 from .the_log import Record, fired, log_of, with_topic
@@ -96,6 +103,35 @@ def test_leaving_an_emitter_is_bounded_when_the_broker_is_away(own_broker: Nativ
             return time.monotonic() - begun
 
     assert asyncio.run(scenario()) < APPEND_TIMEOUT_SECONDS + SLACK_SECONDS
+
+
+def test_an_import_whose_broker_freezes_names_resume(
+    own_broker: NativeKafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hint of the appender is for callers that hold the events; an import is resumed, and copies count once."""
+    monkeypatch.setattr(history_import, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(history_import, "Appender", partial(Appender, timeout_seconds=APPEND_TIMEOUT_SECONDS))
+    file = tmp_path / "history.jsonl"
+    events = [fired() for _ in range(2)]
+    file.write_bytes(b"".join(_line(topic_name, offset, event) for offset, event in enumerate(events)))
+
+    async def scenario() -> list[Record]:
+        spec = await with_topic(own_broker, topic_name)
+        importing = partial(import_history, own_broker.connection, file, topic=spec, schemas_topic=schemas_topic_spec())
+        with ExitStack() as stack:
+            with pytest.raises(OutcomeUnknown) as unknown:
+                await importing(on_progress=lambda _, __: stack.enter_context(frozen(own_broker)))
+            assert "--resume" in unknown.value.hint
+        monkeypatch.setattr(history_import, "Appender", Appender)
+        assert (await importing(resume=True)).events == len(events)
+        return await log_of(own_broker, spec)
+
+    assert {record.event.event_id for record in asyncio.run(scenario())} == {event.event_id for event in events}
+
+
+def _line(topic: str, offset: int, event: Event) -> bytes:
+    recorded_at = datetime(2026, 3, 1, tzinfo=UTC)
+    return HistoryLine(topic, 0, offset, recorded_at, str(event.notification_id).encode(), encode_event(event)).dumps()
 
 
 @pytest.mark.timeout(180)

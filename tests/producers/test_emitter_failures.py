@@ -9,8 +9,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber, ProducerFenced, RequestTimedOutError
 from aiokafka.structs import RecordMetadata
 
+from ledger_infra.broker.ports import free_ports
 from ledger_producers import Emitter
-from ledger_schemas import Position, Receipt
+from ledger_schemas import KafkaConnection, Position, Receipt
 from ledger_schemas.errors import BrokerUnavailable, LedgerError, OutcomeUnknown
 from ledger_schemas.events import Event
 from tests.conftest import Kafka
@@ -199,22 +200,45 @@ def test_an_append_that_was_recognised_as_a_repetition_gets_the_end_as_its_posit
         spec = await with_topic(kafka, topic_name, 1)
         async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
             await emitter.put_many([fired() for _ in range(4)])
-            producer: Any = emitter._appender._producer
-            send = producer.send
-
-            async def without_offset(*args: Any, **kwargs: Any) -> Append:  # noqa: ANN401 - passed on
-                placed = await (await send(*args, **kwargs))
-                future = asyncio.get_running_loop().create_future()
-                future.set_result(placed._replace(offset=-1))
-                return future
-
-            producer.send = without_offset
+            answer_as_repeated(emitter)
             receipt = await emitter.put(fired())
         return receipt, await log_of(kafka, spec)
 
     receipt, log = asyncio.run(scenario())
     assert len(log) == 5
     assert receipt.position == Position({(topic_name, 0): 5})
+
+
+def test_a_repetition_whose_end_cannot_be_asked_is_an_unknown_outcome(kafka: Kafka, topic_name: str) -> None:
+    """The event is in the log: `broker_unavailable` would say that it is not."""
+
+    async def scenario() -> tuple[Event, OutcomeUnknown, list[Record]]:
+        spec = await with_topic(kafka, topic_name, 1)
+        event = fired()
+        async with Emitter(kafka.connection, source="shop", topic=spec) as emitter:
+            answer_as_repeated(emitter)
+            emitter._appender._connection = KafkaConnection(f"127.0.0.1:{free_ports(1)[0]}")
+            with pytest.raises(OutcomeUnknown) as unknown:
+                await emitter.put(event)
+        return event, unknown.value, await log_of(kafka, spec)
+
+    event, unknown, log = asyncio.run(scenario())
+    assert unknown.events == (event,)
+    assert [record.event for record in log] == [event]
+
+
+def answer_as_repeated(emitter: Emitter) -> None:
+    """Have the producer of the emitter answer as to a retry that the broker recognises: without an offset."""
+    producer: Any = emitter._appender._producer
+    send = producer.send
+
+    async def without_offset(*args: Any, **kwargs: Any) -> Append:  # noqa: ANN401 - passed on
+        placed = await (await send(*args, **kwargs))
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(placed._replace(offset=-1))
+        return future
+
+    producer.send = without_offset
 
 
 def test_a_caller_that_gives_up_leaves_the_emitter_usable(

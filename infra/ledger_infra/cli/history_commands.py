@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +38,10 @@ PROGRESS_EVENTS: Final = 1_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTEAD: Final = "Stop it first, or export from a published snapshot with --file."
+_KEEP: Final = (
+    "Keep it: it may be the last copy of the facts. Export with the version that wrote it, or name a snapshot or an "
+    "older copy with --file."
+)
 
 _stderr = Console(stderr=True)
 
@@ -127,9 +131,9 @@ def import_command(
 ) -> None:
     """Append the events of an exported history to an empty log, each in the partition of its key.
 
-    Make the topic first: `notification-ledger topic --create`. All lines are checked before the first is appended. The
-    log takes the events anew: their offsets and recorded_at are its own. Then copies of events follow until each
-    partition ends where it did: new notifications must not get the numbers of old ones. Copies count once.
+    Make the topic first: `notification-ledger topic --create`. All lines are checked before the first is appended.
+    Imported events get new offsets and a new recorded_at. Then copies of events follow until each partition ends where
+    it did: new notifications must not get the numbers of old ones. Copies count once.
 
     Example: `notification-ledger import-history history.jsonl`
     """
@@ -158,7 +162,7 @@ def import_command(
         soft_wrap=True,
     )
     if imported.numbers_may_repeat:
-        _stderr.print("The log ends before the one that was exported: numbers of new notifications may repeat.")
+        _stderr.print("The new log is shorter than the exported log: numbers of new notifications may repeat.")
 
 
 @contextmanager
@@ -168,7 +172,7 @@ def _damage_told(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         raise ReadModelUnusable(
             f"The history of {path} cannot be read ({type(error).__name__}): it is damaged, or of another version.",
-            hint="Keep it. Export from a snapshot or an older copy with --file, or with the version that wrote it.",
+            hint=_KEEP,
         ) from error
 
 
@@ -177,7 +181,8 @@ def _opened(configured: Settings, read_model: Path | None) -> Iterator[duckdb.Du
     """Open the file that is named, else a snapshot of the ledger that runs, else the file of the stopped one."""
     running = running_ledger(configured.data_dir)
     if read_model is not None or running is None or running.api_url is None:
-        with open_read_only(read_model or read_model_path(configured.data_dir), instead=_INSTEAD) as connection:
+        path = read_model or read_model_path(configured.data_dir)
+        with open_read_only(path, instead=_INSTEAD, unreadable=_KEEP) as connection:
             yield connection
         return
     from ledger_infra.snapshots import take_snapshot  # noqa: PLC0415 - only of a running ledger
@@ -185,6 +190,9 @@ def _opened(configured: Settings, read_model: Path | None) -> Iterator[duckdb.Du
     with tempfile.TemporaryDirectory(prefix=".export-", dir=configured.data_dir) as folder:
         path, _ = take_snapshot(configured, Path(folder) / "snapshot.duckdb")
         with open_read_only(path, instead=_INSTEAD) as connection:
+            # DuckDB has it open and needs no name. An export that is killed then leaves no copy of every tenant's data.
+            with suppress(PermissionError):  # Windows keeps the names of open files.
+                path.unlink()
             yield connection
 
 

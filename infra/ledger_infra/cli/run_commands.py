@@ -89,21 +89,25 @@ def rebuild(
         bool,
         typer.Option(
             "--check",
-            help="Compare only, and throw the new file away. The old one takes out of its quarantine what is known by "
-            "now, as at any start.",
+            help="Compare only, and throw the new file away. Always reads the whole log. The old file takes out of its "
+            "quarantine what is known by now, as at any start.",
         ),
     ] = False,
     as_json: JsonOutput = False,
 ) -> None:
     """Replay the log from zero into a new file, compare it with the old one at its position, and swap.
 
-    The old file is kept beside it. A rebuild that was stopped goes on where it was. Stop `up` or the projector first.
+    The old file is kept beside it. Stop `up` or the projector first.
+
+    A rebuild that was stopped is resumed. It first counts the records again that it has read: if the log has more or
+    fewer of them now, it starts again.
 
     Exit codes: 0 equal, 20 another process has the file, 31 another log, 34 the two differ, 37 the log lacks records
     that the file has applied (infra/guides/restoring.md says what to do).
 
-    Example: `notification-ledger rebuild --check --json`
     Where the log lacks records that the old file has applied, it says which, and the file stays: see `export-history`.
+
+    Example: `notification-ledger rebuild --check --json`
     """
     from ledger_projectors.progress import Progress as ProjectorProgress  # noqa: PLC0415 - DuckDB is slow to import
     from ledger_projectors.rebuild import Rebuilt  # noqa: PLC0415 - as above

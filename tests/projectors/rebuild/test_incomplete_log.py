@@ -3,96 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
-from typing import Final
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import RecordsToDelete
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from ledger_infra.settings import environment_without_settings
 from ledger_projectors.digest import Digest, digest_read_model
-from ledger_projectors.source import KafkaSource
-from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused, LogIncomplete
 from tests.conftest import Kafka
 from tests.faults.the_log import Place, append
-from tests.projectors.building import administering, at, demo_events, producing, project, raw, reading, recreate, rows
-from tests.projectors.rebuild.ledgers import EVENTS, NAME, PARTITIONS, UNFINISHED, Ledger
+from tests.projectors.building import (
+    Raw,
+    append_raw,
+    demo_events,
+    producing,
+    project,
+    raw,
+    reading,
+    recreate,
+    rows,
+)
+from tests.projectors.rebuild.ledgers import NAME, PARTITIONS, Ledger
+from tests.projectors.rebuild.losing import ALL, compact, delete_before
 from tests.running import run_command
-
-SMALL_SEGMENTS: Final = {
-    "segment.ms": "100",
-    "segment.bytes": "1048576",
-    "min.cleanable.dirty.ratio": "0",
-    "min.compaction.lag.ms": "0",
-    "max.compaction.lag.ms": "100",
-}
-COMPACTING: Final = {**SMALL_SEGMENTS, "cleanup.policy": "compact"}
-SEGMENT_SECONDS: Final = 0.3
-"""After so long the next record opens a new segment; only segments that are closed are compacted."""
-
-COMPACTION_SECONDS_MAX: Final = 120.0
-"""The broker's cleaner looks for work every 15 seconds."""
-
-ALL: Final = len(EVENTS) + 1
-"""Records of a filled ledger's log: the events, and poison."""
 
 
 def digest_of(ledger: Ledger, name: str = NAME) -> Digest:
     """Return the digest of a file."""
     with ledger.open(name) as model, reading(model) as reader:
         return digest_read_model(reader)
-
-
-def delete_before(ledger: Ledger, *offsets: int) -> None:
-    """Let the broker delete the records before these offsets, partition by partition, as retention does."""
-
-    async def work() -> None:
-        async with administering(ledger.kafka.connection) as admin:
-            await admin.delete_records(
-                {
-                    TopicPartition(ledger.topic.name, partition): RecordsToDelete(before_offset=offset)
-                    for partition, offset in enumerate(offsets)
-                    if offset
-                }
-            )
-
-    asyncio.run(work())
-
-
-def configure(ledger: Ledger, settings: Mapping[str, str]) -> None:
-    """Set these settings of the topic, and the rest to what the ledger asks for."""
-
-    async def work() -> None:
-        async with administering(ledger.kafka.connection) as admin:
-            wanted = {**ledger.topic.config(), **settings}
-            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, ledger.topic.name, wanted)])
-
-    asyncio.run(work())
-
-
-def places_in_log(ledger: Ledger, until: Position) -> set[Place]:
-    """Return where the log still has records before a position."""
-
-    async def work() -> set[Place]:
-        found: set[Place] = set()
-        async with KafkaSource(
-            ledger.kafka.connection,
-            topic=ledger.topic.name,
-            partitions=PARTITIONS,
-            position=Position(),
-            until=until,
-        ) as source:
-            while True:
-                fetched = await source.fetch()
-                found |= {(record.partition, record.offset) for record in fetched.records}
-                if all(fetched.next_offsets[partition] >= offset for (_, partition), offset in until.items()):
-                    return found
-
-    return asyncio.run(work())
 
 
 def applied_places(ledger: Ledger) -> set[Place]:
@@ -135,7 +73,7 @@ def assert_refused(
     assert digest_of(ledger) == before
 
 
-def test_a_log_whose_beginning_is_gone_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_log_without_its_beginning(own_ledger: Ledger) -> None:
     """Retention or DeleteRecords: the error counts what is gone of each partition, and says where; nothing changes."""
     before, places = digest_of(own_ledger), applied_places(own_ledger)
     assert len(places) == ALL
@@ -150,7 +88,7 @@ def test_a_log_whose_beginning_is_gone_is_no_rebuild(own_ledger: Ledger) -> None
     assert_refused(own_ledger, LogIncomplete, words=words, before=before, cli_exit_code=LogIncomplete.exit_code)
 
 
-def test_a_log_of_which_everything_is_gone_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_log_without_records(own_ledger: Ledger) -> None:
     """A partition that is empty up to the position counts like any other."""
     with own_ledger.open() as model:
         ends = [model.position().get((own_ledger.topic.name, partition), 0) for partition in range(PARTITIONS)]
@@ -160,7 +98,7 @@ def test_a_log_of_which_everything_is_gone_is_no_rebuild(own_ledger: Ledger) -> 
     assert own_ledger.files() == {NAME}
 
 
-def test_a_projector_goes_on_with_a_log_whose_beginning_is_gone(own_ledger: Ledger) -> None:
+def test_projector_continues_on_a_log_without_its_beginning(own_ledger: Ledger) -> None:
     """What was applied is in the file: a start needs only what comes next."""
     delete_before(own_ledger, 4, 9)
     append(own_ledger.kafka.connection, own_ledger.topic, demo_events(3, seed=2))
@@ -168,23 +106,10 @@ def test_a_projector_goes_on_with_a_log_whose_beginning_is_gone(own_ledger: Ledg
         assert asyncio.run(project(own_ledger.kafka.connection, model)).progress().applied > 0
 
 
-def test_a_compacted_log_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_compacted_log(own_ledger: Ledger) -> None:
     """Of a topic that was compacted for a while, the error counts the holes, which may be anywhere."""
     before, applied = digest_of(own_ledger), applied_places(own_ledger)
-    with own_ledger.open() as model:
-        until = model.position()
-    configure(own_ledger, SMALL_SEGMENTS)
-    time.sleep(SEGMENT_SECONDS)
-    append(own_ledger.kafka.connection, own_ledger.topic, demo_events(10, seed=2))
-    configure(own_ledger, COMPACTING)
-    deadline = time.monotonic() + COMPACTION_SECONDS_MAX
-    while len(held := places_in_log(own_ledger, until)) == ALL:
-        assert time.monotonic() < deadline, "The broker has not compacted the topic."
-        time.sleep(1)
-    configure(own_ledger, {})
-    time.sleep(SEGMENT_SECONDS)
-    held = places_in_log(own_ledger, until)
-    missing = applied - held
+    missing = applied - compact(own_ledger)
     words = [f"no longer holds {len(missing)} of the {ALL} records"]
     for partition in sorted({place[0] for place in missing}):
         offsets = sorted(offset for at, offset in missing if at == partition)
@@ -197,7 +122,7 @@ def test_a_compacted_log_is_no_rebuild(own_ledger: Ledger) -> None:
     assert_refused(own_ledger, LogIncomplete, words=words, before=before, cli_exit_code=LogIncomplete.exit_code)
 
 
-def test_a_log_that_ends_before_the_file_is_no_rebuild(own_ledger: Ledger) -> None:
+def test_rebuild_refuses_a_log_that_ends_before_the_file(own_ledger: Ledger) -> None:
     """Recreated: the guard says so, its hint names the export, and nothing changes."""
     before = digest_of(own_ledger)
     asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
@@ -205,7 +130,7 @@ def test_a_log_that_ends_before_the_file_is_no_rebuild(own_ledger: Ledger) -> No
     assert_refused(own_ledger, GuardRefused, words=words, before=before, cli_exit_code=GuardRefused.exit_code)
 
 
-def test_a_file_of_another_version_is_not_replaced_by_less(own_ledger: Ledger) -> None:
+def test_rebuild_counts_losses_of_a_file_of_another_version(own_ledger: Ledger) -> None:
     """What this version cannot compare row by row is counted all the same."""
     own_ledger.change("UPDATE projections SET version = 0")
     bytes_before = own_ledger.path.read_bytes()
@@ -216,7 +141,19 @@ def test_a_file_of_another_version_is_not_replaced_by_less(own_ledger: Ledger) -
     assert own_ledger.path.read_bytes() == bytes_before
 
 
-def test_a_file_of_another_version_is_not_replaced_by_another_log(own_ledger: Ledger) -> None:
+def test_rebuild_does_not_make_up_for_losses_with_newer_records(own_ledger: Ledger) -> None:
+    """A log that has gained as many records as it has lost lacks them all the same."""
+    own_ledger.change("UPDATE projections SET version = 0")
+    gone = 4
+    delete_before(own_ledger, gone, 0, 0)
+    newer = [Raw(b"poison", b"key", 0)] * gone
+    asyncio.run(append_raw(own_ledger.kafka.connection, own_ledger.topic.name, *newer))
+    with pytest.raises(LogIncomplete, match=f"partition 0: {gone} of"):
+        own_ledger.rebuild()
+    assert own_ledger.files() == {NAME}
+
+
+def test_rebuild_refuses_another_log_for_a_file_of_another_version(own_ledger: Ledger) -> None:
     """A recreated topic that is as long as the old one holds other records under the same offsets."""
     own_ledger.change("UPDATE projections SET version = 0")
     asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
@@ -229,27 +166,7 @@ def test_a_file_of_another_version_is_not_replaced_by_another_log(own_ledger: Le
     assert own_ledger.files() == {NAME}
 
 
-def test_a_replay_that_began_before_the_log_was_restored_is_begun_again(own_ledger: Ledger) -> None:
-    """An unfinished replay that lacks records is no proof that the log lacks them: it is begun again, and equal."""
-    with own_ledger.open(UNFINISHED) as model:
-        model.apply([], {0: 4, 1: 9})
-    found = own_ledger.rebuild(swap=False)
-    assert found.old is not None
-    assert found.new.text == found.old.text
-    assert own_ledger.files() == {NAME}
-
-
-def test_a_replay_that_has_what_the_log_lost_is_no_proof(own_ledger: Ledger) -> None:
-    """An unfinished replay from before the loss would be equal: it is begun again, and the loss is told."""
-    with own_ledger.open(UNFINISHED) as model:
-        asyncio.run(project(own_ledger.kafka.connection, model, until=at(own_ledger.topic, 10, 20)))
-    delete_before(own_ledger, 4, 0, 0)
-    with pytest.raises(LogIncomplete, match="partition 0: 4 of"):
-        own_ledger.rebuild(swap=False)
-    assert own_ledger.files() == {NAME}
-
-
-def test_offsets_that_never_were_records_are_no_loss(kafka: Kafka, own_ledger: Ledger) -> None:
+def test_rebuild_ignores_offsets_that_never_held_records(kafka: Kafka, own_ledger: Ledger) -> None:
     """Markers of transactions, and records of aborted ones, have offsets and are not missed."""
 
     async def work() -> None:
