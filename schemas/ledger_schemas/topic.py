@@ -47,6 +47,9 @@ READY_TIMEOUT_SECONDS: Final = 15.0
 """How long a topic that was just made may take to have leaders."""
 
 READY_POLL_SECONDS: Final = 0.1
+SETTLE_SECONDS: Final = 2.0
+"""How long a client that is given up while it starts may take to have its connections."""
+
 RECORD_OVERHEAD_BYTES: Final = 48_576
 """Room beside the event for the key, headers and the batch header; the sum stays at Kafka's own default."""
 
@@ -170,13 +173,17 @@ async def _started(connection: KafkaConnection, *, to_make: bool) -> AIOKafkaAdm
     """Start a client; one that is `to_make` topics needs a controller, and a new broker answers before it knows one."""
     while True:
         admin = AIOKafkaAdminClient(**connection.client_options())
+        starting = asyncio.ensure_future(admin.start())
         try:
-            await admin.start()
+            # Shielded: aiokafka forgets a connection whose making is cancelled, and never closes it.
+            await asyncio.shield(starting)
             # One that was told of no broker at all has nobody to ask.
             with suppress(NodeNotReadyError):
                 if not to_make or (await admin.describe_cluster())["controller_id"] >= 0:
                     return admin
         except BaseException:
+            await asyncio.wait([starting], timeout=SETTLE_SECONDS)
+            starting.cancel()
             await admin.close()
             raise
         await admin.close()
