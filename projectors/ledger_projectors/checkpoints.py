@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -26,6 +29,9 @@ fatal to the DuckDB instance, a commit that does is not."""
 
 WAL_PER_DUE_BYTE: Final = 2
 """The write-ahead log is too long at so many times the size at which a checkpoint is due: checkpoints do not happen."""
+
+ROOM_POLL_SECONDS: Final = 5.0
+"""How often the room is measured while no batch is written."""
 
 _log = structlog.get_logger("ledger_projectors.projector")
 
@@ -82,7 +88,7 @@ _READER_OLD: Final = Alarm(
 
 
 class Checkpoints:
-    """Checkpoints one read model when that is due and there is room, on the thread of its writer."""
+    """Checkpoints one read model when that is due and there is room. All of it runs on the thread of its writer."""
 
     def __init__(self, read_model: ReadModel, wal_bytes: int | None, on_step: StepObserver, alarms: AlarmBoard) -> None:
         """Take how long the write-ahead log may become before a checkpoint; None: CHECKPOINT_WAL_BYTES."""
@@ -98,9 +104,8 @@ class Checkpoints:
         A checkpoint that fails for a reason that may pass is tried again after the next batch: this one is safe in the
         write-ahead log. Raises duckdb.Error for any other reason.
         """
-        room = FileRoom.of(self._read_model.path)
         # Asked before: DuckDB 2.0 answers a full disk at a checkpoint with a FatalException.
-        if room.takes_checkpoint:
+        if FileRoom.of(self._read_model.path).takes_checkpoint:
             try:
                 frees = self._read_model.checkpoint_if_due(self._due_bytes, self._on_step)
                 self._frees = self._frees if frees is None else frees
@@ -108,10 +113,23 @@ class Checkpoints:
                 if not may_pass(error):
                     raise
                 _log.warning("projector.checkpoint_failed", **told(error, self._read_model.path))
-            room = FileRoom.of(self._read_model.path)
-        self._tell(room)
+        self._report_room()
 
-    def _tell(self, room: FileRoom) -> None:
+    async def watch(self, writer: Executor) -> None:
+        """Measure the room every ROOM_POLL_SECONDS until cancelled: an idle ledger has alarms, too.
+
+        It runs on the writer's thread, between batches, so that it cannot report what a checkpoint has changed since.
+        `reader_old` stays as the last checkpoint found it.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            # A file that cannot be measured now leaves the alarms as they are.
+            with suppress(OSError):
+                await loop.run_in_executor(writer, self._report_room)
+            await asyncio.sleep(ROOM_POLL_SECONDS)
+
+    def _report_room(self) -> None:
+        room = FileRoom.of(self._read_model.path)
         alarms = room.alarms(self._due_bytes) + ([] if self._frees else [_READER_OLD])
         facts = {"file_bytes": room.file_bytes, "wal_bytes": room.wal_bytes, "free_bytes": room.free_bytes}
         self._alarms.report("checkpoints", alarms, **facts)

@@ -1,4 +1,4 @@
-"""Where the log ends: the lag is counted to there, and what waits behind an open transaction is an alarm."""
+"""Where the log ends: the lag is counted to there. An open transaction that holds back records raises an alarm."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _alarm(topic: str, partition: int, readable: int, end: int, seconds: float) 
         AlarmCode.LOG_HELD_BACK,
         f"An open transaction holds back {topic} partition {partition}: the readable log has ended at offset "
         f"{readable} for {seconds:.0f} s, and {end - readable:,} records wait behind it.",
-        hint=f"Have its producer commit or abort. `{tool} describe-producers {place}` shows who it is. If that one is "
-        f"gone, `{tool} abort {place} --start-offset {readable}` ends the transaction: its records are lost.",
+        hint=f"Have its producer commit or abort. `{tool} describe-producers {place}` shows who it is. If the producer "
+        f"is gone, `{tool} abort {place} --start-offset {readable}` ends the transaction: its records are lost.",
         subject=f"{topic}@{partition}",
     )

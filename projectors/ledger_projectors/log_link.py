@@ -123,10 +123,12 @@ class LogLink:
 
     async def close(self) -> None:
         """Disconnect, also from a broker that does not answer."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                await self.reader.close()
-                await self._stop()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                    await self.reader.close()
+        finally:
+            await self._stop()
 
     async def read(
         self, at: Mapping[int, int], last: LastRecords, seconds: float, records_max: int, bytes_max: int
@@ -258,11 +260,19 @@ class LogLink:
         )
 
     async def _stop(self) -> None:
-        await stop_consumer(self._uncommitted)
-        await stop_consumer(self.consumer)
+        """Stop both consumers, each also when the other fails or does not come to an end."""
+        consumers = (self.consumer, self._uncommitted)
+        for stopped in await asyncio.gather(*map(_stop_in_time, consumers), return_exceptions=True):
+            if isinstance(stopped, BaseException):
+                _log.warning("source.not_closed", topic=self._topic, cause=type(stopped).__name__)
 
     def _place(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
+
+
+async def _stop_in_time(consumer: AIOKafkaConsumer) -> None:
+    async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+        await stop_consumer(consumer)
 
 
 def _reader(consumer: AIOKafkaConsumer, topic: str, start: Mapping[int, int]) -> LogReader:

@@ -27,7 +27,7 @@ from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.steps import StepObserver, unobserved
 from ledger_projectors.watches import Watches
 from ledger_projectors.writer_thread import WriterThread
-from ledger_schemas.errors import LedgerError, ProjectorFailed, ReadModelBehind
+from ledger_schemas.errors import LedgerError, ProjectorFailed, ReadModelBehind, TooManyQuarantined
 from ledger_schemas.positions import Position
 
 _Outcome = TypeVar("_Outcome", bound=BatchOutcome)
@@ -151,12 +151,13 @@ class Projector:
         with self._writer as writer:
             watches = Watches(self._stopping)
             watches.start(self._ends.watch(self._announce))
+            watches.start(self._checkpoints.watch(writer.executor))
             if self._schemas is not None:
                 watches.start(self._schemas.watch())
             if self._dead_letters is not None:
                 watches.start(self._dead_letters.run(writer.executor))
             try:
-                await self._count_kept()
+                await self._recount()
                 async with self._read_ahead() as ahead:
                     await self._advance(None)
                     while not self._done() and (batch := await ahead.next()) is not None:
@@ -224,19 +225,18 @@ class Projector:
         outcome = await self._commit(work)
         if outcome is None:
             return
-        self._position = self._position.merged(self._after(fetched))
+        position = self._position.merged(self._after(fetched))
         counts = {"applied": outcome.applied, "duplicates": outcome.duplicates, "quarantined": outcome.quarantined}
         _log.debug(
             "projector.batch_committed",
             records=len(fetched.records),
             **counts,
             seconds=round(time.perf_counter() - started, 4),
-            position=str(self._position),
+            position=str(position),
         )
+        excess = await self._writer.tried(partial(self._count, outcome, position))
         self._quarantined += outcome.quarantined
-        if outcome.quarantined:
-            _log.error("projector.records_quarantined", **facts(outcome))
-        excess = self._rate.add(outcome.rejections, self._position)
+        self._position = position
         await self._announce()
         if excess is not None:
             raise excess
@@ -266,14 +266,20 @@ class Projector:
             self._applied += outcome.applied
             self._duplicates += outcome.duplicates
             if isinstance(outcome, RetryOutcome):
-                await self._count_kept()
+                await self._recount()
         return outcome
 
-    async def _count_kept(self) -> None:
-        """Count anew what lies in quarantine: at the start, and after records left it."""
-        kept = await self._writer.tried(partial(self._read_model.recently_kept, self._rate.window_records))
-        if kept is not None:
-            self._rate.resume(kept, self._position)
+    def _count(self, outcome: BatchOutcome, position: Position) -> TooManyQuarantined | None:
+        """Count what a batch put into quarantine. It takes a second for 200,000 records: not on the event loop."""
+        if outcome.quarantined:
+            _log.error("projector.records_quarantined", **facts(outcome))
+        return self._rate.add(outcome.rejections, position)
+
+    async def _recount(self) -> None:
+        """Recount the quarantined records: at the start, and after records left quarantine."""
+        await self._writer.tried(
+            lambda: self._rate.resume(self._read_model.recently_quarantined(self._rate.window_records), self._position)
+        )
 
     def _after(self, fetched: Fetched) -> Position:
         """Return the position after what was fetched: it moves over holes in the offsets, too."""

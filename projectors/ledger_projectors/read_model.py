@@ -25,7 +25,7 @@ from ledger_projectors.log_positions import (
 from ledger_projectors.opening import damage_told, open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import Place, RetryOutcome, Selection
-from ledger_projectors.quarantine_rate import Kept, recently_kept
+from ledger_projectors.quarantine_rate import CountedRecord, recently_quarantined
 from ledger_projectors.readers import Readers
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.staging import Staged, stage
@@ -172,9 +172,9 @@ class ReadModel:
         """Return the schemas that those records name which one call of `retry` would try again."""
         return quarantine.references(self._selected(selection))
 
-    def recently_kept(self, window_records: int) -> list[Kept]:
-        """Return what is quarantined among the last `window_records` offsets of each partition, in log order."""
-        return recently_kept(self._connection, window_records)
+    def recently_quarantined(self, window_records: int) -> list[CountedRecord]:
+        """Return the quarantined records among the last `window_records` offsets of each partition, in log order."""
+        return recently_quarantined(self._connection, window_records)
 
     def dead_letters_due(self) -> list[Rejection]:
         """Return the next quarantined records that the dead-letter topic is to have, in log order; none: it has all."""

@@ -19,7 +19,7 @@ from ledger_projectors.log_positions import LastRecords, check_follows, digest_o
 from ledger_projectors.log_reading import Part
 from ledger_projectors.records import LogRecords
 from ledger_schemas.connection import KafkaConnection
-from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
+from ledger_schemas.errors import BrokerUnavailable, SettingInvalid, TopicMisconfigured
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
 
@@ -191,7 +191,11 @@ class KafkaSource:
         )
         try:
             fresh = await self._open()
-        except (BrokerUnavailable, TopicMisconfigured) as error:
+        except (
+            BrokerUnavailable,
+            SettingInvalid,
+            TopicMisconfigured,
+        ) as error:  # SettingInvalid: an unreadable TLS file
             _log.warning("source.not_reconnected", cause=str(error))
             return
         self._link = fresh

@@ -12,7 +12,7 @@ import structlog
 
 from ledger_projectors.alarm_board import AlarmBoard
 from ledger_schemas.alarms import Alarm, AlarmCode
-from ledger_schemas.errors import BrokerUnavailable, TopicMisconfigured
+from ledger_schemas.errors import LedgerError, TopicMisconfigured
 from ledger_schemas.topic import ReadSettings, TopicSpec, WrongSetting
 
 SETTINGS_POLL_SECONDS: Final = 5.0
@@ -37,31 +37,42 @@ async def watch_topics(
 ) -> None:
     """Report `topic_settings` until cancelled; `connect` gives what reads the settings.
 
-    While the broker is away, the alarms stay as they are. Settings that the user may not read are passed over, and
-    that is logged once for each topic.
+    While the settings of a topic cannot be read, its alarms stay as they are: the broker is away, a TLS file is
+    unreadable, or the user lost the right. Each cause is logged once until that topic's settings are read again.
     """
-    unreadable: set[str] = set()
+    wrong: dict[str, list[WrongSetting]] = {}
+    logged: set[tuple[str, str]] = set()
     while True:
         try:
             async with connect() as read:
                 while True:
-                    found = [one for spec in specs for one in await _read(read, spec, unreadable)]
-                    alarms.report("topics", map(_alarm, found))
+                    for spec in specs:
+                        wrong[spec.name] = await _read(read, spec, wrong.get(spec.name, []), logged)
+                    alarms.report("topics", (_alarm(one) for spec in specs for one in wrong.get(spec.name, ())))
                     await asyncio.sleep(SETTINGS_POLL_SECONDS)
-        except BrokerUnavailable:
+        except LedgerError as error:
+            for spec in specs:
+                _log_once(logged, spec, error)
             await asyncio.sleep(SETTINGS_POLL_SECONDS)
 
 
-async def _read(read: ReadSettings, spec: TopicSpec, unreadable: set[str]) -> list[WrongSetting]:
+async def _read(
+    read: ReadSettings, spec: TopicSpec, last: list[WrongSetting], logged: set[tuple[str, str]]
+) -> list[WrongSetting]:
+    """Return the wrong settings of a topic; the `last` ones when they cannot be read."""
     try:
         found = await read(spec)
     except TopicMisconfigured as error:
-        if spec.name not in unreadable:
-            _log.warning("projector.topic_not_watched", topic=spec.name, cause=error.message, hint=error.hint)
-        unreadable.add(spec.name)
-        return []
-    unreadable.discard(spec.name)
+        _log_once(logged, spec, error)
+        return last
+    logged.difference_update([one for one in logged if one[0] == spec.name])
     return found
+
+
+def _log_once(logged: set[tuple[str, str]], spec: TopicSpec, error: LedgerError) -> None:
+    if (spec.name, error.message) not in logged:
+        logged.add((spec.name, error.message))
+        _log.warning("projector.topic_not_watched", topic=spec.name, cause=error.message, hint=error.hint)
 
 
 def _alarm(wrong: WrongSetting) -> Alarm:

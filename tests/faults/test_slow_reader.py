@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import duckdb
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import read_model
+from ledger_projectors import checkpoints, read_model
 from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.checkpoints import Checkpoints, FileRoom
+from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import unobserved
 from ledger_schemas import TopicSpec
@@ -83,15 +86,15 @@ def test_a_checkpoint_that_a_reader_prevents_is_tried_again_and_told(tmp_path: P
     """An UPDATE that an open reader may ask for keeps DuckDB from checkpoints: no error, and an alarm when it lasts."""
     with open_model(tmp_path) as model, model.reader() as reader, capture_logs() as logs:
         alarms = AlarmBoard()
-        checkpoints = Checkpoints(model, 1, unobserved, alarms)
+        keeper = Checkpoints(model, 1, unobserved, alarms)
         reader.execute("BEGIN")
         _count(reader)
         model._connection.execute("UPDATE read_model SET epoch = epoch")
-        checkpoints.after_batch()
+        keeper.after_batch()
         assert _codes(alarms) == [AlarmCode.WAL_LONG]
-        checkpoints.after_batch()
+        keeper.after_batch()
         reader.execute("ROLLBACK")
-        checkpoints.after_batch()
+        keeper.after_batch()
         assert _codes(alarms) == []
         assert not _wal_of(model).exists()
     told = [line["event"].removeprefix("projector.") for line in logs]
@@ -139,18 +142,18 @@ def test_a_reader_that_is_forgotten_is_told_of_and_costs_blocks_only_while_it_is
     monkeypatch.setattr(read_model, "READERS_SECONDS", 0.05)
     with open_model(tmp_path) as model, capture_logs() as logs:
         alarms = AlarmBoard()
-        checkpoints = Checkpoints(model, 1, unobserved, alarms)
+        keeper = Checkpoints(model, 1, unobserved, alarms)
         reader = model.reader()
         begin_and_forget(reader)
         for number in range(BATCHES):
             _apply(model, number)
-            checkpoints.after_batch()
+            keeper.after_batch()
             assert _codes(alarms) == [AlarmCode.READER_OLD]
         held, none_free = _blocks(model)
         reader.close()
         del reader
         _apply(model, BATCHES)
-        checkpoints.after_batch()
+        keeper.after_batch()
         assert _codes(alarms) == []
         used, free = _blocks(model)
         assert none_free == 0
@@ -193,6 +196,34 @@ def test_alarms_are_about_the_room_that_is_left(
     room = FileRoom(file_bytes, wal_bytes, free_bytes)
     assert alarms == [alarm.code for alarm in room.alarms(due_bytes=25)]
     assert takes_checkpoint == room.takes_checkpoint
+
+
+def test_room_is_measured_on_an_idle_ledger(
+    kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alarms about the disk and the write-ahead log are raised and cleared while no batch is written."""
+    topic = TopicSpec(topic_name, 1)
+    monkeypatch.setattr(checkpoints, "ROOM_POLL_SECONDS", 0.05)
+    append(kafka.connection, topic, FIRST)
+
+    async def work(model: ReadModel) -> None:
+        async with projecting(kafka.connection, model) as (projector, _):
+            await projector.wait_caught_up()
+            before = projector.progress()
+            with monkeypatch.context() as full:
+                full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+                full.setattr(projector._checkpoints, "_due_bytes", 1)
+                await eventually(lambda: _codes_of(projector) == [AlarmCode.DISK_LOW, AlarmCode.WAL_LONG])
+            monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 60))
+            await eventually(lambda: _codes_of(projector) == [])
+            assert projector.progress().position == before.position
+
+    with open_model(tmp_path, topic.name) as model:
+        asyncio.run(work(model))
+
+
+def _codes_of(projector: Projector) -> list[AlarmCode]:
+    return [alarm.code for alarm in projector.progress().alarms]
 
 
 def _codes(alarms: AlarmBoard) -> list[AlarmCode]:

@@ -80,9 +80,7 @@ def test_batches_sent_twice_with_another_occurred_at_stop_nothing(tmp_path: Path
     assert str(first[0]["event_id"]) not in said
 
 
-def test_garbage_below_half_of_a_window_is_an_alarm_and_above_it_a_stop(
-    kafka: Kafka, topic_name: str, tmp_path: Path
-) -> None:
+def test_unreadable_records_alarm_below_half_and_stop_above(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
     """30 % garbage of another writer: all good events are applied. More than half: `up` ends and says what it is."""
     topic = TopicSpec(topic_name, 1)
     settings = {

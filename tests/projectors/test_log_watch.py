@@ -19,7 +19,7 @@ from ledger_projectors.log_reading import LogReader, Part
 from ledger_projectors.records import LogRecord
 from ledger_projectors.source import KafkaSource
 from ledger_schemas import TopicSpec
-from ledger_schemas.errors import BrokerUnavailable, GuardRefused, LedgerError, TopicMisconfigured
+from ledger_schemas.errors import BrokerUnavailable, GuardRefused, LedgerError, SettingInvalid, TopicMisconfigured
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
 from tests.projectors.building import (
@@ -213,15 +213,16 @@ def test_a_reader_that_stalls_is_replaced(
     assert len(made) == 2
 
 
-def test_without_a_new_connection_the_old_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker that answers one question and not the next is no end: reading goes on when it can."""
+@pytest.mark.parametrize("error", [BrokerUnavailable("It is away."), SettingInvalid("The TLS files cannot be used.")])
+def test_without_a_new_connection_the_old_one_is_kept(monkeypatch: pytest.MonkeyPatch, error: LedgerError) -> None:
+    """A broker that answers one question and not the next is no end, nor is a TLS file that is being replaced."""
     log = PretendedLog({0: batches_of([1])})
     monkeypatch.setattr(source_module, "STALL_SECONDS", 0.2)
     refused = []
 
     async def connect(*_: object) -> LogLink:
         refused.append(True)
-        raise BrokerUnavailable("It is away.")
+        raise error
 
     monkeypatch.setattr(LogLink, "connect", connect)
 

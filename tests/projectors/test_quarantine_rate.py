@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from ledger_projectors import quarantine_rate
 from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.quarantine_rate import CONFLICTS_MAX, UNREADABLE, Kept, QuarantineRate, facts
+from ledger_projectors.quarantine_rate import UNREADABLE, CountedRecord, QuarantineRate, facts
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_schemas import Position
 from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.framing import SchemaReference, header_of
+from tests.projectors.foreign_writer import named
 
 DECODED: Final = sorted(set(Reason) - UNREADABLE)
 LOST: Final = header_of(SchemaReference.to_fingerprint(b"12345678"))
-NUMBERS_MAX: Final = 2
-"""What a window may hold before there is an alarm, in the property below."""
+OTHERS_MAX: Final = 3
+"""Other records than conflicts that a window may hold before there is an alarm, in the property below."""
 
 
 def rejected(
@@ -91,8 +93,8 @@ def test_a_stop_says_where_and_what_most_records_have_in_common() -> None:
         "6 of 10 consecutive records of t partition 0 cannot be read, at offsets 91 to 96: "
         "3 undecodable (no frame of ours: 2), 3 schema_unknown (fingerprint 3132333435363738: 3)."
     )
-    for named in ("NOTIFICATION_LEDGER_QUARANTINE_WINDOW_RECORDS", "quarantine list --group-by reason"):
-        assert named in error.hint
+    for text in ("NOTIFICATION_LEDGER_QUARANTINE_WINDOW_RECORDS", "quarantine list --group-by reason"):
+        assert text in error.hint
     assert "payload" not in error.message
 
 
@@ -108,10 +110,10 @@ def test_a_stop_says_where_and_what_most_records_have_in_common() -> None:
         (b"\x00\x00\x00\x00\x07body", "registry id 7"),
     ],
 )
-def test_common_names_the_sort_of_first_bytes(value: bytes | None, expected: str) -> None:
+def test_likely_origin_names_the_sort_of_first_bytes(value: bytes | None, expected: str) -> None:
     """A frame by the schema that it names, all else by its sort."""
     (rejection,) = rejected(1, value=value)
-    assert Kept.of(rejection) == (0, 1, Reason.UNDECODABLE, expected)
+    assert CountedRecord.of(rejection) == (0, 1, Reason.UNDECODABLE, expected)
 
 
 def test_partitions_are_counted_apart() -> None:
@@ -124,39 +126,72 @@ def test_partitions_are_counted_apart() -> None:
 def test_a_restart_goes_on_with_the_count() -> None:
     """What an earlier run kept is in the window still: restarting often raises no limit."""
     rate, _ = rate_of(4)
-    rate.resume([Kept.of(one) for one in rejected(3, 4)], at(5))
+    rate.resume([CountedRecord.of(one) for one in rejected(3, 4)], at(5))
     assert "at offsets 3 to 5" in told(rate, [rejected(5)])
 
 
 def test_a_restart_after_a_stop_counts_from_there() -> None:
     """The person who starts it again has seen what stopped it; the alarm about it stays."""
     rate, alarms = rate_of(4, records_max=2)
-    rate.resume([Kept.of(one) for one in rejected(3, 4, 5)], at(6))
+    rate.resume([CountedRecord.of(one) for one in rejected(3, 4, 5)], at(6))
     assert codes(alarms) == [AlarmCode.QUARANTINE_HIGH]
     assert told(rate, [rejected(6), rejected(7)]) == ""
     assert "3 of 4 consecutive records of t partition 0 cannot be read, at offsets 6 to 8" in told(rate, [rejected(8)])
 
 
 def test_conflicts_are_an_alarm_that_names_the_tenants_until_the_window_has_passed() -> None:
-    """More than CONFLICTS_MAX in a window: count, partition, offsets, the tenants with most, and the command."""
+    """More than 1 % of a window: count, partition, offsets, the tenants with most, and the command."""
     rate, alarms = rate_of(1_000)
-    rate.add(rejected(*range(CONFLICTS_MAX), reason=Reason.CONFLICT, tenant="acme"), at(CONFLICTS_MAX))
+    rate.add(rejected(*range(10), reason=Reason.CONFLICT, tenant="acme"), at(10))
     assert codes(alarms) == []
     rate.add(rejected(500, reason=Reason.CONFLICT, tenant="zeta"), at(501))
     (alarm,) = alarms.current()
     assert (alarm.code, alarm.subject, alarm.loses_facts) == (AlarmCode.CONFLICTS, "t partition 0", False)
     assert alarm.detail == (
-        "101 of the last 1,000 records of t partition 0 are conflicts, at offsets 0 to 500; "
-        "most are of tenant acme (100), tenant zeta (1)."
+        "11 of the last 1,000 records of t partition 0 are conflicts, at offsets 0 to 500; "
+        "most are of tenant acme (10), tenant zeta (1)."
     )
     assert "quarantine list --reason conflict --group-by tenant" in alarm.hint
-    rate.add([], at(1_000))
+    rate.add([], at(1_006))
     assert codes(alarms) == [AlarmCode.CONFLICTS]
-    rate.add([], at(1_001))
+    rate.add([], at(1_007))
     assert codes(alarms) == []
-    rate.add(rejected(*range(2_000, 2_000 + CONFLICTS_MAX + 1), reason=Reason.CONFLICT, tenant="beta"), at(2_101))
+    rate.add(rejected(*range(2_000, 2_011), reason=Reason.CONFLICT, tenant="beta"), at(2_011))
     (alarm,) = alarms.current()
-    assert alarm.detail.endswith("at offsets 2000 to 2100; most are of tenant beta (101).")
+    assert alarm.detail.endswith("at offsets 2000 to 2010; most are of tenant beta (11).")
+
+
+@pytest.mark.parametrize(("window_records", "conflicts_max"), [(10_000, 100), (1_000, 10), (100, 1), (50, 1), (2, 1)])
+def test_conflicts_are_limited_to_one_percent_of_any_window(window_records: int, conflicts_max: int) -> None:
+    """A small window has an alarm, too: above one conflict."""
+    rate, alarms = rate_of(window_records)
+    rate.add(rejected(*range(conflicts_max), reason=Reason.CONFLICT, tenant="acme"), at(conflicts_max))
+    assert codes(alarms) == []
+    rate.add(rejected(conflicts_max, reason=Reason.CONFLICT, tenant="acme"), at(conflicts_max + 1))
+    assert codes(alarms) == [AlarmCode.CONFLICTS]
+
+
+@pytest.mark.parametrize("reason", [Reason.CONFLICT, Reason.WRONG_PARTITION])
+def test_a_steady_rate_at_the_limit_raises_one_alarm(reason: Reason) -> None:
+    """An alarm clears only below half of its limit: 1 % of 200,000 records, unevenly spread, is one alarm."""
+    rate, _ = rate_of(10_000, records_max=100)
+    spread = random.Random(1)  # noqa: S311 - the same sample at each run
+    offsets = sorted(spread.sample(range(200_000), 2_000))
+    with capture_logs() as logs:
+        for end in range(1_000, 200_001, 1_000):
+            batch = [offset for offset in offsets if end - 1_000 <= offset < end]
+            rate.add(rejected(*batch, reason=reason, tenant="acme"), at(end))
+    assert len(named(logs, "projector.alarm_raised")) == 1
+    assert named(logs, "projector.alarm_cleared") == []
+
+
+def test_an_alarm_outlasts_a_recount_down_to_half_of_its_limit() -> None:
+    """A retry of some records clears the alarm no earlier than the window would."""
+    rate, alarms = rate_of(100, records_max=4)
+    rate.add(rejected(1, 2, 3, 4, 5), at(6))
+    for left, expected in [((1, 2, 3), [AlarmCode.QUARANTINE_HIGH]), ((1, 2), [AlarmCode.QUARANTINE_HIGH]), ((1,), [])]:
+        rate.resume([CountedRecord.of(one) for one in rejected(*left)], at(6))
+        assert codes(alarms) == expected
 
 
 def test_other_records_above_quarantine_max_are_an_alarm_with_their_reasons() -> None:
@@ -178,9 +213,9 @@ def test_other_records_above_quarantine_max_are_an_alarm_with_their_reasons() ->
 
 def test_what_left_quarantine_is_counted_no_more() -> None:
     """`resume` with what is left replaces the counts."""
-    rate, alarms = rate_of(10, records_max=1)
-    rate.add(rejected(1, 2, 3), at(4))
-    rate.resume([Kept.of(one) for one in rejected(3)], at(4))
+    rate, alarms = rate_of(10, records_max=3)
+    rate.add(rejected(0, 1, 2, 3), at(4))
+    rate.resume([CountedRecord.of(one) for one in rejected(3)], at(4))
     assert codes(alarms) == []
     assert told(rate, [rejected(4, 5, 6)]) == ""
 
@@ -213,38 +248,36 @@ _LOG: Final = st.lists(st.sampled_from([None, None, *Reason]), max_size=60)
 
 
 @given(log=_LOG, window=st.integers(1, 12), cuts=st.sets(st.integers(1, 60)), restarts=st.sets(st.integers(1, 60)))
-def test_batches_and_restarts_play_no_part(
+def test_stop_is_independent_of_batches_and_restarts(
     log: list[Reason | None], window: int, cuts: set[int], restarts: set[int]
 ) -> None:
-    """However a log is cut and wherever the process restarts: the first stop, and the alarms at every position."""
-    kept = [
-        Kept.of(one) for at_, reason in enumerate(log) if reason for one in rejected(at_, reason=reason, tenant="a")
-    ]
+    """However a log is cut and wherever the process restarts: the first stop, and the alarms at every position.
+
+    A restart forgets alone that an alarm was raised above its limit before.
+    """
+    rejections = {at_: rejected(at_, reason=reason, tenant="a")[0] for at_, reason in enumerate(log) if reason}
     alarms = AlarmBoard()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(quarantine_rate, "CONFLICTS_MAX", NUMBERS_MAX)
-        rate = QuarantineRate("t", NUMBERS_MAX, window, alarms)
-        start = 0
-        for end in sorted({cut for cut in cuts | restarts if cut < len(log)} | {len(log)}):
-            batch = [
-                one
-                for offset in range(start, end)
-                if (reason := log[offset]) is not None
-                for one in rejected(offset, reason=reason, tenant="a")
-            ]
-            error = rate.add(batch, at(end))
-            expected = _first_stop(log[:end], window)
-            assert (error is not None) == (expected is not None)
-            assert _expected_alarms(log[:end], window) == codes(alarms)
-            if error is not None:
-                assert f"to {expected}:" in error.message
-                return
-            if end in restarts:
-                alarms = AlarmBoard()
-                rate = QuarantineRate("t", NUMBERS_MAX, window, alarms)
-                rate.resume([one for one in kept if end - window <= one.offset < end], at(end))
-                assert _expected_alarms(log[:end], window) == codes(alarms)
-            start = end
+    rate = QuarantineRate("t", OTHERS_MAX, window, alarms)
+    expected = _Expected()
+    start = 0
+    for end in sorted({cut for cut in cuts | restarts if cut < len(log)} | {len(log)}):
+        error = rate.add([rejections[one] for one in range(start, end) if one in rejections], at(end))
+        stop = _first_stop(log[:end], window)
+        assert (error is not None) == (stop is not None)
+        for offset in range(start, end):
+            expected.judge(log[: offset + 1], window)
+        assert codes(alarms) == expected.codes()
+        if error is not None:
+            assert f"to {stop}:" in error.message
+            return
+        if end in restarts:
+            alarms, expected = AlarmBoard(), _Expected()
+            rate = QuarantineRate("t", OTHERS_MAX, window, alarms)
+            recent = range(max(0, end - window), end)
+            rate.resume([CountedRecord.of(rejections[one]) for one in recent if one in rejections], at(end))
+            expected.judge(log[:end], window)
+            assert codes(alarms) == expected.codes()
+        start = end
 
 
 def _first_stop(log: Sequence[Reason | None], window: int) -> int | None:
@@ -255,9 +288,24 @@ def _first_stop(log: Sequence[Reason | None], window: int) -> int | None:
     return None
 
 
-def _expected_alarms(log: Sequence[Reason | None], window: int) -> list[AlarmCode]:
-    among = log[max(0, len(log) - window) :]
-    conflicts = among.count(Reason.CONFLICT)
-    others = sum(reason not in {None, Reason.CONFLICT} for reason in among)
-    found = [(conflicts, AlarmCode.CONFLICTS), (others, AlarmCode.QUARANTINE_HIGH)]
-    return [code for count, code in found if count > NUMBERS_MAX]
+class _Expected:
+    """The alarms that a log should have raised, judged at each of its offsets."""
+
+    def __init__(self) -> None:
+        self._holding: set[AlarmCode] = set()
+
+    def judge(self, log: Sequence[Reason | None], window: int) -> None:
+        among = log[max(0, len(log) - window) :]
+        conflicts = among.count(Reason.CONFLICT)
+        others = sum(reason not in {None, Reason.CONFLICT} for reason in among)
+        for code, count, limit in [
+            (AlarmCode.CONFLICTS, conflicts, max(1, window // 100)),
+            (AlarmCode.QUARANTINE_HIGH, others, OTHERS_MAX),
+        ]:
+            if count > limit:
+                self._holding.add(code)
+            elif count < limit / 2:
+                self._holding.discard(code)
+
+    def codes(self) -> list[AlarmCode]:
+        return sorted(self._holding)

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    CorruptRecordException,
+    OffsetOutOfRangeError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+)
 from cramjam import DecompressionError
+from structlog.testing import capture_logs
 
+from ledger_projectors import log_link
 from ledger_projectors.log_link import LogLink
 from ledger_projectors.projector import Projector
 from ledger_projectors.source import KafkaSource
-from ledger_schemas import LIFECYCLE_TOPIC, KafkaConnection, Position
+from ledger_schemas import LIFECYCLE_TOPIC, KafkaConnection, Position, TopicSpec
 from ledger_schemas.errors import GuardRefused, LedgerError, ProjectorFailed
+from ledger_schemas.topic import ensure_topic
+from tests.conftest import Kafka
 from tests.projectors.building import open_model
+from tests.projectors.foreign_writer import named
 
 PLACE: Final = TopicPartition(LIFECYCLE_TOPIC, 0)
 FAILURES: Final = [
@@ -92,3 +103,39 @@ def test_a_failed_fetch_ends_the_run_and_is_told_to_whoever_waits(
 
     with open_model(tmp_path) as model:
         asyncio.run(run_and_wait())
+
+
+async def _fail() -> None:
+    raise RequestTimedOutError
+
+
+async def _hang() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("stop", [_fail, _hang])
+@pytest.mark.parametrize("first", ["consumer", "_uncommitted"])
+def test_close_stops_each_consumer_also_when_the_other_does_not_stop(
+    kafka: Kafka,
+    topic_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
+    stop: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """A connection that is left open at each reconnect would add up; what a consumer raises ends nothing."""
+    monkeypatch.setattr(log_link, "CLOSE_TIMEOUT_SECONDS", 0.5)
+    (second,) = {"consumer", "_uncommitted"} - {first}
+
+    async def work() -> None:
+        await ensure_topic(kafka.connection, TopicSpec(topic_name, 1))
+        link = await LogLink.connect(kafka.connection, topic_name, {0: 0}, {}, None)
+        broken = getattr(link, first)
+        stop_it, broken.stop = broken.stop, stop
+        await link.close()
+        assert getattr(link, second)._closed
+        assert not broken._closed
+        await stop_it()
+
+    with capture_logs() as logs:
+        asyncio.run(work())
+    assert len(named(logs, "source.not_closed")) == 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 from ledger_projectors import topic_watch
 from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.topic_watch import watch_topics
-from ledger_schemas import TopicSpec
+from ledger_schemas import KafkaConnection, TopicSpec
 from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import BrokerUnavailable
 from ledger_schemas.topic import ReadSettings, WrongSetting, ensure_topic, settings_reader
@@ -133,25 +134,56 @@ def test_a_broker_that_is_away_changes_no_alarm() -> None:
     asyncio.run(beside(watch_topics(broker.connect, [TopicSpec()], alarms), work()))
 
 
-def test_settings_that_may_not_be_read_are_told_once(
+def test_a_tls_file_that_is_unreadable_does_not_end_the_watch(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
+    """One log line names the cause; the watch connects again, and finds the setting when the file is readable."""
+    spec, alarms = TopicSpec(topic_name, 1), AlarmBoard()
+    no_file = KafkaConnection(
+        kafka.bootstrap_servers, security_protocol="SSL", ssl_ca_file=str(tmp_path / "no-such-file.pem")
+    )
+    tried: list[KafkaConnection] = []
+
+    def connect() -> AbstractAsyncContextManager[ReadSettings]:
+        tried.append(no_file if len(tried) < 3 else kafka.connection)
+        return settings_reader(tried[-1])
+
+    async def work() -> None:
+        await eventually(lambda: bool(alarms.current()))
+
+    asyncio.run(ensure_topic(kafka.connection, spec))
+    alter(kafka.connection, topic_name, {"retention.ms": "1000"})
+    with capture_logs() as logs:
+        asyncio.run(beside(watch_topics(connect, [spec], alarms), work()))
+    assert tried == [no_file] * 3 + [kafka.connection]
+    (line,) = named(logs, "projector.topic_not_watched")
+    assert "ssl_ca_file" in line["cause"]
+
+
+def test_settings_that_can_no_longer_be_read_keep_their_alarms(
     kafka: Kafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the right to DescribeConfigs, one log line for each topic says so; there is no alarm."""
+    """A user who loses the right to DescribeConfigs hides no loss of facts; one log line for each topic says so."""
     spec, alarms = TopicSpec(topic_name, 1), AlarmBoard()
-    asked: list[object] = []
+    refusals: list[object] = []
 
     async def refused(_: AIOKafkaAdminClient, resources: list[object]) -> list[SimpleNamespace]:
-        asked.append(resources)
+        refusals.append(resources)
         return [SimpleNamespace(resources=[(TopicAuthorizationFailedError.errno, "", 2, topic_name, [])])]
 
     async def work() -> None:
-        await eventually(lambda: len(asked) > 2)
+        await eventually(lambda: bool(alarms.current()))
+        found = alarms.current()
+        with monkeypatch.context() as without_right:
+            without_right.setattr(AIOKafkaAdminClient, "describe_configs", refused)
+            await eventually(lambda: len(refusals) > 2)
+        assert found[0].loses_facts
+        assert alarms.current() == found
+        follow(kafka.connection, found[0].hint)
+        await eventually(lambda: not alarms.current())
 
     asyncio.run(ensure_topic(kafka.connection, spec))
-    monkeypatch.setattr(AIOKafkaAdminClient, "describe_configs", refused)
+    alter(kafka.connection, topic_name, {"cleanup.policy": "compact"})
     with capture_logs() as logs:
         asyncio.run(beside(watch_topics(partial(settings_reader, kafka.connection), [spec], alarms), work()))
     (line,) = named(logs, "projector.topic_not_watched")
     assert line["cause"] == f"The settings of the topic {topic_name} cannot be read: TopicAuthorizationFailedError."
     assert "DescribeConfigs" in line["hint"]
-    assert alarms.current() == ()

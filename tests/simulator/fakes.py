@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from ledger_projectors import awaited_schemas, log_ends, topic_watch
+from ledger_projectors import awaited_schemas, checkpoints, log_ends, topic_watch
 from ledger_projectors.log_ends import LogEnds
 from ledger_projectors.log_guards import LogRange, check_partitions, check_range, check_reachable, check_record
 from ledger_projectors.log_positions import LastRecords
@@ -228,6 +228,7 @@ def no_time_passes(clock: JumpingClock) -> Iterator[None]:
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("ledger_projectors.")]
     with (
         patch.object(awaited_schemas, "POLL_SECONDS", 3_600.0),
+        patch.object(checkpoints, "ROOM_POLL_SECONDS", 3_600.0),
         patch.object(log_ends, "END_POLL_SECONDS", EACH_TURN_SECONDS),
         patch.object(log_ends, "HELD_BACK_SECONDS", EACH_TURN_SECONDS),
         patch.object(topic_watch, "SETTINGS_POLL_SECONDS", EACH_TURN_SECONDS),

@@ -62,7 +62,7 @@ def test_a_failure_at_any_statement_costs_no_record(room: Room) -> None:
     assert report.faults == [Fault.FAILS_AT_EACH_STATEMENT]
 
 
-def test_what_is_held_back_or_lost_is_told_while_it_lasts(room: Room) -> None:
+def test_alarms_last_as_long_as_their_cause(room: Room) -> None:
     """An open transaction counts as lag, nothing behind it is applied early, and all of it is afterwards.
 
     That and a changed setting of the topic are alarms as long as they last, and none after.

@@ -28,6 +28,17 @@ def test_compose_publishes_on_loopback_alone() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
+def test_compose_does_not_restart_the_ledger() -> None:
+    """The ledger takes a restart for the word of a person who has seen why it stopped; Kafka is restarted."""
+    services = re.split(r"^  (?=\w+:$)", COMPOSE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    policies = {
+        service.partition(":")[0]: re.findall(r"^    restart: (.+)$", service, re.MULTILINE)
+        for service in services
+        if "    restart:" in service
+    }
+    assert policies == {"kafka": ["unless-stopped"], "ledger": ['"no"']}
+
+
 @pytest.mark.parametrize("file", [COMPOSE, DOCKERFILE])
 def test_settings_have_names_that_exist(file: Path) -> None:
     """A misspelt variable would be passed over in silence."""
