@@ -10,11 +10,13 @@ from uuid import UUID
 
 from ledger_queries.badges import read_folded_total
 from ledger_queries.content import Content
+from ledger_queries.facts import with_facts
 from ledger_queries.filters import KINDS, Filter, Grain, GroupBy
 from ledger_queries.pages import decode_cursor, encode_cursor
 from ledger_queries.reading import Reading
 from ledger_queries.rows import (
     DETAIL_ROWS_MAX,
+    AnyRow,
     CountAnswer,
     DeliveryPage,
     DeliveryRow,
@@ -27,7 +29,6 @@ from ledger_queries.rows import (
     TimelineEvent,
 )
 from ledger_queries.sql import over_filter, statement
-from ledger_queries.told import with_told
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest, NotFound
 
@@ -39,17 +40,24 @@ class _Form:
     """Where the statements of a grain lie, and what makes its rows and its pages."""
 
     folder: str
-    row: Callable[[Mapping[str, Any]], NotificationRow | InboxEntryRow | DeliveryRow]
+    model: type[AnyRow]
+    row: Callable[[Mapping[str, Any]], AnyRow]
     page: type[AnyPage]
 
 
 _FORMS: Final[Mapping[Grain, _Form]] = MappingProxyType(
     {
-        Grain.NOTIFICATION: _Form("notifications", NotificationRow.model_validate, NotificationPage),
-        Grain.INBOX_ENTRY: _Form("inbox_entries", InboxEntryRow.from_row, InboxEntryPage),
-        Grain.DELIVERY: _Form("deliveries", DeliveryRow.model_validate, DeliveryPage),
+        Grain.NOTIFICATION: _Form("notifications", NotificationRow, NotificationRow.model_validate, NotificationPage),
+        Grain.INBOX_ENTRY: _Form("inbox_entries", InboxEntryRow, InboxEntryRow.from_row, InboxEntryPage),
+        Grain.DELIVERY: _Form("deliveries", DeliveryRow, DeliveryRow.model_validate, DeliveryPage),
     }
 )
+
+
+def fields_of(grain: Grain) -> tuple[str, ...]:
+    """Return the names of the fields of a grain's rows, in their order."""
+    row = _FORMS[grain].model
+    return (*row.model_fields, *row.model_computed_fields)
 
 
 def list_rows(
@@ -70,7 +78,7 @@ def list_rows(
     # One row more than the page tells whether there is a next one, also when the last page is exactly full.
     parameters["rows"] = limit + 1
     found = reading.rows(over_filter(form.folder, f"{form.folder}/page", parameters), parameters)
-    rows = [form.row(row) for row in with_told(reading, grain, found[:limit])]
+    rows = [form.row(row) for row in with_facts(reading, grain, found[:limit])]
     more = len(found) > limit
     following = encode_cursor(rows[-1].sort_key(), grain, asked, reading.projection_version) if more else None
     return form.page.model_validate(
@@ -131,14 +139,14 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
     entries, entries_complete = _cut(reading, "inbox_entries", place, DETAIL_ROWS_MAX)
     deliveries, deliveries_complete = _cut(reading, "deliveries", place, DETAIL_ROWS_MAX)
     events, events_complete = _cut(reading, "timeline", place, limits.TIMELINE_EVENTS_MAX)
-    (notification,) = with_told(reading, Grain.NOTIFICATION, found)
+    (notification,) = with_facts(reading, Grain.NOTIFICATION, found)
     return NotificationDetail(
         position=str(reading.position),
         notification=NotificationRow.model_validate(notification | title),
         content=Content.from_row(contents[0]) if contents else None,
-        inbox_entries=[InboxEntryRow.from_row(row | title) for row in with_told(reading, Grain.INBOX_ENTRY, entries)],
+        inbox_entries=[InboxEntryRow.from_row(row | title) for row in with_facts(reading, Grain.INBOX_ENTRY, entries)],
         inbox_entries_complete=entries_complete,
-        deliveries=[DeliveryRow.model_validate(row | title) for row in with_told(reading, Grain.DELIVERY, deliveries)],
+        deliveries=[DeliveryRow.model_validate(row | title) for row in with_facts(reading, Grain.DELIVERY, deliveries)],
         deliveries_complete=deliveries_complete,
         timeline=[TimelineEvent.model_validate(row) for row in events],
         timeline_complete=events_complete,

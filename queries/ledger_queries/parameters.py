@@ -12,11 +12,13 @@ from ledger_queries.filters import Filter, GroupBy, NotificationFilter
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
 from ledger_schemas.field_types import Id
+from ledger_schemas.json_texts import NAME_SHOWN_CHARS
 
 WAIT_SECONDS_DEFAULT: Final = 5.0
 """How long a read with at_least waits when it does not say."""
 
 POSITION_CHARS_MAX: Final = 10_000
+FIELDS_CHARS_MAX: Final = 1_000
 
 
 class Consistency(BaseModel):
@@ -44,6 +46,12 @@ class _Paging(Consistency):
         limits.PAGE_ROWS_DEFAULT, ge=1, le=limits.PAGE_ROWS_MAX, description="Rows of the page, at most."
     )
     cursor: str | None = Field(None, description="`next` of the page before; absent: the first page.")
+    fields: str | None = Field(
+        None,
+        max_length=FIELDS_CHARS_MAX,
+        description="Which fields of the rows, as a list with commas; absent: all of them.",
+        examples=["notification_id,title,status,facts"],
+    )
 
 
 class _Grouping(Consistency):
@@ -91,9 +99,9 @@ def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
         for name in given:
             if name not in allowed:
                 raise BadRequest(
-                    f"There is no query parameter {name[:_SHOWN_CHARS]!r} here.",
+                    f"There is no query parameter {name[:NAME_SHOWN_CHARS]!r} here.",
                     hint=f"Allowed are {', '.join(allowed)}.",
-                    field=name[:_SHOWN_CHARS],
+                    field=name[:NAME_SHOWN_CHARS],
                 )
             if given.count(name) > 1 and name not in _REPEATABLE:
                 raise BadRequest(f"{name}: is given more than once.", hint="Give it once.", field=name)
@@ -102,5 +110,3 @@ def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
 
 
 _REPEATABLE: Final = frozenset({"reached", "not_reached"})
-_SHOWN_CHARS: Final = 64
-"""How much of an unknown name is repeated to whoever sent it."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger_queries.problems import problem_response
 from ledger_schemas.errors import BadRequest
-
-NAME_SHOWN_CHARS: Final = 64
-"""How much of a parameter's name an error shows: names are the caller's text."""
+from ledger_schemas.json_texts import NAME_SHOWN_CHARS
 
 
 class Utf8Requests:

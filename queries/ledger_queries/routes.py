@@ -9,8 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
+from pydantic.main import IncEx
 
-from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
+from ledger_queries.answers import AnyPage, count_rows, fields_of, get_notification, list_rows
 from ledger_queries.badges import read_badge
 from ledger_queries.filters import Grain
 from ledger_queries.parameters import (
@@ -41,7 +42,8 @@ from ledger_queries.rows import (
     NotificationDetail,
     NotificationPage,
 )
-from ledger_schemas.errors import ReadModelBehind
+from ledger_schemas.errors import BadRequest, ReadModelBehind
+from ledger_schemas.json_texts import NAME_SHOWN_CHARS
 from ledger_schemas.positions import Position
 
 WaitFor = Callable[[Position, float], Awaitable[None]]
@@ -190,11 +192,15 @@ class _Desk:
         self._partitions: Partitions | None = None
 
     async def page(self, request: Request, grain: Grain, query: NotificationListQuery | EntryListQuery) -> Response:
-        asked = query.as_filter()
+        asked, hidden = query.as_filter(), left_out(grain, query.fields)
         found: AnyPage = await self._answer(
             query, lambda reading: list_rows(reading, grain, asked, limit=query.limit, cursor=query.cursor)
         )
-        return _json(found, {"Link": _next_link(request, found.next)} if found.next else {})
+        return _json(
+            found,
+            {"Link": _next_link(request, found.next)} if found.next else {},
+            exclude={"rows": {"__all__": hidden}} if hidden else None,
+        )
 
     async def count(self, grain: Grain, query: NotificationCountQuery | EntryCountQuery) -> Response:
         asked = query.as_filter()
@@ -248,9 +254,9 @@ async def _wait(wait_for: WaitFor, wanted: Position, seconds: float) -> None:
         return
 
 
-def _json(answer: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+def _json(answer: BaseModel, headers: Mapping[str, str] | None = None, *, exclude: IncEx | None = None) -> Response:
     return Response(
-        answer.model_dump_json(),
+        answer.model_dump_json(exclude=exclude),
         media_type="application/json",
         # Answers hold personal content and go stale with the next event.
         headers={"Cache-Control": "no-store", **(headers or {})},
@@ -260,3 +266,21 @@ def _json(answer: BaseModel, headers: Mapping[str, str] | None = None) -> Respon
 def _next_link(request: Request, cursor: str) -> str:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     return f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+
+
+def left_out(grain: Grain, fields: str | None) -> set[str]:
+    """Return the fields of a grain's rows that a list with commas leaves out; none without a list.
+
+    Raises BadRequest for a field that the rows do not have.
+    """
+    if fields is None:
+        return set()
+    known, wanted = fields_of(grain), [name.strip() for name in fields.split(",")]
+    for name in wanted:
+        if name not in known:
+            raise BadRequest(
+                f"fields: {grain} rows have no {name[:NAME_SHOWN_CHARS]!r}.",
+                hint=f"Allowed are {', '.join(known)}.",
+                field="fields",
+            )
+    return {name for name in known if name not in wanted}

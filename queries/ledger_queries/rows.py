@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from ledger_queries.answer_types import Absent, Answer, Time
 from ledger_queries.content import Content
-from ledger_queries.fact_columns import FactColumns, FactColumnsOfNotification, States
+from ledger_queries.facts import Facts
 from ledger_queries.filters import Grain, GroupBy
 from ledger_queries.pages import SortKey
+from ledger_queries.status import Status, status_of
 from ledger_schemas.ids import derive_inbox_entry_id
 from ledger_schemas.kinds import Kind
 
@@ -22,12 +23,16 @@ DETAIL_ROWS_MAX: Final = 10_000
 """Inbox entries, and deliveries, that `get` answers with."""
 
 
-class NotificationRow(FactColumnsOfNotification):
+ListedAt = Annotated[Time | None, Field(description="When it is listed under; null until its `created` has come.")]
+FailedPermanently = Annotated[bool, Field(description="A `failed` of it says that no later try will succeed.")]
+
+
+class NotificationRow(Answer):
     """Grain: notification. Facts of everything below it merged; reversible states as numbers of recipients."""
 
     tenant_id: str
     notification_id: UUID
-    listed_at: Time | None = Field(description="When it is listed under; null until its `created` has come.")
+    listed_at: ListedAt
     title: str | None
     channels: list[str] = Field(description="Of its deliveries, and those of its content that name no recipient.")
     recipients: int
@@ -44,21 +49,69 @@ class NotificationRow(FactColumnsOfNotification):
     recipients_snoozed: int = Field(description="Recipients whose inbox entry is snoozed now.")
     recipients_deleted: int
     deliveries: int
+    failed_permanently: FailedPermanently
+    facts: Facts
+
+    @computed_field(description="How far all of its recipients have come, by the status policy.")  # type: ignore[prop-decorator]
+    @property
+    def status(self) -> Status:
+        """Return how far all of its recipients have come."""
+        somebody = self.recipients > 0
+        of_all = {
+            Status.DELETED: "deleted" in self.facts and self.recipients_deleted == self.recipients,
+            Status.ACKNOWLEDGED: somebody and self.recipients_acknowledged == self.recipients,
+            Status.READ: somebody and self.recipients_read == self.recipients,
+            Status.CANCELLED: "cancelled" in self.facts and self.recipients_cancelled == self.recipients,
+            Status.EXPIRED: "expired" in self.facts and self.recipients_expired == self.recipients,
+        }
+        return status_of(
+            self.facts, of_all, failed_permanently=self.failed_permanently, listed=self.listed_at is not None
+        )
 
     def sort_key(self) -> SortKey:
         """Return where the row stands in a list."""
         return SortKey(_listed(self.listed_at), self.notification_id)
 
 
-class InboxEntryRow(FactColumns, States):
-    """Grain: inbox entry, one notification as one recipient has it."""
+class _OfOneRecipient(Answer):
+    """What an inbox entry and a delivery have alike."""
 
     tenant_id: str
     notification_id: UUID
     recipient_id: str
-    inbox_entry_id: UUID = Field(description="One id for this notification as this recipient has it.")
-    listed_at: Time | None
+    listed_at: ListedAt
     title: str | None
+    is_seen: bool = Field(description="A person has seen, opened, clicked or read it, or marked it as unread.")
+    is_read: bool = Field(description="Read now: the latest of its `read` and `unread` is a `read`.")
+    is_archived: bool = Field(description="Archived now: the latest of its `archived` and `unarchived` says so.")
+    is_snoozed: bool = Field(description="Snoozed now: the latest of its `snoozed` and `unsnoozed` says so.")
+    snoozed_until: Time | None = Field(
+        description="While it is snoozed, what the latest `snoozed` says; never compared with a clock."
+    )
+    is_deleted: bool = Field(description="It was removed from view.")
+    failed_permanently: FailedPermanently
+    facts: Facts
+
+    @computed_field(description="How far it has come, by the status policy.")  # type: ignore[prop-decorator]
+    @property
+    def status(self) -> Status:
+        """Return how far it has come."""
+        of_all = {
+            Status.DELETED: self.is_deleted,
+            Status.ACKNOWLEDGED: "acknowledged" in self.facts,
+            Status.READ: self.is_read,
+            Status.CANCELLED: "cancelled" in self.facts,
+            Status.EXPIRED: "expired" in self.facts,
+        }
+        return status_of(
+            self.facts, of_all, failed_permanently=self.failed_permanently, listed=self.listed_at is not None
+        )
+
+
+class InboxEntryRow(_OfOneRecipient):
+    """Grain: inbox entry, one notification as one recipient has it."""
+
+    inbox_entry_id: UUID = Field(description="One id for this notification as this recipient has it.")
     channels: list[str]
     deliveries: int
 
@@ -73,24 +126,22 @@ class InboxEntryRow(FactColumns, States):
         return SortKey(_listed(self.listed_at), self.notification_id, self.recipient_id)
 
 
-class DeliveryRow(FactColumns, States):
+class DeliveryRow(_OfOneRecipient):
     """Grain: delivery, one inbox entry over one channel."""
 
-    tenant_id: str
-    notification_id: UUID
-    recipient_id: str
     channel: str
     delivery_ref: Annotated[str | None, Absent] = Field(
         description="Tells apart devices, steps or resends over one channel; null: none was given."
     )
-    listed_at: Time | None
-    title: str | None
 
     def sort_key(self) -> SortKey:
         """Return where the row stands in a list."""
         return SortKey(
             _listed(self.listed_at), self.notification_id, self.recipient_id, self.channel, self.delivery_ref or ""
         )
+
+
+AnyRow = NotificationRow | InboxEntryRow | DeliveryRow
 
 
 class _Reflecting(Answer):

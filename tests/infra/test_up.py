@@ -228,7 +228,7 @@ def test_a_clock_that_is_ahead_pins_nothing_and_keeps_its_order(ledger: RunningL
     ledger.get("/v1/inbox", tenant="fast", at_least=position)
     position = ledger.post(amended("Right", datetime.now(UTC)))
     (entry,) = ledger.get("/v1/inbox", tenant="fast", recipient="ann", at_least=position)["rows"]
-    assert (entry["title"], entry["read_count"], entry["is_read"]) == ("Right", 1, False)
+    assert (entry["title"], entry["facts"]["read"]["count"], entry["is_read"]) == ("Right", 1, False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -99,6 +100,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield Desk(model)
 
 
+FACT_COLUMN = re.compile(r"(first|last)_(?!listed)\w+_at|\w+_count")
+
 many_examples = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -121,10 +124,11 @@ def test_pages_give_every_row_once_in_order_and_counts_agree(desk: Desk, data: s
         expected = matching(state, grain, asked)
         for size in {data.draw(st.integers(1, len(expected) + 1)), max(1, len(expected))}:
             pages = list(walk(desk.model, grain, asked, size))
-            assert expected == [plain(row.model_dump()) for page in pages for row in page.rows]
+            assert list(map(answered, expected)) == [plain(row.model_dump()) for page in pages for row in page.rows]
             assert max(1, -(-len(expected) // size)) == len(pages), "a full last page must say that there is no more"
             assert all(len(page.rows) == size for page in pages[:-1])
         check_counts(desk.model, state, grain, asked)
+    check_status(desk.model, tenant)
 
 
 @many_examples
@@ -150,10 +154,22 @@ def test_rows_that_were_there_are_neither_skipped_nor_repeated_while_others_arri
 
     state_before, state = state_of(before), state_of(event for one in told_of for event in one)
     for grain in Grain:
-        there_before = matching(state_before, grain, asked[grain])
-        all_of_them = matching(state, grain, asked[grain])
+        there_before = list(map(answered, matching(state_before, grain, asked[grain])))
+        all_of_them = list(map(answered, matching(state, grain, asked[grain])))
         assert there_before == [row for row in seen[grain] if row in there_before]
         assert seen[grain] == [row for row in all_of_them if row in seen[grain]], "in order, each once, nothing else"
+
+
+def check_status(model: Model, tenant: str) -> None:
+    """Compare the status of each listed notification with the view that analysts have."""
+    answer = {
+        row.notification_id: row.status
+        for page in walk(model, Grain.NOTIFICATION, Filter(tenant=tenant), 50)
+        for row in page.rows
+    }
+    with contextlib.closing(model.cursor()) as cursor:
+        view = "SELECT notification_id, status FROM notification_status WHERE tenant_id = ? AND listed_at IS NOT NULL"
+        assert answer == dict(cursor.execute(view, [tenant]).fetchall())
 
 
 def check_counts(model: Model, state: State, grain: Grain, asked: Filter) -> None:
@@ -238,9 +254,24 @@ def is_addressed(state: State, grain: Grain, row: Row, asked: Filter) -> bool:
 
 
 def plain(row: Row) -> Row:
-    """Return an answered row as the oracle has it: its title is the content's, an absent reference is empty."""
-    del row["title"]
+    """Return an answered row without title and status, which are no columns of the fold; no reference is empty."""
+    del row["title"], row["status"]
     return row | ({"delivery_ref": row["delivery_ref"] or ""} if "delivery_ref" in row else {})
+
+
+def answered(row: Row) -> Row:
+    """Return a row of the oracle as it is answered: the facts that it reached in one object, with its status."""
+    facts = {
+        name.removesuffix("_count"): {
+            "first_at": row[f"first_{name.removesuffix('_count')}_at"],
+            "last_at": row[f"last_{name.removesuffix('_count')}_at"],
+            "count": count,
+        }
+        for name, count in row.items()
+        if name.endswith("_count") and count
+    }
+    rest = {name: value for name, value in row.items() if not FACT_COLUMN.fullmatch(name)}
+    return rest | {"facts": facts}
 
 
 def identity(row: Row) -> tuple[str, str, str, str]:

@@ -13,11 +13,10 @@ from rich.text import Text
 
 from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage
-from ledger_queries.fact_columns import FactColumns
 from ledger_queries.rows import (
+    AnyRow,
     BadgeAnswer,
     CountAnswer,
-    DeliveryRow,
     InboxEntryRow,
     NotificationDetail,
     NotificationRow,
@@ -30,8 +29,6 @@ PIPE_COLUMNS: Final = 240
 
 TITLE_CHARS: Final = 60
 """How much of a title a table shows."""
-
-_FACTS: Final = tuple(name.removesuffix("_count") for name in FactColumns.model_fields if name.endswith("_count"))
 
 
 def print_json(answer: BaseModel) -> None:
@@ -127,7 +124,7 @@ _DELIVERY_COLUMNS: Final = (
 _TIMELINE_COLUMNS: Final = ("occurred_at", "kind", "recipient", "channel", "delivery_ref", "source", "note", "event_id")
 
 
-def _cells(row: NotificationRow | InboxEntryRow | DeliveryRow) -> list[str]:
+def _cells(row: AnyRow) -> list[str]:
     listed = rfc_3339(row.listed_at) if row.listed_at else ""
     title = row.title or ""
     if len(title) > TITLE_CHARS:
@@ -169,8 +166,8 @@ def _event_cells(event: TimelineEvent) -> list[str]:
     ]
 
 
-def _reached(row: FactColumns) -> str:
-    return ", ".join(fact for fact in _FACTS if getattr(row, f"{fact}_count"))
+def _reached(row: AnyRow) -> str:
+    return ", ".join(row.facts)
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:

@@ -1,4 +1,4 @@
--- What was said of deliveries (their columns, in lists): per place in the lists and fact, when and how often.
+-- The facts of deliveries (their columns, in lists): per place in the lists and fact, first and last time and count.
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,

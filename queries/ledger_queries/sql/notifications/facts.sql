@@ -1,4 +1,4 @@
--- What was said of notifications (their batches and numbers, in lists): per place in the lists and fact, when, how often.
+-- The facts of notifications (their batches and numbers, in lists): per place in the lists and fact, first and last time and count.
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
