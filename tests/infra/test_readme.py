@@ -19,6 +19,10 @@ from tests.running import RunningLedger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+REFERENCE = ROOT / "infra" / "guides" / "reference.md"
+WORDS_MAX = 900
+"""What a front door may ask of a reader."""
+
 SET_UP = "python3 infra/bootstrap.py "
 
 
@@ -73,13 +77,24 @@ def test_ci_runs_the_two_commands_from_nothing() -> None:
         assert re.search(block.replace("bootstrap.py ", r"bootstrap\.py --venv \S+ "), script), block
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_the_readme_is_a_front_door() -> None:
+    """It has at most 900 words beside its code; every guide is linked from it or from a page that it links to."""
+    text = README.read_text(encoding="utf-8")
+    assert len(re.sub(r"```.*?```", "", text, flags=re.DOTALL).split()) <= WORDS_MAX
+    guides = ROOT / "infra" / "guides"
+    linked = "\n".join(page.read_text(encoding="utf-8") for page in (README, *guides.glob("*.md")))
+    assert [
+        page.name for page in guides.glob("*.md") if f"{page.name})" not in linked and f"{page.name}#" not in linked
+    ] == []
+
+
+def test_every_command_is_in_the_reference() -> None:
     """The table of commands names exactly the commands that there are."""
     command = typer.main.get_command(build_app())
     assert _first_cells("## Commands") == set(getattr(command, "commands", {}))
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
+def test_every_setting_is_in_the_reference_with_its_default() -> None:
     """The table of settings names exactly the settings that there are, each with the default that it has."""
     rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in _table("## Settings")]
     defaults = {ENVIRONMENT_PREFIX + name.upper(): field.default for name, field in Settings.model_fields.items()}
@@ -88,7 +103,7 @@ def test_every_setting_is_in_the_readme_with_its_default() -> None:
     }
 
 
-def test_every_error_is_in_the_readme_with_its_status_and_exit_code() -> None:
+def test_every_error_is_in_the_reference_with_its_status_and_exit_code() -> None:
     """The table of errors has each code with the HTTP status and the exit code that its class has."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in _table("## Errors")]
     shown = {row[0].strip("`"): (int(row[1]), int(row[2]), row[3]) for row in rows}
@@ -125,5 +140,5 @@ def _first_cells(heading: str) -> set[str]:
 
 
 def _table(heading: str) -> list[str]:
-    section = README.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
+    section = REFERENCE.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
     return [line for line in section.splitlines() if line.startswith("| `")]

@@ -1,4 +1,4 @@
-"""The invariants of the projector, each with the tests that prove it, and their table in the README."""
+"""The invariants of the projector, each with the tests that prove it, and their table in the guides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ROWS: Final = Path(__file__).with_name("invariants.toml")
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "infra" / "guides" / "invariants.md"
 BEGIN: Final = "<!-- invariants: written by `python -m tests.invariants --write` -->"
 END: Final = "<!-- end of the invariants -->"
 
@@ -68,17 +68,17 @@ def table(invariants: Iterable[Invariant]) -> str:
 
 
 def with_table(text: str, invariants: Iterable[Invariant]) -> str:
-    """Return the README with the table between its two marks. Raises ValueError when it has no such marks."""
+    """Return the text of the page with the table between its two marks. Raises ValueError when it has no such marks."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"The README has no part between {BEGIN!r} and {END!r}.")
+        raise ValueError(f"The page has no part between {BEGIN!r} and {END!r}.")
     return f"{before}{begin}\n\n{table(invariants)}\n\n{end}{after}"
 
 
 def _link(test: str) -> str:
     path, _, name = test.partition("::")
-    return f"[{name.removeprefix('test_').replace('_', ' ')}]({path})"
+    return f"[{name.removeprefix('test_').replace('_', ' ')}](../../{path})"
 
 
 def _tests_in(path: Path) -> set[str]:

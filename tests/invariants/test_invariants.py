@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.invariants.matrix import BEGIN, END, README, Guarantee, Invariant, faults_of, load, table, with_table
+from tests.invariants.matrix import BEGIN, END, PAGE, Guarantee, Invariant, faults_of, load, table, with_table
 
 SELF = "tests/invariants/test_invariants.py::test_every_invariant_is_proven_by_tests_that_exist"
 ROW = Invariant("a", Guarantee.SAFETY, "It holds.", "anything", (SELF,))
@@ -18,8 +18,8 @@ def test_every_invariant_is_proven_by_tests_that_exist() -> None:
 
 
 def test_the_readme_has_the_table_as_it_is() -> None:
-    """The table of the README is the one that the rows make."""
-    text = README.read_text(encoding="utf-8")
+    """The table of the page is the one that the rows make."""
+    text = PAGE.read_text(encoding="utf-8")
     assert with_table(text, load()) == text, "run `python -m tests.invariants --write`"
 
 
@@ -48,6 +48,6 @@ def test_the_table_takes_its_place_between_the_marks() -> None:
     assert written.endswith(" after")
     assert table([ROW, later]) in written
     assert "as it was" not in written
-    assert "[every invariant is proven by tests that exist](tests/invariants/test_invariants.py)" in written
+    assert "[every invariant is proven by tests that exist](../../tests/invariants/test_invariants.py)" in written
     with pytest.raises(ValueError, match="has no part between"):
         with_table("no marks", [ROW])
