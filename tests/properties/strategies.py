@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ledger_projectors.records import LogRecord
 from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, derive_notification_id, encode_event, parse_event
-from ledger_schemas.events import Envelope
+from ledger_schemas.envelope import Envelope
 
 from .oracle import LogEvent
 from .stated_fields import PERSONAL, SCENES, Scene, maybe, stated_by

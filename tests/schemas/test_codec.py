@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ledger_schemas import decode_event, encode_event, limits, parse_event
 from ledger_schemas.codec import decode_wire, wire_values
+from ledger_schemas.envelope import Envelope
 from ledger_schemas.errors import ContractViolation, LimitExceeded, SchemaUnknown, Undecodable
-from ledger_schemas.events import Envelope, Event, NotificationFired
+from ledger_schemas.events import Event, NotificationFired
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parts import Personal
 from ledger_schemas.shipped import current_schema, fingerprint_of_text, schema_text, shipped_schemas

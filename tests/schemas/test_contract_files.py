@@ -6,7 +6,8 @@ from typing import Any, get_args
 import pytest
 
 from ledger_schemas import limits, parts
-from ledger_schemas.events import Envelope, Event
+from ledger_schemas.envelope import Envelope
+from ledger_schemas.events import Event
 from ledger_schemas.kinds import Kind
 from ledger_schemas.shapes import shape_of
 from ledger_schemas.shipped import schema_file_name, schema_text, shipped_schemas

@@ -29,7 +29,7 @@ from ledger_projectors.log_ends import LogEnds
 from ledger_projectors.records import LogRecord, Rejection
 from ledger_projectors.staging import Staged
 from ledger_projectors.steps import Step, StepObserver
-from ledger_schemas import events
+from ledger_schemas import envelope
 from ledger_schemas.topic import WrongSetting
 from tests.properties.strategies import NOON
 from tests.simulator.faults import Fault, Life
@@ -163,7 +163,7 @@ def settings_not_compared() -> AbstractContextManager[Any]:
 def left_out_times_differ() -> AbstractContextManager[Any]:
     """Fill in the time of the request, instead of the time inside its event_id."""
     requests = count()
-    return patch.object(events, "time_of", lambda _: NOON + timedelta(seconds=next(requests)))
+    return patch.object(envelope, "time_of", lambda _: NOON + timedelta(seconds=next(requests)))
 
 
 def _meets(fault: Fault, step: Step = Step.FETCHED) -> Callable[[Life], Life]:
