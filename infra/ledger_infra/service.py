@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -81,6 +82,7 @@ async def serve(
     """
     told = callbacks or Callbacks()
     stop = asyncio.Event()
+    _raise_file_limit()
     prepare_data_dir(settings.data_dir)
     with _signals(stop), contextlib.suppress(_StoppedWhileStartingError):
         async with AsyncExitStack() as stack:
@@ -253,6 +255,12 @@ class _Server(uvicorn.Server):
 
     async def run(self, listener: socket.socket) -> None:  # type: ignore[override] # ours is awaited, not blocking
         await self.serve(sockets=[listener])
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets this process have: each connection of a client is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

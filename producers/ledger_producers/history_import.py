@@ -149,6 +149,12 @@ def _resumable() -> Iterator[None]:
 
 def _read_through(path: Path) -> tuple[int, str]:
     """Return how many events a file has, and its SHA-256."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SettingInvalid(
+            f"file: {path} is a pipe or a device: a history is read twice.",
+            hint="Write it to a file first.",
+            field="file",
+        )
     digest, events = hashlib.sha256(), 0
     for text, _ in _lines(path):
         digest.update(text)

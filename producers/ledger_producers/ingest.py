@@ -1,5 +1,6 @@
 """HTTP ingest: facts as JSON over POST, for services that do not speak Kafka."""
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -7,10 +8,10 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from ledger_schemas import limits
-from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
+from ledger_schemas.errors import BadRequest, ContractViolation, LedgerError, LimitExceeded
 from ledger_schemas.events import Event
 from ledger_schemas.facts import FactSink, Receipt
-from ledger_schemas.json_texts import NotJsonError, load_json
+from ledger_schemas.json_texts import NotJsonError, check_widths, load_json
 from ledger_schemas.parsing import parse_event
 from ledger_schemas.positions import Position
 
@@ -89,13 +90,20 @@ def ingest_router(sink: FactSink) -> APIRouter:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.INGEST_BYTES_MAX:
-            raise LimitExceeded(
-                f"The request body is more than INGEST_BYTES_MAX = {limits.INGEST_BYTES_MAX} bytes.",
-                hint="Send fewer events in one call.",
-            )
+    try:
+        async with asyncio.timeout(limits.BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.INGEST_BYTES_MAX:
+                    raise LimitExceeded(
+                        f"The request body is more than INGEST_BYTES_MAX = {limits.INGEST_BYTES_MAX} bytes.",
+                        hint="Send fewer events in one call.",
+                    )
+    except TimeoutError:
+        raise BadRequest(
+            f"The body did not arrive within BODY_SECONDS_MAX = {limits.BODY_SECONDS_MAX:g} s.",
+            hint="Send it again; nothing was written.",
+        ) from None
     return bytes(body)
 
 
@@ -120,6 +128,7 @@ def _event(item: object, index: int | None) -> Event:
             f"{place}event: must be a JSON object.", hint="Send event objects.", field=f"{place}event"
         )
     try:
+        check_widths(item)
         return parse_event(item)
     except LedgerError as error:
         error.field = f"{place}{error.field}"

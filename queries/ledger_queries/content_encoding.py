@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import Final
 
@@ -102,14 +103,21 @@ class _Gunzip:
 async def _decoded(receive: Receive) -> bytes | None:
     """Return the decoded body; None: the client went away."""
     gunzip = _Gunzip()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        # In a worker thread: a little gzip may be much to decode.
-        await run_in_threadpool(gunzip.feed, message.get("body", b""))
-        if not message.get("more_body", False):
-            return gunzip.finish()
+    try:
+        async with asyncio.timeout(limits.BODY_SECONDS_MAX):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                # In a worker thread: a little gzip may be much to decode.
+                await run_in_threadpool(gunzip.feed, message.get("body", b""))
+                if not message.get("more_body", False):
+                    return gunzip.finish()
+    except TimeoutError:
+        raise BadRequest(
+            f"The body did not arrive within BODY_SECONDS_MAX = {limits.BODY_SECONDS_MAX:g} s.",
+            hint="Send it again; nothing was written.",
+        ) from None
 
 
 def _has_encoded_body(headers: Headers) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
 from ledger_schemas.field_types import Id
 from ledger_schemas.json_texts import NAME_SHOWN_CHARS
+from ledger_schemas.kinds import Kind
 
 WAIT_SECONDS_DEFAULT: Final = 5.0
 """How long a read with at_least waits when it does not say."""
@@ -95,16 +97,18 @@ def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
     allowed = model.model_fields
 
     async def refuse_others(request: Request) -> None:
-        given = [name for name, _ in request.query_params.multi_items()]
-        for name in given:
+        given = Counter(name for name, _ in request.query_params.multi_items())
+        for name, times in given.items():
             if name not in allowed:
                 raise BadRequest(
                     f"There is no query parameter {name[:NAME_SHOWN_CHARS]!r} here.",
                     hint=f"Allowed are {', '.join(allowed)}.",
                     field=name[:NAME_SHOWN_CHARS],
                 )
-            if given.count(name) > 1 and name not in _REPEATABLE:
+            if times > 1 and name not in _REPEATABLE:
                 raise BadRequest(f"{name}: is given more than once.", hint="Give it once.", field=name)
+            if times > len(Kind):
+                raise BadRequest(f"{name}: is given {times:,} times.", hint="Give each kind once.", field=name)
 
     return refuse_others
 

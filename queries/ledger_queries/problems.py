@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_queries.filters import refusal
@@ -130,6 +131,8 @@ class _UnexpectedErrors:
         except Exception as error:
             if scope["type"] != "http":
                 raise
+            if isinstance(error, ClientDisconnect):
+                return  # Nobody is left to answer, and it is no fault of the ledger.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             _log.error(
                 "api.unexpected_error",

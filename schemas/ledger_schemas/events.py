@@ -48,7 +48,9 @@ def _kept_by_every_reader(value: int, info: ValidationInfo) -> int:
 
 
 Audience = Annotated[
-    tuple[AudienceMember, ...], Field(max_length=limits.RECIPIENTS_PER_EVENT_MAX), AfterValidator(_members_once)
+    tuple[AudienceMember, ...],
+    Field(max_length=limits.RECIPIENTS_PER_EVENT_MAX, fail_fast=True),
+    AfterValidator(_members_once),
 ]
 
 
@@ -65,8 +67,8 @@ class NotificationCreated(Envelope):
     kind: Literal[Kind.CREATED] = Kind.CREATED
     notification_id: RfcUuid = Field(default_factory=new_id)
     audience: Audience = ()
-    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
-    groups: Annotated[tuple[Group, ...], Field(max_length=limits.GROUPS_PER_EVENT_MAX)] = ()
+    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX, fail_fast=True)] = ()
+    groups: Annotated[tuple[Group, ...], Field(max_length=limits.GROUPS_PER_EVENT_MAX, fail_fast=True)] = ()
     type: Id | None = None
     category: Id | None = None
     action: Id | None = None
@@ -80,8 +82,8 @@ class NotificationCreated(Envelope):
     scheduled_at: Time | None = None
     expires_at: Time | None = None
     digest: Digest | None = None
-    tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
-    contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX)] = ()
+    tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX, fail_fast=True)] = ()
+    contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX, fail_fast=True)] = ()
     parent_notification_id: RfcUuid | None = None
     external_id: Id | None = None
     number: Annotated[int, Field(strict=True, ge=0), AfterValidator(_kept_by_every_reader)] | None = None
@@ -260,8 +262,8 @@ class NotificationAmended(Envelope):
     """Its content changed: each field stated here, a record with all its parts, replaces what was said before."""
 
     kind: Literal[Kind.AMENDED] = Kind.AMENDED
-    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
-    groups: Annotated[tuple[Group, ...], Field(max_length=limits.GROUPS_PER_EVENT_MAX)] = ()
+    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX, fail_fast=True)] = ()
+    groups: Annotated[tuple[Group, ...], Field(max_length=limits.GROUPS_PER_EVENT_MAX, fail_fast=True)] = ()
     type: Id | None = None
     category: Id | None = None
     action: Id | None = None
@@ -274,9 +276,9 @@ class NotificationAmended(Envelope):
     scheduled_at: Time | None = None
     expires_at: Time | None = None
     digest: Digest | None = None
-    tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
-    contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX)] = ()
-    cleared: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX)] = ()
+    tags: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX, fail_fast=True)] = ()
+    contexts: Annotated[tuple[Id, ...], Field(max_length=limits.CONTEXTS_PER_EVENT_MAX, fail_fast=True)] = ()
+    cleared: Annotated[tuple[Id, ...], Field(max_length=limits.TAGS_PER_EVENT_MAX, fail_fast=True)] = ()
 
     @field_validator("cleared")
     @classmethod

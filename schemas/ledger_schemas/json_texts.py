@@ -56,6 +56,21 @@ def load_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON
         raise NotJsonError(message) from None
 
 
+def check_widths(document: object) -> None:
+    """Check that no array or object of an event is wider than JSON_ITEMS_MAX. Raises LimitExceeded."""
+    nodes = [document]
+    for node in nodes:
+        if not isinstance(node, dict | list):
+            return  # the document itself: all other nodes are arrays and objects
+        if len(node) > limits.JSON_ITEMS_MAX:
+            raise LimitExceeded(
+                f"An array or object of the event has more items than JSON_ITEMS_MAX = {limits.JSON_ITEMS_MAX}.",
+                hint="Send what the contract allows: at most RECIPIENTS_PER_EVENT_MAX recipients, for instance.",
+            )
+        children = node.values() if isinstance(node, dict) else node
+        nodes += [child for child in children if isinstance(child, dict | list)]
+
+
 def checked_data(text: str) -> str:
     """Return a JSON document of at most DATA_BYTES_MAX bytes as it is. Raises ValueError that says what is wrong."""
     _checked(text, "DATA_BYTES_MAX", limits.DATA_BYTES_MAX)

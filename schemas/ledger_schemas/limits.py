@@ -9,9 +9,15 @@ BATCH_EVENTS_MAX = 1_000
 INGEST_BYTES_MAX = 8_000_000
 """The body of one request over HTTP, decoded."""
 
+BODY_SECONDS_MAX = 60.0
+"""How long the body of a request may take to arrive."""
+
 JSON_CONTAINERS_MAX = 500_000
 """Arrays and objects that one JSON document of a caller may open. A request of INGEST_BYTES_MAX whose events name a
 thousand recipients each has fewer."""
+
+JSON_ITEMS_MAX = 10_000
+"""Items of one array, or names of one object, of an event as JSON: ten times what any field allows."""
 
 RECIPIENTS_PER_EVENT_MAX = 1_000
 """Audience members of one `created`."""

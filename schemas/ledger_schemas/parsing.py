@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation
 from ledger_schemas.events import AS_RECORDED, Event
-from ledger_schemas.json_texts import PATH_SHOWN_CHARS, NotJsonError, load_json
+from ledger_schemas.json_texts import PATH_SHOWN_CHARS, NotJsonError, check_widths, load_json
 from ledger_schemas.kinds import Kind
 
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
@@ -48,7 +48,10 @@ def parse_event(document: dict[str, Any] | str | bytes) -> Event:
     repeated, only its size: it may be personal.
     """
     try:
-        return _ANY_EVENT.validate_python(document if isinstance(document, dict) else load_json(document))
+        if not isinstance(document, dict):
+            document = load_json(document)
+            check_widths(document)
+        return _ANY_EVENT.validate_python(document)
     except NotJsonError as error:
         raise ContractViolation(f"event: {error}.", hint="Send one event object.", field="event") from None
     except ValidationError as error:
@@ -68,20 +71,21 @@ def violation(error: ValidationError, *, kind_leads: bool = False) -> ContractVi
 
     `kind_leads` says that the places of the findings begin with the kind, as those of a union do.
     """
-    first = error.errors(include_url=False)[0]
+    findings = error.errors(include_url=False)
+    first = findings[0]
     place = first["loc"][1:] if kind_leads else first["loc"]
     path = ".".join(map(str, place))[:PATH_SHOWN_CHARS] or "event"
     wrong = first["msg"].removeprefix("Value error, ") + _measured(first["type"], place, first["input"])
     if first["type"].startswith("union_tag"):  # pydantic's own message repeats what stood there.
         path, wrong = "kind", f"must be one of {', '.join(Kind)}"
-    # A default that depends on an invalid field is no finding of its own.
     hint = "Correct the field and send the event again; nothing was written."
     if first["type"] == "string_too_long" and _name_in(place).endswith(_HASHABLE):
         hint = (
             "Hash a longer id with ledger_producers.hash_id (the guide to emitting shows it in other languages). An "
             "address or a push token itself belongs in personal.addresses."
         )
-    more = sum(found["type"] != "default_factory_not_called" for found in error.errors(include_url=False)) - 1
+    # A default that depends on an invalid field is no finding of its own.
+    more = sum(found["type"] != "default_factory_not_called" for found in findings) - 1
     suffix = f" ({more} more)" if more else ""
     return ContractViolation(
         f"{path}: {wrong}{suffix}.",

@@ -36,7 +36,7 @@ class AudienceMember(Part):
 
     recipient_id: Id
     role: Id = "to"
-    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX)] = ()
+    channels: Annotated[tuple[Id, ...], Field(max_length=limits.CHANNELS_PER_RECIPIENT_MAX, fail_fast=True)] = ()
 
 
 class Group(Part):

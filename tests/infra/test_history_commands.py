@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from ledger_infra.settings import environment_without_settings
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, parse_event
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
-from ledger_schemas.errors import ReadModelUnusable
+from ledger_schemas.errors import ReadModelUnusable, SettingInvalid
 from ledger_schemas.kinds import Kind
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
@@ -257,6 +258,16 @@ def test_a_damaged_export_is_refused_whole(
     assert refused.returncode == 4, refused.stderr
     assert said in refused.stderr
     assert read_records(found.kafka.connection, found.topic) == []
+
+
+def test_an_import_of_a_pipe_is_refused(lost: Place, topic_name: str, tmp_path: Path) -> None:
+    """A history is read twice, and a pipe only once: it would import nothing and say that it did."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = Place(lost.kafka, f"{topic_name}.restored", tmp_path / "found")
+    refused = found.run("import-history", str(pipe))
+    assert refused.returncode == SettingInvalid.exit_code, refused.stderr
+    assert "a pipe or a device" in refused.stderr
 
 
 def test_an_export_overwrites_nothing_and_goes_to_standard_output(lost: Place, tmp_path: Path) -> None:

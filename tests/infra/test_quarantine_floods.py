@@ -66,8 +66,8 @@ def test_batches_sent_twice_with_another_occurred_at_stop_nothing(tmp_path: Path
         created = CREATED | {"tenant_id": "acme", "notification_id": first[0]["notification_id"]}
         position = ledger.post(created | {"audience": [{"recipient_id": "ann", "channels": ["email"]}]})
         (delivery,) = ledger.get("/v1/deliveries", tenant="acme", at_least=position)["rows"]
-        delivered = delivery["facts"]["delivered"]
-        assert delivered["first_at"] == delivered["last_at"] == "2026-01-02T10:00:00.000000Z"
+        fact = delivery["facts"]["delivered"]
+        assert fact["first_at"] == fact["last_at"] == "2026-01-02T10:00:00.000000Z"
         assert ledger.get(f"{QUARANTINE}/count", tenant="acme")["total"] == 2 * BATCH_EVENTS
         assert ledger.get(f"{QUARANTINE}/count", tenant="other")["total"] == 0
         by_tenant = ledger.get(f"{QUARANTINE}/count", reason="conflict", group_by="tenant")

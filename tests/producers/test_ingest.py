@@ -1,9 +1,12 @@
 import json
+import socket
+import time
 from datetime import UTC
 from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from ledger_schemas import Position, limits, parse_event
 from ledger_schemas.errors import OutcomeUnknown
@@ -204,3 +207,31 @@ def test_another_method_is_told_apart(api: httpx2.Client, log: MemoryLog) -> Non
     """405 as a problem, like every error."""
     answer = api.put("/v1/events", json=FIRED)
     assert (answer.status_code, answer.headers["content-type"], answer.headers["allow"]) == (405, PROBLEM, "POST")
+
+
+def test_a_body_that_does_not_arrive_in_time_is_refused(
+    api: httpx2.Client, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """400 that names the limit, for a plain body and for a gzip one; the connection is not held for ever."""
+    monkeypatch.setattr(limits, "BODY_SECONDS_MAX", 0.2)
+    address = (api.base_url.host, api.base_url.port or 80)
+    for encoding in ("identity", "gzip"):
+        with socket.create_connection(address, timeout=10) as stalled:
+            head = f"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Encoding: {encoding}\r\n"
+            stalled.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+            answer = stalled.recv(65_536).decode()
+        assert answer.startswith("HTTP/1.1 400"), answer
+        assert "BODY_SECONDS_MAX" in answer
+    assert log.calls == []
+
+
+def test_a_client_that_goes_away_is_no_fault_of_the_ledger(api: httpx2.Client, log: MemoryLog) -> None:
+    """Its upload ends half way: no error is logged, and nothing is written."""
+    with capture_logs() as logs:
+        with socket.create_connection((api.base_url.host, api.base_url.port or 80), timeout=10) as leaving:
+            head = b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            leaving.sendall(head + b"Content-Length: 100\r\n\r\n{")
+        assert api.get("/health/live").status_code == 200
+        time.sleep(0.3)
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert log.calls == []

@@ -111,6 +111,14 @@ def test_a_position_that_is_never_reached_is_400_at_once(
         assert document["detail"] == (f"at_least: this read model never reads {named}; it has partition 0 of {TOPIC}.")
 
 
+def test_a_parameter_that_is_repeated_too_often_is_refused_at_once(model: Model, serve: Serve) -> None:
+    """Each kind once is enough; the number of repetitions costs no time of its own."""
+    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    refused = problem(client.get("/v1/inbox?tenant=acme&" + "&".join(["reached"] * 5_000)))
+    assert (refused["status"], refused["field"]) == (400, "reached")
+    assert "5,000 times" in refused["detail"]
+
+
 def test_the_partitions_of_a_read_model_are_asked_of_its_file_once(model: Model, serve: Serve) -> None:
     """The first read with at_least asks for them; each later one takes one cursor, as a read without it does."""
     cursors: list[duckdb.DuckDBPyConnection] = []

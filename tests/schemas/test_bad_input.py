@@ -174,6 +174,23 @@ def test_more_arrays_and_objects_than_a_call_can_hold_are_not_parsed(document: s
         load_json(document)
 
 
+@pytest.mark.parametrize(
+    "many",
+    [
+        {"tags": [1] * 100_000},
+        {"audience": [{"recipient_id": "a", "channels": [""] * 100_000}]},
+        {"audience": [{"a": 0}] * 100_000},
+        {f"name-{number}": 0 for number in range(100_000)},
+        {"personal": {f"name-{number}": 0 for number in range(100_000)}},
+    ],
+)
+def test_more_items_than_any_field_allows_are_not_judged_one_by_one(many: dict[str, Any]) -> None:
+    """Each would be a finding of its own, and cost more than its two bytes: refused by their number."""
+    text = json.dumps({"kind": "created", "tenant_id": "acme", "source": "shop", **many})
+    with pytest.raises(LimitExceeded, match="JSON_ITEMS_MAX = 10000"):
+        parse_event(text)
+
+
 @pytest.mark.parametrize(("special", "number"), [("full", 2**53 + 1), ("last-instant", 2**63 - 1)])
 def test_a_larger_number_in_the_log_is_read_as_it_is(special: str, number: int) -> None:
     """NUMBER_MAX holds for what is stated now: a record that was written before it keeps its number."""
@@ -322,7 +339,9 @@ def test_a_limit_is_named_with_its_value(limit: str, field: str, of_size: Callab
 # Limits that are met elsewhere: what they bound is no field of one event.
 ELSEWHERE = {
     *("EVENT_BYTES_MAX", "INGEST_BYTES_MAX", "SCHEMA_BYTES_MAX", "BATCH_EVENTS_MAX", "CLOCK_SKEW_SECONDS_MAX"),
+    "BODY_SECONDS_MAX",
     "JSON_CONTAINERS_MAX",
+    "JSON_ITEMS_MAX",
     *("OCCURRED_AT_MICROSECONDS_MIN", "OCCURRED_AT_MICROSECONDS_MAX"),
     *("PAGE_ROWS_DEFAULT", "PAGE_ROWS_MAX", "GROUPS_MAX", "TIMELINE_EVENTS_MAX", "WAIT_SECONDS_MAX"),
 }
