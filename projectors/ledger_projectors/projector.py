@@ -150,7 +150,6 @@ class Projector:
         """
         with self._writer as writer:
             watches = Watches(self._stopping)
-            watches.start(self._ends.watch(self._announce))
             watches.start(self._checkpoints.watch(writer.executor))
             if self._schemas is not None:
                 watches.start(self._schemas.watch())
@@ -158,6 +157,8 @@ class Projector:
                 watches.start(self._dead_letters.run(writer.executor))
             try:
                 await self._recount()
+                # Only now: without the end of the log it has not caught up, and who waits for that sees the alarms.
+                watches.start(self._ends.watch(self._announce))
                 async with self._read_ahead() as ahead:
                     await self._advance(None)
                     while not self._done() and (batch := await ahead.next()) is not None:
