@@ -92,6 +92,12 @@ async def import_history(
                 done += len(batch)
                 if on_progress is not None:
                     on_progress(done, events)
+            if done != events:
+                raise SettingInvalid(
+                    f"file: {path} changed during the import: it had {events:,} events, then {done:,}.",
+                    hint="Import the complete file with --resume: copies count once.",
+                    field="file",
+                )
             missing = sum(ends.missing.values())
             repeating = ends.moved or missing > events
             while not repeating and (copies := ends.copies()):

@@ -18,12 +18,13 @@ import pytest
 
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
+from ledger_producers import history_import
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, parse_event
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
 from ledger_schemas.errors import ReadModelUnusable, SettingInvalid
 from ledger_schemas.kinds import Kind
-from ledger_schemas.topic import ensure_topic
+from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.faults.the_log import Raw, append, append_raw, read_records
 from tests.projectors.building import TABLES, demo_events, project, rows
@@ -258,6 +259,22 @@ def test_a_damaged_export_is_refused_whole(
     assert refused.returncode == 4, refused.stderr
     assert said in refused.stderr
     assert read_records(found.kafka.connection, found.topic) == []
+
+
+def test_a_file_that_shrinks_during_the_import_is_told(
+    lost: Place, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The events that were checked first are not those that were appended: an error, not a success."""
+    file = tmp_path / "history.jsonl"
+    exported(lost, file)
+    spec = TopicSpec(f"{topic_name}.restored", lost.topic.partitions)
+    asyncio.run(ensure_topic(lost.kafka.connection, spec))
+    monkeypatch.setattr(history_import, "_batches", lambda _: iter(()))
+    importing = history_import.import_history(
+        lost.kafka.connection, file, topic=spec, schemas_topic=schemas_topic_spec()
+    )
+    with pytest.raises(SettingInvalid, match="changed during the import"):
+        asyncio.run(importing)
 
 
 def test_an_import_of_a_pipe_is_refused(lost: Place, topic_name: str, tmp_path: Path) -> None:
