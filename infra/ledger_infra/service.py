@@ -37,7 +37,8 @@ from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_projectors.topic_watch import watch_topics
-from ledger_queries import Readiness, create_app
+from ledger_queries import Desk, Readiness, create_app
+from ledger_schemas.access import NO_KEYS
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, PortTaken, SettingInvalid
 from ledger_schemas.topic import settings_reader
@@ -228,8 +229,7 @@ def _app(
         return Readiness(ready=ready, position=progress.position, behind=progress.behind, alarms=progress.alarms)
 
     return create_app(
-        reader=model.reader,
-        wait_for=projector.wait_for,
+        Desk(model.reader, directory=NO_KEYS, wait_for=projector.wait_for, sink=emitter),
         readiness=readiness,
         routers=[
             ingest_router(emitter),

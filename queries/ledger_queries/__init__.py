@@ -3,6 +3,7 @@
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
 from ledger_queries.api import create_app
 from ledger_queries.badges import read_badge
+from ledger_queries.desk import Desk
 from ledger_queries.filters import Filter, Grain, GroupBy
 from ledger_queries.health import Readiness
 from ledger_queries.reading import Reading, open_reading
@@ -24,6 +25,7 @@ __all__ = [
     "CountAnswer",
     "DeliveryPage",
     "DeliveryRow",
+    "Desk",
     "Filter",
     "Grain",
     "GroupBy",

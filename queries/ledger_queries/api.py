@@ -7,26 +7,26 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ledger_queries.content_encoding import ContentEncodings
+from ledger_queries.desk import Desk
+from ledger_queries.dialects import dialect_apps
+from ledger_queries.dialects.dialect import Mounts
 from ledger_queries.head import HeadAsGet
 from ledger_queries.health import Readiness, health_router
 from ledger_queries.problems import Problem, install_problems
-from ledger_queries.reading import Reader
 from ledger_queries.request_texts import Utf8Requests
-from ledger_queries.routes import WaitFor, read_router
+from ledger_queries.routes import read_router
 
 
 def create_app(
+    desk: Desk,
     *,
-    reader: Reader,
-    wait_for: WaitFor | None,
     readiness: Callable[[], Readiness],
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Put the API together.
 
-    `reader` gives a cursor of its own at each call, in a worker thread. `wait_for` is awaited on the event loop; None
-    means that nobody moves the read model on, so waiting is pointless. `readiness` is called in a worker thread.
-    `routers` are added as they are, under the same error shape. Bind it to loopback: there are no credentials yet.
+    `desk` answers the questions. `readiness` is called in a worker thread. `routers` are added as they are, under the
+    same error shape. Bind it to loopback: there are no credentials yet.
     """
     app = FastAPI(
         title="Notification ledger",
@@ -41,8 +41,9 @@ def create_app(
     app.add_middleware(ContentEncodings)
     app.add_middleware(Utf8Requests)
     install_problems(app)
+    app.add_middleware(Mounts, dialects=dialect_apps(desk))
     app.add_middleware(HeadAsGet)  # The last one is the first that a request meets.
-    for router in (health_router(readiness), read_router(reader, wait_for), *routers):
+    for router in (health_router(readiness), read_router(desk), *routers):
         app.include_router(router)
     # The documented way to extend FastAPI's document is to replace this method.
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ledger_queries.problems import problem_response
+from ledger_queries.problems import Refuse, problem_response
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest, EncodingUnsupported, LedgerError, LimitExceeded
 
@@ -30,12 +30,13 @@ _OUTPUT_BYTES: Final = 65_536
 class ContentEncodings:
     """ASGI middleware: passes decoded bodies to the app."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, refuse: Refuse = problem_response) -> None:
+        """Stand before `app`; `refuse` answers where a body cannot be read."""
         self._app = app
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, its body decoded; or answer 400, 413 or 415 as a problem document."""
+        """Pass the request on, its body decoded; or answer 400, 413 or 415."""
         if scope["type"] != "http" or not _has_encoded_body(headers := Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
@@ -43,7 +44,7 @@ class ContentEncodings:
             _refuse_unknown(headers)
             body = await _decoded(receive)
         except LedgerError as error:
-            response = problem_response(error, Request(scope).url.path)
+            response = self._refuse(error, Request(scope).url.path)
             if isinstance(error, EncodingUnsupported):
                 response.headers["Accept-Encoding"] = ACCEPTED
             await response(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,6 +23,9 @@ from ledger_schemas.errors import LedgerError, OutcomeUnknown
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1.0
 """What a caller is told to wait before it repeats a call that may then succeed."""
+
+Refuse = Callable[[LedgerError, str], Response]
+"""Makes the answer for an error and the path that was asked."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +66,8 @@ class Problem(BaseModel):
 _DESCRIPTIONS: Final = MappingProxyType(
     {
         400: "The question cannot be asked; `field` and `detail` say what is wrong with it.",
+        401: "The request has no credential, or none that holds.",
+        403: "The credential's role does not reach this far.",
         404: "The tenant has no such thing.",
         500: "A fault of the ledger; nothing of it is told.",
         503: "The read model has not reached the position asked for, or is away; see Retry-After.",
@@ -104,18 +109,20 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_middleware(_UnexpectedErrors)
+    app.add_middleware(UnexpectedErrors)
 
 
-class _UnexpectedErrors:
+class UnexpectedErrors:
     """Answers 500 to what no handler knows, and tells of it nothing but a code.
 
     Starlette's own handler raises again after answering, so that the server writes the exception's message, and with
     it perhaps somebody's data, into its log.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answer: Callable[[str], Response] | None = None) -> None:
+        """Stand before `app`; `answer` makes the answer of a path that failed."""
         self._app = app
+        self._answer = answer or _internal_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on; answer for it when it fails before an answer began."""
@@ -142,7 +149,7 @@ class _UnexpectedErrors:
                 raised_in=f"{frame.name}:{frame.lineno}",
             )
             if not begun:
-                await _internal_error(scope["path"])(scope, receive, send)
+                await self._answer(scope["path"])(scope, receive, send)
 
 
 def _internal_error(path: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import duckdb
 
 from ledger_queries.sql import statement
-from ledger_schemas.errors import GuardRefused, PositionInvalid, ReadModelBehind
+from ledger_schemas.errors import GuardRefused, PositionInvalid, QueryTooLong, ReadModelBehind
 from ledger_schemas.positions import Position
 
 Reader = Callable[[], duckdb.DuckDBPyConnection]
@@ -37,14 +38,20 @@ class Reading:
 
 
 @contextmanager
-def open_reading(reader: Reader) -> Iterator[Reading]:
-    """Open a read transaction and close it after use.
+def open_reading(reader: Reader, seconds_max: float | None = None) -> Iterator[Reading]:
+    """Open a read transaction and close it after use; with `seconds_max`, stop what runs in it after that time.
 
     Not for the thread of an event loop: DuckDB blocks it. Raises GuardRefused when the file holds no lifecycle
-    projection, RuntimeError on the thread of a running event loop.
+    projection, QueryTooLong at the deadline, RuntimeError on the thread of a running event loop.
     """
     _refuse_event_loop()
     connection = reader()
+    with _transaction(connection) as reading, _deadline(connection, seconds_max):
+        yield reading
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Reading]:
     try:
         # A cursor does not inherit the session settings of the connection that it came from.
         connection.execute("SET TimeZone = 'UTC'")
@@ -65,6 +72,33 @@ def open_reading(reader: Reader) -> Iterator[Reading]:
         with contextlib.suppress(duckdb.Error):
             connection.rollback()
         connection.close()
+
+
+@contextmanager
+def _deadline(connection: duckdb.DuckDBPyConnection, seconds_max: float | None) -> Iterator[None]:
+    """Interrupt what runs on the connection once the time is over."""
+    if seconds_max is None:
+        yield
+        return
+    finished = threading.Event()
+
+    def watch() -> None:
+        if not finished.wait(seconds_max):
+            connection.interrupt()
+
+    watcher = threading.Thread(target=watch, name="query deadline", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise QueryTooLong(
+            f"The query took longer than {seconds_max:g} s and was stopped.",
+            hint="Ask for less: a shorter time span, one recipient, or no total.",
+        ) from None
+    finally:
+        finished.set()
+        # Joined, so that no interrupt can reach what comes after.
+        watcher.join()
 
 
 def parse_at_least(text: str | None) -> Position | None:

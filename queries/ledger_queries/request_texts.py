@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ledger_queries.problems import problem_response
+from ledger_queries.problems import Refuse, problem_response
 from ledger_schemas.errors import BadRequest
 from ledger_schemas.json_texts import NAME_SHOWN_CHARS
 
@@ -17,12 +17,13 @@ class Utf8Requests:
     Replacement characters would make two texts one: a filter would answer for another recipient than the one asked for.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, refuse: Refuse = problem_response) -> None:
+        """Stand before `app`; `refuse` answers where a text is not UTF-8."""
         self._app = app
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 400 as a problem document."""
+        """Pass the request on, or answer 400."""
         field = _not_utf8(scope) if scope["type"] == "http" else None
         if field is None:
             await self._app(scope, receive, send)
@@ -30,7 +31,7 @@ class Utf8Requests:
         refusal = BadRequest(
             f"{field}: is not UTF-8 after percent-decoding.", hint="Write texts as UTF-8, percent-encoded.", field=field
         )
-        await problem_response(refusal, scope["raw_path"].decode("latin-1"))(scope, receive, send)
+        await self._refuse(refusal, scope["raw_path"].decode("latin-1"))(scope, receive, send)
 
 
 def _not_utf8(scope: Scope) -> str | None:

@@ -1,18 +1,17 @@
 """The read routes: list and count at each grain, and get, each answer with the position that it reflects."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from pydantic.main import IncEx
 
 from ledger_queries.answers import AnyPage, count_rows, fields_of, get_notification, list_rows
 from ledger_queries.badges import read_badge
+from ledger_queries.desk import Desk
 from ledger_queries.filters import Grain
 from ledger_queries.parameters import (
     BadgeQuery,
@@ -25,15 +24,7 @@ from ledger_queries.parameters import (
     only,
 )
 from ledger_queries.problems import problem_responses
-from ledger_queries.reading import (
-    Partitions,
-    Reader,
-    Reading,
-    open_reading,
-    parse_at_least,
-    refuse_unreachable,
-    require,
-)
+from ledger_queries.reading import Reading, parse_at_least
 from ledger_queries.rows import (
     BadgeAnswer,
     CountAnswer,
@@ -42,15 +33,8 @@ from ledger_queries.rows import (
     NotificationDetail,
     NotificationPage,
 )
-from ledger_schemas.errors import BadRequest, ReadModelBehind
+from ledger_schemas.errors import BadRequest
 from ledger_schemas.json_texts import NAME_SHOWN_CHARS
-from ledger_schemas.positions import Position
-
-WaitFor = Callable[[Position, float], Awaitable[None]]
-"""Returns when the read model has reached a position, or raises after that many seconds."""
-
-WAIT_SLACK_SECONDS: Final = 1.0
-"""How much longer than it was asked to a wait may take: it ends by itself, and then it says why."""
 
 _MANY: Final = problem_responses(400, 500, 503)
 _ONE: Final = problem_responses(400, 404, 500, 503)
@@ -69,18 +53,18 @@ _PAGES: Final[dict[int | str, dict[str, Any]]] = {
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
-def read_router(reader: Reader, wait_for: WaitFor | None) -> APIRouter:
-    """Make the routes under `/v1`. `reader` is called in a worker thread, `wait_for` is awaited on the event loop."""
+def read_router(desk: Desk) -> APIRouter:
+    """Make the routes under `/v1`."""
     router = APIRouter(prefix="/v1", tags=["read"])
-    desk = _Desk(reader, wait_for)
-    _add_notifications(router, desk)
-    _add_inbox(router, desk)
-    _add_badge(router, desk)
-    _add_deliveries(router, desk)
+    answers = _Answers(desk)
+    _add_notifications(router, answers)
+    _add_inbox(router, answers)
+    _add_badge(router, answers)
+    _add_deliveries(router, answers)
     return router
 
 
-def _add_notifications(router: APIRouter, desk: "_Desk") -> None:
+def _add_notifications(router: APIRouter, answers: "_Answers") -> None:
     @router.get(
         "/notifications",
         summary="List notifications",
@@ -90,7 +74,7 @@ def _add_notifications(router: APIRouter, desk: "_Desk") -> None:
     )
     async def list_notifications(request: Request, query: Annotated[NotificationListQuery, Query()]) -> Response:
         """List notifications, newest first; recipient and channel mean: has such an inbox entry, such a delivery."""
-        return await desk.page(request, Grain.NOTIFICATION, query)
+        return await answers.page(request, Grain.NOTIFICATION, query)
 
     @router.get(
         "/notifications/count",
@@ -101,7 +85,7 @@ def _add_notifications(router: APIRouter, desk: "_Desk") -> None:
     )
     async def count_notifications(query: Annotated[NotificationCountQuery, Query()]) -> Response:
         """Count exactly the rows that the list with the same filter walks through."""
-        return await desk.count(Grain.NOTIFICATION, query)
+        return await answers.count(Grain.NOTIFICATION, query)
 
     @router.get(
         "/notifications/{notification_id}",
@@ -115,10 +99,10 @@ def _add_notifications(router: APIRouter, desk: "_Desk") -> None:
 
         It answers also before its `created` has come. Another tenant's id is answered as an unknown one.
         """
-        return await desk.get(notification_id, query)
+        return await answers.get(notification_id, query)
 
 
-def _add_inbox(router: APIRouter, desk: "_Desk") -> None:
+def _add_inbox(router: APIRouter, answers: "_Answers") -> None:
     @router.get(
         "/inbox",
         summary="List inbox entries",
@@ -128,7 +112,7 @@ def _add_inbox(router: APIRouter, desk: "_Desk") -> None:
     )
     async def list_inbox_entries(request: Request, query: Annotated[EntryListQuery, Query()]) -> Response:
         """List inbox entries, newest first; channel means: has a delivery over it."""
-        return await desk.page(request, Grain.INBOX_ENTRY, query)
+        return await answers.page(request, Grain.INBOX_ENTRY, query)
 
     @router.get(
         "/inbox/count",
@@ -139,10 +123,10 @@ def _add_inbox(router: APIRouter, desk: "_Desk") -> None:
     )
     async def count_inbox_entries(query: Annotated[EntryCountQuery, Query()]) -> Response:
         """Count inbox entries. Unread by recipient: read=false and group_by=recipient; of one: its badge."""
-        return await desk.count(Grain.INBOX_ENTRY, query)
+        return await answers.count(Grain.INBOX_ENTRY, query)
 
 
-def _add_badge(router: APIRouter, desk: "_Desk") -> None:
+def _add_badge(router: APIRouter, answers: "_Answers") -> None:
     @router.get(
         "/inbox/badge",
         summary="Look up the badge of a recipient",
@@ -156,10 +140,10 @@ def _add_badge(router: APIRouter, desk: "_Desk") -> None:
         The projector keeps these numbers with the rows: it costs the same however many there are. A recipient of whom
         nothing is known has none.
         """
-        return await desk.badge(query)
+        return await answers.badge(query)
 
 
-def _add_deliveries(router: APIRouter, desk: "_Desk") -> None:
+def _add_deliveries(router: APIRouter, answers: "_Answers") -> None:
     @router.get(
         "/deliveries",
         summary="List deliveries",
@@ -169,7 +153,7 @@ def _add_deliveries(router: APIRouter, desk: "_Desk") -> None:
     )
     async def list_deliveries(request: Request, query: Annotated[EntryListQuery, Query()]) -> Response:
         """List deliveries, newest first."""
-        return await desk.page(request, Grain.DELIVERY, query)
+        return await answers.page(request, Grain.DELIVERY, query)
 
     @router.get(
         "/deliveries/count",
@@ -180,16 +164,14 @@ def _add_deliveries(router: APIRouter, desk: "_Desk") -> None:
     )
     async def count_deliveries(query: Annotated[EntryCountQuery, Query()]) -> Response:
         """Count exactly the rows that the list with the same filter walks through."""
-        return await desk.count(Grain.DELIVERY, query)
+        return await answers.count(Grain.DELIVERY, query)
 
 
-class _Desk:
-    """Answers one question over HTTP: waits on the event loop, reads in a worker thread."""
+class _Answers:
+    """Answers one question over HTTP."""
 
-    def __init__(self, reader: Reader, wait_for: WaitFor | None) -> None:
-        self._reader = reader
-        self._wait_for = wait_for
-        self._partitions: Partitions | None = None
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     async def page(self, request: Request, grain: Grain, query: NotificationListQuery | EntryListQuery) -> Response:
         asked, hidden = query.as_filter(), left_out(grain, query.fields)
@@ -216,42 +198,7 @@ class _Desk:
         return _json(found)
 
     async def _answer(self, asked: Consistency, question: Callable[[Reading], _Answer]) -> _Answer:
-        wanted = parse_at_least(asked.at_least)
-        if wanted and self._wait_for is not None:
-            refuse_unreachable(await self._all_partitions(), wanted)
-            await _wait(self._wait_for, wanted, asked.wait_seconds)
-
-        def read() -> _Answer:
-            with open_reading(self._reader) as reading:
-                require(reading, wanted)
-                return question(reading)
-
-        return await run_in_threadpool(read)
-
-    async def _all_partitions(self) -> Partitions:
-        """Return the partitions of the read model, asked of its file once: they never change."""
-
-        def read() -> Partitions:
-            with open_reading(self._reader) as reading:
-                return reading.partitions
-
-        if self._partitions is None:
-            self._partitions = await run_in_threadpool(read)
-        return self._partitions
-
-
-async def _wait(wait_for: WaitFor, wanted: Position, seconds: float) -> None:
-    """Wait for the position, for a bounded time; the reading that follows judges whether it was reached.
-
-    Raises ReadModelBehind when `wait_for` says why it was not.
-    """
-    try:
-        async with asyncio.timeout(seconds + WAIT_SLACK_SECONDS):
-            await wait_for(wanted, seconds)
-    except ReadModelBehind as error:
-        raise ReadModelBehind(error.message, hint=error.hint, field="at_least") from error
-    except TimeoutError:
-        return
+        return await self._desk.read(question, at_least=parse_at_least(asked.at_least), wait_seconds=asked.wait_seconds)
 
 
 def _json(answer: BaseModel, headers: Mapping[str, str] | None = None, *, exclude: IncEx | None = None) -> Response:

@@ -8,6 +8,8 @@
     │   ├── EncodingUnsupported          encoding_unsupported       415    16  no
     │   ├── CursorInvalid                cursor_invalid             400     6  no
     │   └── PositionInvalid              position_invalid           400     7  no
+    ├── Unauthenticated                  unauthenticated            401    18  no
+    ├── Forbidden                        forbidden                  403    19  no
     ├── NotFound                         not_found                  404     8  no
     ├── Undecodable                      undecodable                422     9  no
     │   ├── SchemaUnknown                schema_unknown             422     9  no
@@ -19,6 +21,8 @@
     │   ├── OutcomeUnknown               outcome_unknown            504    13  yes
     │   ├── ApiUnavailable               api_unavailable            503    14  yes
     │   ├── RegistryUnavailable          registry_unavailable       503    15  yes
+    │   ├── DirectoryUnread              directory_unread           503    27  yes
+    │   ├── QueryTooLong                 query_too_long             503    28  yes
     │   └── LogLosesFacts                log_loses_facts            503    17  yes
     ├── DataDirectoryInUse               data_directory_in_use      409    20  no
     ├── PortTaken                        port_taken                 409    21  no
@@ -125,6 +129,22 @@ class PositionInvalid(BadRequest):
     exit_code = 7
 
 
+class Unauthenticated(LedgerError):
+    """A credential is missing, unknown, revoked or expired; which of these is not told."""
+
+    code = "unauthenticated"
+    status = 401
+    exit_code = 18
+
+
+class Forbidden(LedgerError):
+    """The credential's role does not reach this far."""
+
+    code = "forbidden"
+    status = 403
+    exit_code = 19
+
+
 class NotFound(LedgerError):
     """The tenant has no such thing. Another tenant's thing gives the same answer, word for word."""
 
@@ -210,6 +230,20 @@ class RegistryUnavailable(Unavailable):
 
     code = "registry_unavailable"
     exit_code = 15
+
+
+class DirectoryUnread(Unavailable):
+    """The directory was not read to its end yet, so nobody can be let in."""
+
+    code = "directory_unread"
+    exit_code = 27
+
+
+class QueryTooLong(Unavailable):
+    """A query was stopped at its deadline; nothing else was."""
+
+    code = "query_too_long"
+    exit_code = 28
 
 
 class LogLosesFacts(Unavailable):

@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 
 from ledger_infra.cli import read_commands
 from ledger_infra.paths import read_model_path, run_file
-from ledger_queries import Readiness, create_app
+from ledger_queries import Desk, Readiness, create_app
 from ledger_schemas.errors import (
     ApiUnavailable,
     BadRequest,
@@ -35,6 +35,7 @@ from ledger_schemas.errors import (
     SettingInvalid,
 )
 from ledger_schemas.positions import Position
+from tests.directories import OPEN
 from tests.queries import builder
 
 START_SECONDS = 10.0
@@ -81,7 +82,7 @@ def serving(data_dir: Path) -> Iterator[str]:
     """Serve the API over the data directory's read model and give its URL."""
     with duckdb.connect(read_model_path(data_dir)) as connection:
         app = create_app(
-            reader=connection.cursor, wait_for=None, readiness=lambda: Readiness(ready=True, position=Position())
+            Desk(connection.cursor, directory=OPEN), readiness=lambda: Readiness(ready=True, position=Position())
         )
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none"))
         thread = threading.Thread(target=server.run, daemon=True)

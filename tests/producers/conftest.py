@@ -11,11 +11,13 @@ import uvicorn
 
 from ledger_producers.ingest import ingest_router
 from ledger_queries.api import create_app
+from ledger_queries.desk import Desk
 from ledger_queries.health import Readiness
 from ledger_schemas import Position, Receipt
 from ledger_schemas.codec import encode_event
 from ledger_schemas.errors import LedgerError
 from ledger_schemas.events import Event
+from tests.directories import OPEN
 
 START_SECONDS = 10.0
 MARKER = "MARKER-7f3a"
@@ -50,7 +52,7 @@ class MemoryLog:
 def served() -> Iterator[tuple[httpx2.Client, MemoryLog]]:
     """Give a client of the whole API over a real socket, and the log behind it."""
     log = MemoryLog()
-    app = create_app(reader=_nobody_reads, wait_for=None, readiness=_ready, routers=[ingest_router(log)])
+    app = create_app(Desk(_nobody_reads, directory=OPEN), readiness=_ready, routers=[ingest_router(log)])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

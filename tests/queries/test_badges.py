@@ -6,9 +6,21 @@ from collections.abc import Sequence
 import httpx2
 import pytest
 
-from ledger_queries import Filter, Grain, GroupBy, Readiness, Reading, count_rows, create_app, open_reading, read_badge
+from ledger_queries import (
+    Desk,
+    Filter,
+    Grain,
+    GroupBy,
+    Readiness,
+    Reading,
+    count_rows,
+    create_app,
+    open_reading,
+    read_badge,
+)
 from ledger_queries.badges import read_folded_total
 from ledger_schemas.positions import Position
+from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, at, insert, numbered
 from .conftest import Serve
@@ -106,7 +118,7 @@ def test_a_count_that_shelves_do_not_answer_is_not_looked_up(model: Model, more:
 
 def test_a_badge_is_of_one_recipient_of_one_tenant(inbox: Model, serve: Serve) -> None:
     """Who is not known and who is another tenant's have the same badge: nothing, at a position."""
-    client = serve(create_app(reader=inbox.cursor, wait_for=None, readiness=ready))
+    client = serve(create_app(Desk(inbox.cursor, directory=OPEN), readiness=ready))
     nobodys = badge(client, "acme", "nobody")
     position = f"{TOPIC}@0:{inbox.next_offsets()[0]}"
     nothing = dict.fromkeys(COLUMNS, 0)
@@ -117,7 +129,7 @@ def test_a_badge_is_of_one_recipient_of_one_tenant(inbox: Model, serve: Serve) -
 
 def test_a_badge_needs_a_recipient_and_takes_nothing_else(model: Model, serve: Serve) -> None:
     """A badge is of one recipient: without one, or with a filter, the question is refused by name."""
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=ready))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=ready))
     for url, field in (
         ("tenant=acme", "recipient"),
         ("recipient=ann", "tenant"),

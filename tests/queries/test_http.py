@@ -17,11 +17,12 @@ import pytest
 from fastapi import APIRouter
 from structlog.testing import capture_logs
 
-from ledger_queries import Readiness, create_app
-from ledger_queries.routes import WaitFor
+from ledger_queries import Desk, Readiness, create_app
+from ledger_queries.desk import WaitFor
 from ledger_schemas.alarms import Alarm, AlarmCode
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.positions import Position
+from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, Sent, at, events_of, insert, move_to, numbered
 from .conftest import Serve
@@ -50,7 +51,7 @@ def client(model: Model, serve: Serve) -> httpx2.Client:
         + [Notification(numbered(9), tenant="other", entries=[Entry("ann")])],
     )
     move_to(model, 50)
-    return serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    return serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
 
 
 def problem(response: httpx2.Response) -> dict[str, Any]:
@@ -223,7 +224,7 @@ class Moving:
 def test_at_least_waits_until_the_write_is_visible(model: Model, serve: Serve) -> None:
     """A read that asks for the position of a write waits for it and then shows what was written."""
     moving = Moving(model)
-    client = serve(create_app(reader=model.cursor, wait_for=moving.wait_for, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN, wait_for=moving.wait_for), readiness=lambda: LIVE))
     assert client.get("/v1/notifications?tenant=acme").json()["rows"] == []
 
     writer = threading.Timer(0.3, moving.write, [7])
@@ -254,7 +255,7 @@ async def too_early(_: Position, __: float) -> None:
 def test_a_position_that_is_not_reached_in_time_is_503(model: Model, serve: Serve, wait_for: WaitFor | None) -> None:
     """However waiting ends, no answer is given from before the position asked for; the caller may come again."""
     move_to(model, 5)
-    client = serve(create_app(reader=model.cursor, wait_for=wait_for, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN, wait_for=wait_for), readiness=lambda: LIVE))
     response = client.get(f"/v1/inbox/count?tenant=acme&at_least={TOPIC}@0:6&wait_seconds=0.2")
     document = problem(response)
     assert (document["status"], document["code"], document["retryable"]) == (503, "read_model_behind", True)
@@ -270,7 +271,7 @@ def test_an_unexpected_fault_tells_nothing(model: Model, serve: Serve) -> None:
     def broken() -> duckdb.DuckDBPyConnection:
         raise ValueError("secret of ann@example.org")
 
-    client = serve(create_app(reader=broken, wait_for=None, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(broken, directory=OPEN), readiness=lambda: LIVE))
     with capture_logs() as logs:
         response = client.get("/v1/inbox?tenant=acme")
     assert (problem(response)["code"], response.status_code) == ("internal_error", 500)
@@ -285,7 +286,7 @@ def test_an_unexpected_fault_tells_nothing(model: Model, serve: Serve) -> None:
 def test_a_damaged_read_model_is_an_error_not_an_answer(model: Model, serve: Serve) -> None:
     """When a table is gone the API says that it failed; it does not answer as if there were nothing."""
     model.execute("DROP TABLE inbox_entry_rows")
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
     assert client.get("/v1/inbox?tenant=acme").status_code == 500
     assert client.get("/health/live").json() == {"status": "live"}
 
@@ -293,7 +294,7 @@ def test_a_damaged_read_model_is_an_error_not_an_answer(model: Model, serve: Ser
 def test_health_is_live_at_once_and_ready_when_caught_up(model: Model, serve: Serve) -> None:
     """Ready answers 503 with position and lag until the read model has caught up; live does not care."""
     now = Readiness(ready=False, position=Position({(TOPIC, 0): 5}), behind=12)
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: now))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: now))
 
     assert client.get("/health/live").status_code == 200
     behind = problem(client.get("/health/ready"))
@@ -311,7 +312,7 @@ def test_an_alarm_that_loses_facts_is_not_ready(model: Model, serve: Serve) -> N
     low = Alarm(AlarmCode.DISK_LOW, "12 bytes free.", hint="Free more.")
     losing = Alarm(AlarmCode.TOPIC_SETTINGS, "Records are deleted.", hint="Set it back.", loses_facts=True)
     now = replace(LIVE, alarms=[low, losing])
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: now))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: now))
     response = client.get("/health/ready")
     found = problem(response)
     assert (found["status"], found["code"]) == (503, "log_loses_facts")
@@ -331,7 +332,7 @@ def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve
             raise ReadModelBehind("No things.", hint="Ask again.")
         return len(things)
 
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE, routers=[router]))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE, routers=[router]))
     assert client.post("/v1/things", json=[1, 2]).json() == 2
     assert problem(client.post("/v1/things", json=[]))["code"] == "read_model_behind"
     refused = problem(client.post("/v1/things", json=[1, "two"]))

@@ -10,8 +10,9 @@ import duckdb
 import httpx2
 import pytest
 
-from ledger_queries import create_app
-from ledger_queries.routes import WaitFor
+from ledger_queries import Desk, create_app
+from ledger_queries.desk import WaitFor
+from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, insert, move_to, numbered
 from .conftest import Serve
@@ -42,7 +43,7 @@ def test_times_of_a_filter_are_read_as_those_of_events(model: Model, serve: Serv
             for number, (title, time) in enumerate(listed.items())
         ],
     )
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
     assert [row["title"] for row in client.get(f"/v1/notifications?tenant=acme&{span}").json()["rows"]] == found
 
 
@@ -64,7 +65,7 @@ NOT_UTF_8 = [
 @pytest.mark.parametrize("bytes_", ["%ff", "a%C3", "%ED%A0%80", "%C0%AF", "b%F5%80%80%80"])
 def test_what_is_not_utf_8_is_refused(model: Model, serve: Serve, bytes_: str) -> None:
     """No route reads bytes that are no UTF-8 with replacement characters: 400 that says where they stand."""
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
     for url, field in NOT_UTF_8:
         document = problem(asked_as_it_stands(client, url.format(bytes_)))
         assert (document["status"], document["code"], document["field"]) == (400, "bad_request", field)
@@ -76,7 +77,7 @@ def test_what_is_not_utf_8_is_refused(model: Model, serve: Serve, bytes_: str) -
 def test_what_is_utf_8_is_read_as_it_is(model: Model, serve: Serve, recipient: str) -> None:
     """Every character may stand in an id, the replacement character too, when it is what was sent."""
     insert(model, [Notification(numbered(5), entries=[Entry(recipient)])])
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
     answer = client.get("/v1/inbox", params={"tenant": "acme", "recipient": recipient})
     assert [row["recipient_id"] for row in answer.json()["rows"]] == [recipient]
 
@@ -104,7 +105,7 @@ def test_a_position_that_is_never_reached_is_400_at_once(
     model: Model, serve: Serve, wait_for: WaitFor | None, position: str, named: str
 ) -> None:
     """Another topic or partition is refused without a wait, and the right ones are named."""
-    client = serve(create_app(reader=model.cursor, wait_for=wait_for, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN, wait_for=wait_for), readiness=lambda: LIVE))
     for path in ("/v1/inbox?", "/v1/inbox/badge?recipient=ann&", f"/v1/notifications/{numbered(1)}?"):
         document = problem(client.get(f"{path}tenant=acme&at_least={position}&wait_seconds=30"))
         assert (document["status"], document["code"], document["field"]) == (400, "position_invalid", "at_least")
@@ -113,7 +114,7 @@ def test_a_position_that_is_never_reached_is_400_at_once(
 
 def test_a_parameter_that_is_repeated_too_often_is_refused_at_once(model: Model, serve: Serve) -> None:
     """Each kind once is enough; the number of repetitions costs no time of its own."""
-    client = serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
     refused = problem(client.get("/v1/inbox?tenant=acme&" + "&".join(["reached"] * 5_000)))
     assert (refused["status"], refused["field"]) == (400, "reached")
     assert "5,000 times" in refused["detail"]
@@ -128,7 +129,7 @@ def test_the_partitions_of_a_read_model_are_asked_of_its_file_once(model: Model,
         return cursors[-1]
 
     move_to(model, 5)
-    client = serve(create_app(reader=reader, wait_for=too_early, readiness=lambda: LIVE))
+    client = serve(create_app(Desk(reader, directory=OPEN, wait_for=too_early), readiness=lambda: LIVE))
     counted = []
     for at_least in (f"&at_least={TOPIC}@0:5", f"&at_least={TOPIC}@0:5", ""):
         assert client.get(f"/v1/inbox?tenant=acme{at_least}").status_code == 200

@@ -7,10 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from ledger_queries import Grain, Readiness, create_app
+from ledger_queries import Desk, Grain, Readiness, create_app
 from ledger_queries.answers import fields_of
 from ledger_queries.facts import FACTS
 from ledger_schemas.positions import Position
+from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, Sent, at, insert, numbered
 from .conftest import Serve
@@ -26,7 +27,7 @@ def client(model: Model, serve: Serve) -> httpx2.Client:
     ann = Entry("ann", [Sent("email", reached=["delivered", "opened"])], reached=["read"])
     insert(model, [Notification(numbered(1), entries=[ann, Entry("bob", [Sent("push", "d1")])], reached=["fired"])])
     ready = Readiness(ready=True, position=Position({(TOPIC, 0): 9}))
-    return serve(create_app(reader=model.cursor, wait_for=None, readiness=lambda: ready))
+    return serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: ready))
 
 
 def rows(client: httpx2.Client, path: str, **parameters: str) -> list[dict[str, Any]]:
@@ -62,7 +63,7 @@ def test_a_fact_has_the_times_and_the_count_of_its_events(model: Model, serve: S
     entry = Entry("ann", [Sent("email", reached=["opened", "opened"])])
     insert(model, [Notification(numbered(1), listed_at=at(0), entries=[entry])])
     client = serve(
-        create_app(reader=model.cursor, wait_for=None, readiness=lambda: Readiness(ready=True, position=Position()))
+        create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: Readiness(ready=True, position=Position()))
     )
     (row,) = rows(client, "/v1/deliveries")
     opened = row["facts"]["opened"]

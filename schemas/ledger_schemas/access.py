@@ -1,0 +1,97 @@
+"""Who asks: the roles, the caller that a credential names, and the directory that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from ledger_schemas.directory_events import DirectoryEvent
+from ledger_schemas.errors import Unauthenticated
+from ledger_schemas.positions import Position
+
+
+class Role(StrEnum):
+    """What a credential is for. All but the operator belong to one tenant."""
+
+    SERVICE = "service"
+    """Emits events."""
+    APPLICATION = "application"
+    """Reads and marks for a tenant, whoever the recipient is."""
+    PERSON = "person"
+    """Reads and marks one recipient's inbox."""
+    ANALYST = "analyst"
+    """Lists and counts."""
+    AUDITOR = "auditor"
+    """Reads everything of a tenant, its quarantine included."""
+    OPERATOR = "operator"
+    """Does everything, for every tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `tenant_id` is None for an operator alone, `recipient_id` is set for a person alone.
+
+    `key_id` names the credential; None: there are no credentials yet, and the caller came over loopback.
+    """
+
+    role: Role
+    tenant_id: str | None = None
+    recipient_id: str | None = None
+    key_id: str | None = None
+
+
+class Directory(Protocol):
+    """What the directory says now: credentials, settings of tenants, teams and devices. Safe on any thread."""
+
+    def authenticate(self, secret: str | None) -> Caller:
+        """Return the caller of a credential; None: the request has none.
+
+        Raises DirectoryUnread until the directory was read to its end, and Unauthenticated: a credential is missing
+        though keys exist, or it is unknown, revoked or expired. While no key was ever issued, a request without a
+        credential is the operator's.
+        """
+        ...
+
+    def has_keys(self) -> bool:
+        """Say whether a key was ever issued. Raises DirectoryUnread."""
+        ...
+
+    def tenant_settings(self, tenant_id: str) -> Mapping[str, str]:
+        """Return the settings of a tenant, by name; empty when it has none."""
+        ...
+
+    def team_members(self, tenant_id: str, team_id: str) -> Sequence[str]:
+        """Return the recipients of a team, sorted; empty when nobody is in it."""
+        ...
+
+
+class DirectorySink(Protocol):
+    """Takes events into the directory's topic."""
+
+    async def put_directory(self, events: Sequence[DirectoryEvent]) -> Position:
+        """Append events and return, when all are safe, the position after them."""
+        ...
+
+
+class _NoKeys:
+    """A directory in which nothing was ever stated: every caller without a credential is the operator."""
+
+    def authenticate(self, secret: str | None) -> Caller:
+        if secret is not None:
+            raise Unauthenticated("No key was ever issued.", hint="Ask without a credential.")
+        return Caller(Role.OPERATOR)
+
+    def has_keys(self) -> bool:
+        return False
+
+    def tenant_settings(self, tenant_id: str) -> Mapping[str, str]:  # noqa: ARG002 - the protocol's own
+        return {}
+
+    def team_members(self, tenant_id: str, team_id: str) -> Sequence[str]:  # noqa: ARG002 - the protocol's own
+        return ()
+
+
+NO_KEYS: Final[Directory] = _NoKeys()
+"""The directory of a read model that has none."""
