@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from ledger_queries.badges import read_folded_total
 from ledger_queries.content import Content
 from ledger_queries.facts import with_facts
 from ledger_queries.filters import KINDS, Filter, Grain, GroupBy
+from ledger_queries.finding import (
+    FOLDERS,
+    Found,
+    Page,
+    find_deliveries,
+    find_inbox_entries,
+    find_notifications,
+    find_total,
+)
 from ledger_queries.pages import decode_cursor, encode_cursor
 from ledger_queries.reading import Reading
 from ledger_queries.rows import (
@@ -28,62 +35,63 @@ from ledger_queries.rows import (
     NotificationRow,
     TimelineEvent,
 )
+from ledger_queries.sorting import Sort, parse_sort
 from ledger_queries.sql import over_filter, statement
 from ledger_schemas import limits
-from ledger_schemas.errors import BadRequest, NotFound
+from ledger_schemas.errors import NotFound
 
 AnyPage = NotificationPage | InboxEntryPage | DeliveryPage
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """Where the statements of a grain lie, and what makes its rows and its pages."""
-
-    folder: str
-    model: type[AnyRow]
-    row: Callable[[Mapping[str, Any]], AnyRow]
-    page: type[AnyPage]
-
-
-_FORMS: Final[Mapping[Grain, _Form]] = MappingProxyType(
-    {
-        Grain.NOTIFICATION: _Form("notifications", NotificationRow, NotificationRow.model_validate, NotificationPage),
-        Grain.INBOX_ENTRY: _Form("inbox_entries", InboxEntryRow, InboxEntryRow.from_row, InboxEntryPage),
-        Grain.DELIVERY: _Form("deliveries", DeliveryRow, DeliveryRow.model_validate, DeliveryPage),
-    }
+_ROWS: Final[Mapping[Grain, type[AnyRow]]] = MappingProxyType(
+    {Grain.NOTIFICATION: NotificationRow, Grain.INBOX_ENTRY: InboxEntryRow, Grain.DELIVERY: DeliveryRow}
 )
 
 
 def fields_of(grain: Grain) -> tuple[str, ...]:
     """Return the names of the fields of a grain's rows, in their order."""
-    row = _FORMS[grain].model
+    row = _ROWS[grain]
     return (*row.model_fields, *row.model_computed_fields)
 
 
 def list_rows(
-    reading: Reading, grain: Grain, asked: Filter, *, limit: int = limits.PAGE_ROWS_DEFAULT, cursor: str | None = None
+    reading: Reading,
+    grain: Grain,
+    asked: Filter,
+    *,
+    limit: int = limits.PAGE_ROWS_DEFAULT,
+    cursor: str | None = None,
+    offset: int = 0,
+    sort: str | None = None,
+    total: bool = False,
 ) -> AnyPage:
-    """Return one page of the rows that the filter finds, newest first, at most `limit` of them.
+    """Return one page of the rows that the filter finds, at most `limit` of them, the newest first if no `sort` says.
 
-    Raises BadRequest when the grain cannot answer the filter or the limit is not 1 to PAGE_ROWS_MAX, CursorInvalid.
+    Raises BadRequest when the grain cannot answer the filter, the order cannot be, or limit or offset pass theirs;
+    CursorInvalid.
     """
-    form = _FORMS[grain]
-    parameters = asked.checked(grain).parameters()
-    if not 1 <= limit <= limits.PAGE_ROWS_MAX:
-        raise BadRequest(
-            f"limit: must be 1 to PAGE_ROWS_MAX = {limits.PAGE_ROWS_MAX}.", hint="Ask for pages.", field="limit"
-        )
-    if cursor is not None:
-        parameters |= decode_cursor(cursor, grain, asked, reading.projection_version).parameters(grain)
-    # One row more than the page tells whether there is a next one, also when the last page is exactly full.
-    parameters["rows"] = limit + 1
-    found = reading.rows(over_filter(form.folder, f"{form.folder}/page", parameters), parameters)
-    rows = [form.row(row) for row in with_facts(reading, grain, found[:limit])]
-    more = len(found) > limit
-    following = encode_cursor(rows[-1].sort_key(), grain, asked, reading.projection_version) if more else None
-    return form.page.model_validate(
-        {"position": str(reading.position), "grain": grain, "rows": rows, "next": following}
-    )
+    asked.checked(grain)
+    sorts = parse_sort(sort)
+    after = None if cursor is None else decode_cursor(cursor, sorts, grain, asked, reading.projection_version)
+    page = Page(limit=limit, offset=offset, sorts=sorts, after=after)
+    told = {"position": str(reading.position), "grain": grain}
+    if grain is Grain.NOTIFICATION:
+        notifications = find_notifications(reading, asked, page, total=total)
+        following = _next(reading, notifications, grain, asked, sorts)
+        return NotificationPage(**told, rows=notifications.rows, next=following, total=notifications.total)
+    if grain is Grain.INBOX_ENTRY:
+        entries = find_inbox_entries(reading, asked, page, total=total)
+        following = _next(reading, entries, grain, asked, sorts)
+        return InboxEntryPage(**told, rows=entries.rows, next=following, total=entries.total)
+    deliveries = find_deliveries(reading, asked, page, total=total)
+    following = _next(reading, deliveries, grain, asked, sorts)
+    return DeliveryPage(**told, rows=deliveries.rows, next=following, total=deliveries.total)
+
+
+def _next(reading: Reading, found: Found[Any], grain: Grain, asked: Filter, sorts: Sequence[Sort]) -> str | None:
+    if not found.more or found.last is None:
+        return None
+    return encode_cursor(found.last, sorts, grain, asked, reading.projection_version)
 
 
 def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: GroupBy | None = None) -> CountAnswer:
@@ -92,12 +100,9 @@ def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: Group
     The count of a group is the total of the same filter narrowed to that group. Groups of recipients and channels are
     at most GROUPS_MAX, largest first. Raises BadRequest when the grain cannot answer the filter.
     """
-    folder = _FORMS[grain].folder
+    folder = FOLDERS[grain]
     parameters = asked.checked(grain).parameters()
-    total = read_folded_total(reading, asked) if grain is Grain.INBOX_ENTRY and group_by is None else None
-    if total is None:
-        (counted,) = reading.rows(over_filter(folder, "total", parameters), parameters)
-        total = int(counted["total"])
+    total = find_total(reading, grain, asked)
     groups: list[Group] | None = None
     complete: bool | None = None
     if group_by is GroupBy.KIND:

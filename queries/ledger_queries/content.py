@@ -111,11 +111,11 @@ class Content(Answer):
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the content of a row whose `data` and `attributes` are JSON documents as text."""
-        parsed = {name: _parsed(row[name]) for name in ("data", "attributes")}
-        return cls.model_validate({**row, **parsed})
+        documents = {name: parsed(row[name]) for name in ("data", "attributes")}
+        return cls.model_validate({**row, **documents})
 
 
-def _parsed(text: str | None) -> Any:  # noqa: ANN401 - a JSON document is anything
+def parsed(text: str | None) -> Any:  # noqa: ANN401 - a JSON document is anything
     """Return the document; the text itself where it is none, or none that JSON can carry again without loss."""
     if text is None:
         return None

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, Field, ValidationError
 
+from ledger_queries.content_filter import ContentFilter, Instant
 from ledger_schemas.errors import BadRequest, ContractViolation
 from ledger_schemas.field_types import Id
 from ledger_schemas.kinds import Kind
-from ledger_schemas.times import Time
 
 
 class Grain(StrEnum):
@@ -50,22 +49,13 @@ notification alone."""
 STATES: Final = ("seen", "read", "archived", "snoozed", "deleted")
 """What an inbox entry and a delivery is or is not, now."""
 
-Instant = Annotated[
-    Time,
-    WithJsonSchema({"type": "string", "format": "date-time", "description": "In a URL, write + as %2B."}),
-    AfterValidator(lambda value: value.astimezone(UTC)),
-]
-"""A time of RFC 3339, read as those of events are, in UTC after validation."""
 
-
-class NotificationFilter(BaseModel):
+class NotificationFilter(ContentFilter):
     """What can be asked of every grain. All conditions must hold; times are half-open: from <= listed_at < before.
 
     At the notification grain `recipient` and `channel` mean: has such an inbox entry, has such a delivery; both
     together: that recipient has a delivery over that channel.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tenant: Id = Field(description="Whose notifications; required always.", examples=["acme"])
     recipient: Id | None = Field(None, description="Only what this recipient has.", examples=["ann"])
@@ -132,13 +122,22 @@ class Filter(NotificationFilter):
                     hint="Leave one of the two out.",
                     field="not_reached",
                 )
-        if self.created_from and self.created_before and self.created_from > self.created_before:
-            raise BadRequest(
-                "created_before: lies before created_from, so no row can answer.",
-                hint="The span is created_from <= listed_at < created_before.",
-                field="created_before",
-            )
+        self._check_pairs()
         return self
+
+    def _check_pairs(self) -> None:
+        for name in ("created", "due"):
+            begin, end = getattr(self, f"{name}_from"), getattr(self, f"{name}_before")
+            if begin and end and begin > end:
+                raise BadRequest(
+                    f"{name}_before: lies before {name}_from, so no row can answer.",
+                    hint=f"The span begins with {name}_from and ends before {name}_before.",
+                    field=f"{name}_before",
+                )
+        if (self.data_path is None) != (self.data_value is None):
+            raise BadRequest(
+                "data_value: goes with data_path, and data_path with it.", hint="State both.", field="data_value"
+            )
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters of the filter statements: only those that were asked for."""
@@ -150,6 +149,7 @@ class Filter(NotificationFilter):
             **{name: getattr(self, name) for name in STATES},
             "created_from": self.created_from,
             "created_before": self.created_before,
+            **self.content_parameters(),
         }
         named |= {f"reached_{kind}": True for kind in self.reached}
         named |= {f"reached_{kind}": False for kind in self.not_reached}

@@ -1,49 +1,26 @@
-"""Page cursors: opaque texts that say behind which row, of which question, the next page begins."""
+"""Page cursors: opaque texts that say after which row, of which question and order, the next page begins."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ledger_queries.filters import Filter, Grain
+from ledger_queries.sorting import IDS_BELOW, TIMES, RowKey, Sort, SortBy
 from ledger_schemas import limits
 from ledger_schemas.errors import CursorInvalid
 
-CURSOR_CHARS_MAX: Final = 6_000
-"""Room for three ids of ID_CHARS_MAX four-byte characters, escaped in JSON, then in base64."""
+CURSOR_CHARS_MAX: Final = 12_000
+"""Room for seven texts of ID_CHARS_MAX four-byte characters, escaped in JSON, then in base64."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """The total order of every list: newest first by the first two, then upward; texts that a grain lacks are empty."""
-
-    listed_at: datetime
-    notification_id: UUID
-    recipient_id: str = ""
-    channel: str = ""
-    delivery_ref: str = ""
-
-    def parameters(self, grain: Grain) -> dict[str, object]:
-        """Return the parameters that a page statement of `grain` takes for the row that it begins behind."""
-        after: dict[str, object] = {
-            "after_listed_at": self.listed_at,
-            "after_notification_id": self.notification_id,
-        }
-        if grain is not Grain.NOTIFICATION:
-            after["after_recipient_id"] = self.recipient_id
-        if grain is Grain.DELIVERY:
-            after |= {"after_channel": self.channel, "after_delivery_ref": self.delivery_ref}
-        return after
-
 
 _Text = Annotated[str, StringConstraints(max_length=limits.ID_CHARS_MAX)]
 
@@ -51,42 +28,36 @@ _Text = Annotated[str, StringConstraints(max_length=limits.ID_CHARS_MAX)]
 class _CursorDocument(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    version: Literal[1] = Field(1, alias="v")
+    version: Literal[2] = Field(2, alias="v")
     grain: Grain = Field(alias="g")
     projection_version: int = Field(alias="p")
     filter_digest: str = Field(alias="f")
-    key: tuple[
-        Annotated[int, Field(ge=limits.OCCURRED_AT_MICROSECONDS_MIN, le=limits.OCCURRED_AT_MICROSECONDS_MAX)],
-        UUID,
-        _Text,
-        _Text,
-        _Text,
-    ] = Field(alias="k")
+    order: str = Field(alias="o")
+    values: tuple[int | _Text | None, ...] = Field(alias="k")
+    notification_id: UUID = Field(alias="n")
+    ids_below: tuple[_Text, ...] = Field(alias="i")
 
 
-def encode_cursor(key: SortKey, grain: Grain, asked: Filter, projection_version: int) -> str:
-    """Return the cursor of the page that begins behind `key`."""
+def encode_cursor(key: RowKey, sorts: Sequence[Sort], grain: Grain, asked: Filter, projection_version: int) -> str:
+    """Return the cursor of the page that begins after `key`."""
     document = _CursorDocument(
-        v=1,
+        v=2,
         g=grain,
         p=projection_version,
         f=asked.digest(),
-        k=(
-            (key.listed_at - _EPOCH) // _MICROSECOND,
-            key.notification_id,
-            key.recipient_id,
-            key.channel,
-            key.delivery_ref,
-        ),
+        o=_told(sorts),
+        k=tuple((value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value for value in key.values),
+        n=key.notification_id,
+        i=key.ids_below,
     )
     text = document.model_dump_json(by_alias=True)
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode("ascii")
 
 
-def decode_cursor(cursor: str, grain: Grain, asked: Filter, projection_version: int) -> SortKey:
+def decode_cursor(cursor: str, sorts: Sequence[Sort], grain: Grain, asked: Filter, projection_version: int) -> RowKey:
     """Return the row that the cursor names.
 
-    Raises CursorInvalid when it is broken, or was given for another grain, another filter (the tenant is part of it),
+    Raises CursorInvalid when it is broken, or was given for another grain, order or filter (the tenant is part of it),
     or another version of the projection, whose rows may sort differently.
     """
     document = _parse(cursor)
@@ -94,10 +65,35 @@ def decode_cursor(cursor: str, grain: Grain, asked: Filter, projection_version: 
         raise _invalid(f"it belongs to a list of {document.grain} rows")
     if document.filter_digest != asked.digest():
         raise _invalid("it belongs to another filter")
+    if document.order != _told(sorts):
+        raise _invalid("it belongs to another order")
     if document.projection_version != projection_version:
-        raise _invalid("the read model was made anew since, by another version of the projection")
-    microseconds, notification_id, recipient_id, channel, delivery_ref = document.key
-    return SortKey(_EPOCH + timedelta(microseconds=microseconds), notification_id, recipient_id, channel, delivery_ref)
+        raise _invalid("the read model was made again since, by another version of the projection")
+    if len(document.values) != len(sorts) or len(document.ids_below) != len(IDS_BELOW[grain]):
+        raise _not_ours()
+    values = tuple(_value(one, value) for one, value in zip(sorts, document.values, strict=True))
+    return RowKey(values, document.notification_id, document.ids_below)
+
+
+def _value(sort: Sort, value: int | str | None) -> Any:  # noqa: ANN401 - a time, a number or a text, by its key
+    """Return the value of a sort key as DuckDB takes it. Raises CursorInvalid when it is none of the key's type."""
+    if sort.by in TIMES:
+        if not isinstance(value, int) or not (
+            limits.OCCURRED_AT_MICROSECONDS_MIN <= value <= limits.OCCURRED_AT_MICROSECONDS_MAX
+        ):
+            raise _not_ours()
+        return _EPOCH + timedelta(microseconds=value)
+    is_number = sort.by is SortBy.NUMBER
+    if value is not None and (isinstance(value, int) != is_number or (is_number and abs(int(value)) >= _BIGINT)):
+        raise _not_ours()
+    return value
+
+
+_BIGINT: Final = 2**63
+
+
+def _told(sorts: Sequence[Sort]) -> str:
+    return ",".join(str(one) for one in sorts)
 
 
 def _parse(cursor: str) -> _CursorDocument:
@@ -107,7 +103,11 @@ def _parse(cursor: str) -> _CursorDocument:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return _CursorDocument.model_validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (UnicodeEncodeError, binascii.Error, ValidationError):
-        raise _invalid("it is not one that this ledger gave out") from None
+        raise _not_ours() from None
+
+
+def _not_ours() -> CursorInvalid:
+    return _invalid("it is not one that this ledger gave out")
 
 
 def _invalid(reason: str) -> CursorInvalid:

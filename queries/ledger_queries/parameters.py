@@ -9,12 +9,13 @@ from typing import Final
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from ledger_queries.content_filter import REPEATABLE, VALUES_MAX
 from ledger_queries.filters import Filter, GroupBy, NotificationFilter
+from ledger_queries.sorting import SORT_CHARS_MAX, SortBy
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
 from ledger_schemas.field_types import Id
 from ledger_schemas.json_texts import NAME_SHOWN_CHARS
-from ledger_schemas.kinds import Kind
 
 WAIT_SECONDS_DEFAULT: Final = 5.0
 """How long a read with at_least waits when it does not say."""
@@ -48,6 +49,20 @@ class _Paging(Consistency):
         limits.PAGE_ROWS_DEFAULT, ge=1, le=limits.PAGE_ROWS_MAX, description="Rows of the page, at most."
     )
     cursor: str | None = Field(None, description="`next` of the page before; absent: the first page.")
+    offset: int = Field(
+        0,
+        ge=0,
+        le=limits.PAGE_OFFSET_MAX,
+        description="Rows to pass over; instead of a cursor, where pages are numbered.",
+    )
+    sort: str | None = Field(
+        None,
+        max_length=SORT_CHARS_MAX,
+        description=f"Sort keys with commas, a minus before one means down: {', '.join(SortBy)}. Rows without a value "
+        "come last; the ids make every order total.",
+        examples=["-due_at,external_id"],
+    )
+    total: bool = Field(default=False, description="Also count all rows that the filter finds, in the same snapshot.")
     fields: str | None = Field(
         None,
         max_length=FIELDS_CHARS_MAX,
@@ -107,10 +122,10 @@ def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
                 )
             if times > 1 and name not in _REPEATABLE:
                 raise BadRequest(f"{name}: is given more than once.", hint="Give it once.", field=name)
-            if times > len(Kind):
-                raise BadRequest(f"{name}: is given {times:,} times.", hint="Give each kind once.", field=name)
+            if times > VALUES_MAX:
+                raise BadRequest(f"{name}: is given {times:,} times.", hint=f"VALUES_MAX is {VALUES_MAX}.", field=name)
 
     return refuse_others
 
 
-_REPEATABLE: Final = frozenset({"reached", "not_reached"})
+_REPEATABLE: Final = frozenset({"reached", "not_reached", *REPEATABLE})

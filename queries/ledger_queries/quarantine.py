@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from ledger_queries.answer_types import Answer, Time
-from ledger_queries.filters import Instant
+from ledger_queries.content_filter import Instant
 from ledger_queries.reading import Reading
 from ledger_queries.sql import over_filter, statement
 from ledger_schemas import limits

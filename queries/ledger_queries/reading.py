@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from ledger_queries.content_filter import SWITCHES
 from ledger_queries.sql import statement
 from ledger_schemas.errors import GuardRefused, PositionInvalid, QueryTooLong, ReadModelBehind
 from ledger_schemas.positions import Position
@@ -34,7 +35,7 @@ class Reading:
 
     def rows(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run one statement and return its rows by column name. DuckDB refuses a parameter that it does not use."""
-        return _rows(self.connection, sql, parameters)
+        return _rows(self.connection, sql, {name: parameters[name] for name in parameters.keys() - SWITCHES})
 
 
 @contextmanager

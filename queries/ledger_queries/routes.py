@@ -176,7 +176,17 @@ class _Answers:
     async def page(self, request: Request, grain: Grain, query: NotificationListQuery | EntryListQuery) -> Response:
         asked, hidden = query.as_filter(), left_out(grain, query.fields)
         found: AnyPage = await self._answer(
-            query, lambda reading: list_rows(reading, grain, asked, limit=query.limit, cursor=query.cursor)
+            query,
+            lambda reading: list_rows(
+                reading,
+                grain,
+                asked,
+                limit=query.limit,
+                cursor=query.cursor,
+                offset=query.offset,
+                sort=query.sort,
+                total=query.total,
+            ),
         )
         return _json(
             found,
@@ -211,7 +221,7 @@ def _json(answer: BaseModel, headers: Mapping[str, str] | None = None, *, exclud
 
 
 def _next_link(request: Request, cursor: str) -> str:
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "offset"}]
     return f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
@@ -14,7 +13,6 @@ from ledger_queries.answer_types import Absent, Answer, Time
 from ledger_queries.content import Content
 from ledger_queries.facts import Facts
 from ledger_queries.filters import Grain, GroupBy
-from ledger_queries.pages import SortKey
 from ledger_queries.status import Status, status_of
 from ledger_schemas.ids import derive_inbox_entry_id
 from ledger_schemas.kinds import Kind
@@ -36,6 +34,7 @@ class NotificationRow(Answer):
     title: str | None
     channels: list[str] = Field(description="Of its deliveries, and those of its content that name no recipient.")
     recipients: int
+    recipients_fired: int = Field(description="Recipients to whom it was handed over for delivery.")
     recipients_delivered: int
     recipients_failed: int
     recipients_cancelled: int
@@ -67,10 +66,6 @@ class NotificationRow(Answer):
         return status_of(
             self.facts, of_all, failed_permanently=self.failed_permanently, listed=self.listed_at is not None
         )
-
-    def sort_key(self) -> SortKey:
-        """Return where the row stands in a list."""
-        return SortKey(_listed(self.listed_at), self.notification_id)
 
 
 class _OfOneRecipient(Answer):
@@ -121,10 +116,6 @@ class InboxEntryRow(_OfOneRecipient):
         derived = derive_inbox_entry_id(row["tenant_id"], row["notification_id"], row["recipient_id"])
         return cls.model_validate({**row, "inbox_entry_id": derived})
 
-    def sort_key(self) -> SortKey:
-        """Return where the row stands in a list."""
-        return SortKey(_listed(self.listed_at), self.notification_id, self.recipient_id)
-
 
 class DeliveryRow(_OfOneRecipient):
     """Grain: delivery, one inbox entry over one channel."""
@@ -133,12 +124,6 @@ class DeliveryRow(_OfOneRecipient):
     delivery_ref: Annotated[str | None, Absent] = Field(
         description="Tells apart devices, steps or resends over one channel; null: none was given."
     )
-
-    def sort_key(self) -> SortKey:
-        """Return where the row stands in a list."""
-        return SortKey(
-            _listed(self.listed_at), self.notification_id, self.recipient_id, self.channel, self.delivery_ref or ""
-        )
 
 
 AnyRow = NotificationRow | InboxEntryRow | DeliveryRow
@@ -154,6 +139,7 @@ class _Reflecting(Answer):
 class _Page(_Reflecting):
     grain: Grain = Field(description="What one row stands for.")
     next: str | None = Field(description="Cursor of the next page; null: there is no more.")
+    total: int | None = Field(None, description="All rows that the filter finds; null where it was not asked for.")
 
 
 class NotificationPage(_Page):
@@ -273,10 +259,3 @@ class NotificationDetail(_Reflecting):
     timeline: list[TimelineEvent] = Field(description="Oldest first, by (occurred_at, event_id).")
     timeline_complete: bool = Field(description="False: there are more events than TIMELINE_EVENTS_MAX.")
     duplicates: int = Field(description="Further copies of its events in the log; they changed nothing.")
-
-
-def _listed(value: datetime | None) -> datetime:
-    if value is None:
-        message = "a row without listed_at stands in no list"
-        raise ValueError(message)
-    return value.astimezone(UTC)

@@ -67,6 +67,9 @@ OCCURRED_AT_MICROSECONDS_MAX = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z, the last one."""
 
 PAGE_ROWS_DEFAULT = 50
+PAGE_OFFSET_MAX = 1_000_000
+"""Rows that a page may pass over; a cursor goes further at the same price."""
+
 PAGE_ROWS_MAX = 1_000
 
 GROUPS_MAX = 1_000

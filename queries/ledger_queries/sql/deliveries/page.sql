@@ -1,4 +1,4 @@
--- One page of the filtered deliveries, newest first, from behind the row that the cursor names.
+-- One page of the filtered deliveries, in the order that was asked for, from after a row or an offset on.
 SELECT
     page.*,
     marked(page.marks, 'failed_permanently') AS failed_permanently,
@@ -9,29 +9,25 @@ SELECT
     marked(page.marks, 'deleted') AS is_deleted,
     content.personal.title AS title
 FROM (
-    SELECT filtered.*
+    SELECT
+        -- insert sorted_by
+        filtered.*
     FROM filtered
-    -- when after_listed_at
+    LEFT JOIN content_rows AS content ON content.n = filtered.n -- when by_content
     WHERE
-        filtered.listed_at <= $after_listed_at
-        AND (
-            filtered.listed_at < $after_listed_at
-            OR filtered.notification_id < $after_notification_id
-            OR (
-                filtered.notification_id = $after_notification_id
-                AND (filtered.recipient_id, filtered.channel, filtered.delivery_ref)
-                > ($after_recipient_id, $after_channel, $after_delivery_ref)
-            )
-        )
-    -- end when
+        true
+        -- insert after
     ORDER BY
-        filtered.listed_at DESC,
+        -- insert order
         filtered.notification_id DESC,
         filtered.recipient_id,
         filtered.channel,
         filtered.delivery_ref
     LIMIT $rows
+    OFFSET $skipped -- when skipped
 ) AS page
 LEFT JOIN content_rows AS content
     ON content.n = page.n
-ORDER BY page.listed_at DESC, page.notification_id DESC, page.recipient_id, page.channel, page.delivery_ref;
+ORDER BY
+    -- insert page_order
+    page.notification_id DESC, page.recipient_id, page.channel, page.delivery_ref;

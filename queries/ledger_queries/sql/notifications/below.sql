@@ -8,6 +8,7 @@ entries AS (
     SELECT
         asked.place,
         count(*) AS recipients,
+        count(CASE WHEN marked(entry.marks, 'fired') THEN 1 END) AS recipients_fired,
         count(CASE WHEN marked(entry.marks, 'delivered') THEN 1 END) AS recipients_delivered,
         count(CASE WHEN marked(entry.marks, 'failed') THEN 1 END) AS recipients_failed,
         count(CASE WHEN marked(entry.marks, 'cancelled') THEN 1 END) AS recipients_cancelled,

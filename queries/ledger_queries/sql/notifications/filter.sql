@@ -1,9 +1,15 @@
 -- The notifications that a filter asks for; list and count both read from here, so they cannot disagree.
 SELECT notification.*
 FROM notification_rows AS notification
+LEFT JOIN content_rows AS scheduled ON scheduled.n = notification.n -- when due_asked
 WHERE
     notification.tenant_id = $tenant
     AND notification.listed_at IS NOT NULL
+    AND notification.notification_id = ANY($notification_id::UUID[]) -- when notification_id
+    AND notification.notification_id BETWEEN $id_from AND $id_to -- when id_from
+    AND notification.n IN (SELECT n FROM content_asked) -- when content_asked
+    AND coalesce(scheduled.scheduled_at, notification.listed_at) >= $due_from -- when due_from
+    AND coalesce(scheduled.scheduled_at, notification.listed_at) < $due_before -- when due_before
     AND notification.listed_at >= $created_from -- when created_from
     AND notification.listed_at < $created_before -- when created_before
     -- when channel

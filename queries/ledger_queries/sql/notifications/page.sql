@@ -1,22 +1,25 @@
--- One page of the filtered notifications, newest first, from behind the row that the cursor names.
+-- One page of the filtered notifications, in the order that was asked for, from after a row or an offset on.
 SELECT
     page.*,
     marked(page.marks, 'failed_permanently') AS failed_permanently,
     content.personal.title AS title
 FROM (
-    SELECT filtered.*
+    SELECT
+        -- insert sorted_by
+        filtered.*
     FROM filtered
-    -- when after_listed_at
+    LEFT JOIN content_rows AS content ON content.n = filtered.n -- when by_content
     WHERE
-        filtered.listed_at <= $after_listed_at
-        AND (
-            filtered.listed_at < $after_listed_at
-            OR filtered.notification_id < $after_notification_id
-        )
-    -- end when
-    ORDER BY filtered.listed_at DESC, filtered.notification_id DESC
+        true
+        -- insert after
+    ORDER BY
+        -- insert order
+        filtered.notification_id DESC
     LIMIT $rows
+    OFFSET $skipped -- when skipped
 ) AS page
 LEFT JOIN content_rows AS content
     ON content.n = page.n
-ORDER BY page.listed_at DESC, page.notification_id DESC;
+ORDER BY
+    -- insert page_order
+    page.notification_id DESC;

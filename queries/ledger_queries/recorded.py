@@ -1,0 +1,73 @@
+"""What the notifications of a page say, and their events, whole: what dialects show beside the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Self
+
+from ledger_queries.content import Content, parsed
+from ledger_queries.finding import Place
+from ledger_queries.reading import Reading
+from ledger_queries.rows import TimelineEvent
+from ledger_queries.sql import statement
+from ledger_schemas.kinds import Kind
+
+_PARSED: Final = ("data", "attributes", "addresses")
+
+
+class RecordedContent(Content):
+    """What a notification says, with what `get` leaves inside: addresses, and under what it was created, and when.
+
+    `addresses` is an object: recipient -> channel -> address.
+    """
+
+    addresses: Any
+    creator_address: str | None
+    correlation_id: str | None
+    created_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the content of a row whose JSON documents are texts."""
+        return cls.model_validate({**row, **{name: parsed(row[name]) for name in _PARSED}})
+
+
+class RecordedEvent(TimelineEvent):
+    """One event with all that it states; `data`, `attributes` and `addresses` are JSON documents, parsed."""
+
+    title: str | None
+    body: str | None
+    body_formatted: str | None
+    link: str | None
+    data: Any
+    detail: str | None
+    addresses: Any
+    attributes: Any
+
+
+def contents_of(reading: Reading, places: Sequence[Place]) -> list[RecordedContent]:
+    """Return what the notifications at these places say, in their order. Every listed notification says something."""
+    if not places:
+        return []
+    rows = reading.rows(statement("recorded/contents", ()), _lists(places))
+    found = {row["place"]: RecordedContent.from_row(row) for row in rows}
+    return [found[place] for place in range(len(places))]
+
+
+def events_of(reading: Reading, places: Sequence[Place], kinds: Collection[Kind]) -> list[list[RecordedEvent]]:
+    """Return the events of some kinds of the notifications at these places, each list by (occurred_at, event_id).
+
+    Events that a `retracted` names are left out.
+    """
+    events: list[list[RecordedEvent]] = [[] for _ in places]
+    if places and kinds:
+        asked = {**_lists(places), "kinds": [kind.value for kind in kinds]}
+        for row in reading.rows(statement("recorded/events", ()), asked):
+            texts = {name: parsed(row[name]) for name in _PARSED}
+            events[row["place"]].append(RecordedEvent.model_validate({**row, **texts}))
+    return events
+
+
+def _lists(places: Sequence[Place]) -> dict[str, object]:
+    return {"n": [one.n for one in places], "touched_in": [one.touched_in for one in places]}

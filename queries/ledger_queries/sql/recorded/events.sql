@@ -1,0 +1,77 @@
+-- The events of notifications (their batches and numbers, in lists) of some kinds, whole, oldest first.
+WITH asked AS MATERIALIZED (
+    SELECT
+        unnest(range(len($n))) AS place,
+        unnest($n::BIGINT[]) AS n
+),
+told AS MATERIALIZED (
+    SELECT
+        asked.place,
+        event.event_id,
+        event.kind::VARCHAR AS kind,
+        event.occurred_at,
+        event.recorded_at,
+        event.log_partition,
+        event.log_offset,
+        event.recipient_id,
+        event.channel,
+        event.delivery_ref,
+        event.attempt_id,
+        event.source,
+        event.actor,
+        event.correlation_id,
+        event.causation_id,
+        event.provider,
+        event.automated,
+        event.permanent,
+        event.snoozed_until,
+        event.action_type,
+        event.retracted_event_id,
+        event.is_retracted,
+        event.written_in
+    FROM event_rows AS event
+    INNER JOIN asked ON asked.n = event.n
+    WHERE event.touched_in = ANY($touched_in::INTEGER[])
+    AND event.n = ANY($n::BIGINT[])
+    AND event.kind = ANY($kinds::event_kind[])
+    AND NOT event.is_retracted
+),
+-- By themselves first: so that of the details of all events only those of these batches are read.
+more AS (
+    SELECT
+        written_in,
+        log_partition,
+        log_offset,
+        provider_code,
+        provider_event,
+        reason,
+        status,
+        origin,
+        retry,
+        test,
+        retry_at,
+        target,
+        scope,
+        NULL AS cleared,
+        attributes,
+        personal
+    FROM event_details
+    SEMI JOIN told USING (written_in, log_partition, log_offset)
+    UNION ALL BY NAME
+    SELECT written_in, log_partition, log_offset, reason, cleared, attributes, personal
+    FROM event_contents
+    SEMI JOIN told USING (written_in, log_partition, log_offset)
+)
+SELECT
+    told.* EXCLUDE (written_in),
+    more.* EXCLUDE (written_in, log_partition, log_offset, personal),
+    more.personal.title AS title,
+    more.personal.body AS body,
+    more.personal.body_formatted AS body_formatted,
+    more.personal.link AS link,
+    more.personal.data AS data,
+    more.personal.detail AS detail,
+    more.personal.addresses AS addresses
+FROM told
+LEFT JOIN more USING (written_in, log_partition, log_offset)
+ORDER BY told.place, told.occurred_at, told.event_id;
