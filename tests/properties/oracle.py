@@ -23,7 +23,7 @@ TOLD_ABOVE = ("created", "amended", "audience_added", "retracted")
 
 DOWNWARD = {"fired", "cancelled", "expired", "failed", "failed_permanently"}
 SEEN = ("seen", "opened", "clicked", "read", "unread")
-REACHED = ("delivered", "failed", "cancelled", "expired", "opened", "clicked", "acknowledged")
+REACHED = ("fired", "delivered", "failed", "cancelled", "expired", "opened", "clicked", "acknowledged")
 HELD = ("seen", "read", "archived", "snoozed", "deleted")
 SHELVES = ("deleted", "archived", "snoozed")
 PERSONAL = ("personal", "personal_key_id")

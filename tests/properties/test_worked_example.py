@@ -74,6 +74,7 @@ def _worked_example_state() -> State:
                     "read_count": 2,
                     "recipients": 2,
                     **{f"recipients_{name}": 0 for name in NUMBERS},
+                    "recipients_fired": 2,
                     "recipients_delivered": 1,
                     "recipients_read": 1,
                     "recipients_seen": 2,

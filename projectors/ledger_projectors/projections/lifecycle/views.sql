@@ -353,6 +353,7 @@ WHERE
 CREATE OR REPLACE MACRO entries_of_notification(batch_number, notification_number) AS TABLE
 SELECT
     count(*) AS recipients,
+    count(CASE WHEN marked(s.marks, 'fired') THEN 1 END) AS recipients_fired,
     count(CASE WHEN marked(s.marks, 'delivered') THEN 1 END) AS recipients_delivered,
     count(CASE WHEN marked(s.marks, 'failed') THEN 1 END) AS recipients_failed,
     count(CASE WHEN marked(s.marks, 'cancelled') THEN 1 END) AS recipients_cancelled,
