@@ -1,6 +1,5 @@
 """HTTP ingest: facts as JSON over POST, for services that do not speak Kafka."""
 
-import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -8,7 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from ledger_schemas import limits
-from ledger_schemas.errors import BadRequest, ContractViolation, LedgerError, LimitExceeded
+from ledger_schemas.bodies import read_body
+from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
 from ledger_schemas.events import Event
 from ledger_schemas.facts import FactSink, Receipt
 from ledger_schemas.json_texts import NotJsonError, check_widths, load_json
@@ -79,32 +79,13 @@ def ingest_router(sink: FactSink) -> APIRouter:
         event_id then counts once; one without is a new fact each time.
         The body may be gzip, with the header `Content-Encoding: gzip`.
         """
-        body = await _body(request)
+        body = await read_body(request.stream())
         # A large body takes the processor for tens of milliseconds: others on the event loop have their turn.
         events = await run_in_threadpool(_events, body) if len(body) > SMALL_BODY_BYTES else _events(body)
         receipts = await sink.put_many(events)
         return _answer(receipts)
 
     return router
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.BODY_SECONDS_MAX):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limits.INGEST_BYTES_MAX:
-                    raise LimitExceeded(
-                        f"The request body is more than INGEST_BYTES_MAX = {limits.INGEST_BYTES_MAX} bytes.",
-                        hint="Send fewer events in one call.",
-                    )
-    except TimeoutError:
-        raise BadRequest(
-            f"The body did not arrive within BODY_SECONDS_MAX = {limits.BODY_SECONDS_MAX:g} s.",
-            hint="Send it again; nothing was written.",
-        ) from None
-    return bytes(body)
 
 
 def _events(body: bytes) -> list[Event]:

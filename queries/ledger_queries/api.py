@@ -12,6 +12,7 @@ from ledger_queries.dialects import dialect_apps
 from ledger_queries.dialects.dialect import Mounts
 from ledger_queries.head import HeadAsGet
 from ledger_queries.health import Readiness, health_router
+from ledger_queries.mark_routes import mark_router
 from ledger_queries.problems import Problem, install_problems
 from ledger_queries.request_texts import Utf8Requests
 from ledger_queries.routes import read_router
@@ -43,7 +44,7 @@ def create_app(
     install_problems(app)
     app.add_middleware(Mounts, dialects=dialect_apps(desk))
     app.add_middleware(HeadAsGet)  # The last one is the first that a request meets.
-    for router in (health_router(readiness), read_router(desk), *routers):
+    for router in (health_router(readiness), read_router(desk), mark_router(desk), *routers):
         app.include_router(router)
     # The documented way to extend FastAPI's document is to replace this method.
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

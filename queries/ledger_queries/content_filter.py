@@ -15,6 +15,9 @@ from ledger_schemas.times import Time
 VALUES_MAX: Final = 100
 """Values that one condition of a filter may list."""
 
+NOTIFICATION_IDS_MAX: Final = 1_000
+"""Notifications that a filter may name."""
+
 JSON_PATH_PATTERN: Final = r"^\$(\.[A-Za-z_][A-Za-z0-9_-]{0,127}|\[[0-9]{1,6}\]){1,64}$"
 """Members by name and items by index, as in `$.order.lines[0]`: a subset of RFC 9535."""
 
@@ -36,7 +39,7 @@ class ContentFilter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    notification_id: Annotated[tuple[UUID, ...], Field(max_length=VALUES_MAX)] = Field(
+    notification_id: Annotated[tuple[UUID, ...], Field(max_length=NOTIFICATION_IDS_MAX)] = Field(
         (), description="Only the notifications with these ids. May be repeated."
     )
     external_id: _Values = Field((), description="Only what its source calls by one of these ids. May be repeated.")

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from ledger_queries.reading import Partitions, Reader, Reading, open_reading, refuse_unreachable, require
+from ledger_schemas import limits
 from ledger_schemas.access import Directory, DirectorySink
 from ledger_schemas.errors import ApiUnavailable, ReadModelBehind
 from ledger_schemas.events import Event
@@ -78,19 +79,29 @@ class Desk:
 
     async def put(self, events: Sequence[Event], *, wait_seconds: float) -> Put:
         """Append facts and wait, for a bounded time, until the read model shows them. Raises what the sink raises."""
+        position = await self.append(events)
+        return Put(position, await self.is_shown(position, wait_seconds))
+
+    async def append(self, events: Sequence[Event]) -> Position:
+        """Append facts and return the position after them. Raises what the sink raises."""
         if self._sink is None:
             raise ApiUnavailable("Nothing can be written here.", hint="Ask a running ledger.")
         position = Position()
-        for receipt in await self._sink.put_many(events):
-            position = position.merged(receipt.position)
+        for start in range(0, len(events), limits.BATCH_EVENTS_MAX):
+            for receipt in await self._sink.put_many(events[start : start + limits.BATCH_EVENTS_MAX]):
+                position = position.merged(receipt.position)
+        return position
+
+    async def is_shown(self, position: Position, wait_seconds: float) -> bool:
+        """Wait for a bounded time until the read model stands at a position; say whether it does."""
         if self._wait_for is None or not position:
-            return Put(position, shown=not position)
+            return not position
         try:
             async with asyncio.timeout(wait_seconds + WAIT_SLACK_SECONDS):
                 await self._wait_for(position, wait_seconds)
         except (ReadModelBehind, TimeoutError):
-            return Put(position, shown=False)
-        return Put(position, shown=True)
+            return False
+        return True
 
     @property
     def directory_sink(self) -> DirectorySink:

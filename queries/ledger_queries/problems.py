@@ -69,8 +69,11 @@ _DESCRIPTIONS: Final = MappingProxyType(
         401: "The request has no credential, or none that holds.",
         403: "The credential's role does not reach this far.",
         404: "The tenant has no such thing.",
+        413: "The body is too large, or it asks for more than one call may do.",
+        422: "The body breaks a rule; `field` names it. Nothing was written.",
         500: "A fault of the ledger; nothing of it is told.",
         503: "The read model has not reached the position asked for, or is away; see Retry-After.",
+        504: "The log did not confirm in time: some events may be in it. Call again.",
     }
 )
 
