@@ -43,8 +43,12 @@ class Answers:
         return application
 
 
-ANSWERS: Final = pytest.StashKey[Answers]()
-"""Where a session keeps its answers."""
+_ANSWERS: Final = pytest.StashKey[Answers]()
+
+
+def answers_of(config: pytest.Config) -> Answers:
+    """Return what all served applications of a session have around them."""
+    return config.stash.setdefault(_ANSWERS, Answers())
 
 
 class _Changing:
