@@ -77,14 +77,20 @@ def run_rows(dialects: Sequence[str], *, collect_only: bool, paths: Sequence[Pat
     What pytest says goes to standard error.
     """
     found = Rows(frozenset(dialects))
+    arguments = [*pytest_arguments(paths), *(["--collect-only"] if collect_only else [])]
+    with contextlib.redirect_stdout(sys.stderr):
+        code = pytest.main(arguments, plugins=[found])
+    return int(code), found
+
+
+def pytest_arguments(paths: Sequence[Path] = ()) -> list[str]:
+    """Return pytest's arguments for the tests at the paths, by default those of this folder."""
     # A test file of elsewhere has no conftest of its own.
     plugins = ["-p", PLUGIN] if paths else []
-    options = ["-c", str(ROOT / "pyproject.toml"), "-q", "--no-header", "-p", "no:cacheprovider", *plugins]
-    with contextlib.redirect_stdout(sys.stderr):
-        code = pytest.main(
-            [*options, *(["--collect-only"] if collect_only else []), *map(str, paths or [TESTS])], plugins=[found]
-        )
-    return int(code), found
+    # These commands import what pytest would have rewritten, had it been first.
+    imported = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    options = ["-c", str(ROOT / "pyproject.toml"), "-q", "--no-header", "-p", "no:cacheprovider"]
+    return [*options, *imported, *plugins, *map(str, paths or [TESTS])]
 
 
 def rows_of(dialects: Sequence[str]) -> list[Row]:

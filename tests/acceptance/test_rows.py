@@ -1,36 +1,11 @@
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from .mapping import ROOT, VENDORS, acceptance_ids
+from .mapping import VENDORS, acceptance_ids
+from .pretending import run_command, run_pretended
 from .rows import AWAITED, ids_of, table
-
-PRETENDED = """
-import pytest
-from starlette.responses import JSONResponse
-
-from tests.acceptance.answers import Answers
-from tests.loopback import Servers
-
-@pytest.fixture(scope="module")
-def client(answers):
-    answer = JSONResponse({"notificationEvents": [{"eventID": "e1", "title": "t", "channels": ["EMAIL"]}]})
-    with Servers() as servers:
-        yield servers.serve(answers.around(answer))
-"""
-"""A test file of a dialect that answers one thing."""
-
-
-def run(
-    tmp_path: Path, tests: str, *options: str, module: str = "tests.acceptance"
-) -> subprocess.CompletedProcess[str]:
-    """Run the command on the tests of the pretended dialect."""
-    path = tmp_path / "test_pretended.py"
-    path.write_text(PRETENDED + tests, encoding="utf-8")
-    command = [sys.executable, "-m", module, *options, str(path)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def states(finished: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -41,8 +16,7 @@ def states(finished: subprocess.CompletedProcess[str]) -> dict[str, str]:
 
 def collected() -> dict[str, Any]:
     """Return the rows of the table by id, with the tests of this folder."""
-    command = [sys.executable, "-m", "tests.acceptance", "--collect", "--json"]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    finished = run_command("tests.acceptance", "--collect", "--json")
     assert finished.returncode in {0, 1}, finished.stderr
     return {row["id"]: row for row in json.loads(finished.stdout)["rows"]}
 
@@ -82,12 +56,12 @@ def ends_badly():
 def test_ends_badly(client, ends_badly):
     client.get("/suger/x")
 """
-    finished = run(tmp_path, tests, "--dialect", "suger", "--json")
+    finished = run_pretended(tmp_path, tests, "--dialect", "suger", "--json")
     assert finished.returncode == 1
     of = states(finished)
     assert (of["S1-15"], of["S1-27"], of["S1-18"], of["S1-01"]) == ("works", "fails", "fails", "no test")
     assert set(of) == {row.id for row in table() if row.dialect == "suger"}
-    printed = run(tmp_path, tests, "--dialect", "suger").stdout
+    printed = run_pretended(tmp_path, tests, "--dialect", "suger").stdout
     assert "S1-15  works             1  suger: Event identity\n" in printed
     assert "   ::test_fails\n" in printed
     assert printed.endswith("Of 33 rows that must work: 1 works, 2 fails, 30 no test.\n")
@@ -102,7 +76,7 @@ def test_the_command_succeeds_when_every_row_works(tmp_path: Path) -> None:
 def test_all(client):
     client.get("/easir/notifications")
 """
-    finished = run(tmp_path, tests, "--dialect", "easir", "--json")
+    finished = run_pretended(tmp_path, tests, "--dialect", "easir", "--json")
     assert finished.returncode == 0, finished.stderr
     assert {row_id for row_id, state in states(finished).items() if state == "works"} == set(ids)
     assert states(finished)["S5-23"] == "no test"
@@ -125,7 +99,7 @@ def test_expects_to_fail(client):
     client.get("/suger/x")
     pytest.xfail("not yet")
 """
-    finished = run(tmp_path, tests, "--json")
+    finished = run_pretended(tmp_path, tests, "--json")
     of = states(finished)
     assert (of["S1-15"], of["S1-16"], of["S1-17"]) == ("fails", "fails", "fails")
     assert "asked nothing of suger" in finished.stderr
@@ -143,7 +117,7 @@ def test_names_and_statuses():
 def test_asks(client):
     client.get("/suger/x")
 """
-    of = states(run(tmp_path, tests, "--json"))
+    of = states(run_pretended(tmp_path, tests, "--json"))
     assert (of["S1-30"], of["S1-06"]) == ("works", "no test")
 
 
@@ -164,7 +138,7 @@ REFUSED = {
 def test_markers_that_say_nothing_of_the_table_are_refused(tmp_path: Path) -> None:
     """All at once, when tests are collected, before any of them runs."""
     tests = "\n".join(f"{markers}\ndef test_{name}():\n    pass\n" for name, (markers, _) in REFUSED.items())
-    finished = run(tmp_path, tests)
+    finished = run_pretended(tmp_path, tests)
     assert finished.returncode == 2
     assert not finished.stdout
     for name, (_, said) in REFUSED.items():
