@@ -41,9 +41,6 @@ DERIVED: Final = {
 OF_PARTS: Final = {("suger", "trackEvents[].action"), ("novu", "jobs[].status"), ("novu", "jobs[].updatedAt")}
 """Rows of a notification's parts: the openings, which are events of history, and the deliveries."""
 
-NOT_OF_ONE: Final = {("easir", "id")}
-"""Of an audience of one the id is the notification's own, not the inbox entry's."""
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
@@ -67,7 +64,7 @@ COLUMN_ROWS: Final = [
     for vendor in VENDORS
     for row in mapping(vendor).field
     for place in row.ledger
-    if place in columns() and "/" not in row.vendor and (vendor, row.vendor) not in NOT_OF_ONE
+    if place in columns() and "/" not in row.vendor
 ]
 
 

@@ -70,7 +70,9 @@ DERIVED: Final[Mapping[tuple[str, str], Callable[[list[Event]], Any]]] = {
     ("suger", "eventStatus"): suger_status,
     # Openings stand in trackEvents, with times of their own.
     ("suger", "lastUpdateTime"): lambda events: max(e.occurred_at for e in events if e.kind != Kind.OPENED),
-    ("suger", "trackEvents[].action"): lambda events: {"OPEN_EMAIL" for e in events if not opened(e).automated},
+    ("suger", "trackEvents[].action"): lambda events: {
+        "OPEN_EMAIL" for e in events if e.channel == "EMAIL" and not opened(e).automated
+    },
     ("novu", "updatedAt"): lambda events: max(e.occurred_at for e in events),
     ("novu", "jobs[].updatedAt"): lambda events: max(e.occurred_at for e in events),
     ("nextinteract", "successful"): lambda events: (

@@ -18,13 +18,27 @@ DATES: Final = {"deliveryDate": Kind.DELIVERED, "readDate": Kind.READ, "acknowle
 DATA_KEYS: Final = (
     "payload",
     "statusDetail",
-    "customer",
+    "domainName",
+    "hostName",
     "transferType",
+    "requestedDate",
+    "actionDate",
+    "createdDate",
     "expiryDate",
     "startDate",
     "endDate",
-    "domainName",
     "certificateId",
+    "provider",
+    "providerId",
+    "product",
+    "validationType",
+    "currency",
+    "watermark",
+    "balance",
+    "negativeSinceDate",
+    "negativeCurrency",
+    "negativeLimit",
+    "negativeSoftLimit",
 )
 """What stays under the vendor's own names: the payload, and the fields of single notification types."""
 
@@ -32,7 +46,7 @@ DATA_KEYS: Final = (
 def transcribe_realtimeregister(sample: Sample) -> list[Event]:
     """Return a `created` and a `fired` at `fireDate`, the first time there is, and a fact for each further date."""
     row = sample.row
-    # The customer of the path, which no document repeats, is the tenant and the recipient.
+    # The customer of the path, which every notification repeats, is the tenant and the recipient.
     customer = tenant_of("realtimeregister")
     process = row.get("process")
     transcript = Transcript(
