@@ -23,6 +23,51 @@ def job(number: int, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JS
     }
 
 
+FILTER: Final = {
+    "isNegated": True,
+    "type": "GROUP",
+    "value": "OR",
+    "children": [{"field": "plan", "value": "pro", "operator": "NOT_EQUAL", "on": "payload"}],
+}
+STEP: Final = {
+    "_id": "de3000000000000000003901",
+    "active": True,
+    "replyCallback": {"active": True, "url": "https://reply.example.com"},
+    "controlVariables": {"subject": "Hello"},
+    "metadata": {"timed": {"untilDate": None}},
+    "issues": {},
+    "filters": [FILTER],
+    "_templateId": "de3000000000000000000b01",
+    "name": "E-mail",
+    "template": {"name": "Hello", "content": []},
+    "variants": [],
+    "_parentId": "de3000000000000000003101",
+}
+"""A step that has every field that Novu documents, but variants."""
+
+DIGEST: Final = {
+    "digestKey": "commentId",
+    "amount": 2,
+    "unit": "hours",
+    "type": "timed",
+    "backoff": True,
+    "backoffAmount": 30,
+    "backoffUnit": "minutes",
+    "updateMode": False,
+    "events": [{"commentId": "comment-16"}, {"commentId": "comment-17"}],
+    "timed": {
+        "atTime": "09:00",
+        "weekDays": ["monday", "friday"],
+        "monthDays": [1, 15],
+        "ordinal": "last",
+        "ordinalValue": "weekday",
+        "monthlyType": "on",
+        "cronExpression": "0 9 * * 1",
+        "untilDate": "2026-01-01T00:00:00.000Z",
+    },
+}
+"""A digest that has every field that Novu documents."""
+
 FURTHER: Final = [
     further(
         "nextinteract",
@@ -56,6 +101,20 @@ FURTHER: Final = [
             job(4, digest={"type": "backoff", "backoff": True, "events": [{"n": 2}]}),
         ],
         channels=["email", "digest", "in_app", "delay", "sms"],
+    ),
+    further(
+        "novu",
+        0,
+        "A job that has every field, and a variant of its step that does",
+        _id="de3000000000000000000098",
+        jobs=[
+            job(
+                5,
+                digest=DIGEST,
+                step={**STEP, "variants": [{**STEP, "variants": [STEP]}]},
+                overrides={"workflowId": "workflow-1", "stepId": "step-1"},
+            )
+        ],
     ),
     further(
         "realtimeregister",

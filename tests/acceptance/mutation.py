@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,8 +24,9 @@ from _pytest.runner import runtestprotocol
 from .answer_fields import AnswerField, answer_fields
 from .answers import Answers, answers_of
 from .mapping import VENDORS
-from .running_rows import Rows, pytest_arguments
+from .running_rows import RAN, Rows, pytest_arguments
 
+JOBS_DEFAULT: Final = 2
 NOWHERE: Final = "no test is answered with it"
 SURVIVES: Final = "every test passes without it"
 
@@ -123,10 +126,12 @@ class _Runner:
 
 
 def run_mutations(dialect: str, fields: Sequence[AnswerField], paths: Sequence[Path] = ()) -> Mutations:
-    """Take the fields out, one by one; what pytest says goes to standard error."""
+    """Take the fields out, one by one; what pytest says goes to standard error. Exits with 2 if tests cannot run."""
     mutations = Mutations(dialect, fields)
     with contextlib.redirect_stdout(sys.stderr):
-        pytest.main(pytest_arguments(paths), plugins=[Rows(frozenset([dialect])), mutations])
+        code = pytest.main(pytest_arguments(paths), plugins=[Rows(frozenset([dialect])), mutations])
+    if code not in RAN:
+        sys.exit(2)
     return mutations
 
 
@@ -135,20 +140,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.acceptance.mutation", description=__doc__)
     parser.add_argument("--dialect", choices=VENDORS, action="append", help="this dialect alone; repeatable")
     parser.add_argument("--field", action="append", help="this field alone, as the mapping writes it; repeatable")
+    parser.add_argument("--jobs", type=int, default=JOBS_DEFAULT, help="dialects at a time, each in its own process")
     parser.add_argument("paths", nargs="*", type=Path, help="tests of elsewhere (default: those of this folder)")
     options = parser.parse_args()
-    codes = [0]
-    for dialect in options.dialect or VENDORS:
-        fields = [each for each in answer_fields(dialect) if not options.field or each.name in options.field]
-        done = run_mutations(dialect, fields, options.paths)
-        for name in done.failing:
-            sys.stdout.write(f"{dialect}  FAILS AS IT IS: {name}\n")
-        for each in fields if not done.failing else ():
-            said = f"found by {done.found[each.name]}" if each.name in done.found else _not_found(done, each)
-            sys.stdout.write(f"{dialect}  {each.name}  {said}\n")
-        sys.stdout.write(f"{dialect}: {len(done.found)} of {len(fields)} fields found\n")
-        codes.append(2 if done.failing else int(len(done.found) < len(fields)))
+    dialects = options.dialect or list(VENDORS)
+    known = {each.name for dialect in dialects for each in answer_fields(dialect)}
+    for name in set(options.field or ()) - known:
+        parser.error(f"no answer of {', '.join(dialects)} has a field {name!r} that is mapped")
+    if len(dialects) == 1:
+        return _run_one(dialects[0], options.field, options.paths)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        # The longest begins first; what is printed keeps the order of the dialects.
+        longest_first = sorted(dialects, key=lambda dialect: -len(answer_fields(dialect)))
+        running = {dialect: pool.submit(_run_apart, dialect, options.field, options.paths) for dialect in longest_first}
+        codes = []
+        for dialect in dialects:
+            finished = running[dialect].result()
+            sys.stdout.write(finished.stdout)
+            codes.append(finished.returncode)
     return max(codes)
+
+
+def _run_apart(dialect: str, names: Sequence[str] | None, paths: Sequence[Path]) -> subprocess.CompletedProcess[str]:
+    fields = [text for name in names or () for text in ("--field", name)]
+    command = [sys.executable, "-m", "tests.acceptance.mutation", "--dialect", dialect, *fields, *map(str, paths)]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+
+
+def _run_one(dialect: str, names: Sequence[str] | None, paths: Sequence[Path]) -> int:
+    fields = [each for each in answer_fields(dialect) if not names or each.name in names]
+    done = run_mutations(dialect, fields, paths)
+    for name in done.failing:
+        sys.stdout.write(f"{dialect}  FAILS AS IT IS: {name}\n")
+    if done.failing:
+        return 2
+    for each in fields:
+        said = f"found by {done.found[each.name]}" if each.name in done.found else _not_found(done, each)
+        sys.stdout.write(f"{dialect}  {each.name}  {said}\n")
+    sys.stdout.write(f"{dialect}: {len(done.found)} of {len(fields)} fields found\n")
+    return int(len(done.found) < len(fields))
 
 
 def _not_found(done: Mutations, each: AnswerField) -> str:

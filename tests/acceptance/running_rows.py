@@ -18,6 +18,9 @@ from .rows import Mark, Row, mark_of, table
 TESTS: Final = Path(__file__).parent
 PLUGIN: Final = "tests.acceptance.conftest"
 
+RAN: Final = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
+"""Exit codes of pytest after which there is something to say of the rows."""
+
 
 class State(StrEnum):
     """What is known of a row."""

@@ -20,8 +20,8 @@ Each is a `Served`. A test asks as a client of the vendor does, with the headers
         (stated,) = empty_ledger.events  # What the API put into the log.
 
 - `put(*events)` applies events at once, recorded when they occurred. `event(...)` makes one; `sample_events("suger")`,
-  `vendor_samples("suger")` and `documents.DOCUMENTS` (further documents, which no sample shows) have the vendors' own.
-  A further document has the ids of the sample that it changes: put `transcribe(document)` into an `empty_ledger`.
+  `vendor_samples("suger")` have the vendors' own. `documents.FURTHER` are documents that have what no sample shows; put
+  `transcribe(document)` of them beside the samples. All DOCUMENTS together have every field that the vendors list.
 - `events` and `directory_events` are what the application put, in order. An event is in the read model before the
   application goes on: waiting ends at once. The directory stays as it is stated here, whatever is put.
 - Credentials: `secret_of(tenant, ...)` for every tenant of the samples and for OTHER_TENANT, of which the ledger knows

@@ -5,6 +5,8 @@ import pytest
 from ledger_schemas.kinds import Kind
 from tests.schemas.published import document, fields
 
+from .answer_fields import answer_fields
+from .documents import DOCUMENTS
 from .mapping import (
     ACCEPTANCE,
     MAPPING,
@@ -157,6 +159,19 @@ def test_a_data_key_has_the_type_of_the_samples(vendor: str) -> None:
     for path, value in sample_leaves(vendor):
         if path in rows and value is not None and rows[path] not in {"object", "array"}:
             assert rows[path] == JSON_TYPES[type(value)], path
+
+
+@each_vendor
+def test_every_field_of_a_notification_is_shown_by_a_document(vendor: str) -> None:
+    """So that tests of an answer to each document miss none of the fields that the vendor documents."""
+    documents = [sample.row for sample in DOCUMENTS if sample.vendor == vendor]
+    for each in answer_fields(vendor):
+        if "/" not in each.name:
+            assert any(
+                each.stands_in(answer)
+                for row in documents
+                for answer in (row, [row], {"data": [row]}, {"notificationEvents": [row]})
+            ), each.name
 
 
 def test_leaves_are_values_and_empty_containers() -> None:

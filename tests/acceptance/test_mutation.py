@@ -69,6 +69,15 @@ def test_nothing_is_said_of_tests_that_fail_as_they_are(tmp_path: Path) -> None:
     assert "suger  FAILS AS IT IS: ::test_fails\n" in finished.stdout
 
 
+def test_nothing_is_said_without_tests_that_run(tmp_path: Path) -> None:
+    """Of a file that cannot be read, and of a field that there is not: neither is a field that was not found."""
+    finished = run_pretended(tmp_path, "syntax error", "--dialect", "suger", module=MODULE)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    finished = run_command(MODULE, "--dialect", "suger", "--field", "titel")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert "no answer of suger has a field 'titel'" in finished.stderr
+
+
 @pytest.mark.skipif("S1-15" in set(ids_of(AWAITED)), reason="Suger's dialect is awaited")
 def test_a_field_of_a_dialect_is_found() -> None:
     """The command on the real tests of one dialect, for one field; for all fields it is a command of minutes."""

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger_infra.demo.samples import VENDORS, sample_events
+from ledger_infra.demo.transcripts import transcribe
 from ledger_schemas.access import Caller, Role
 from ledger_schemas.directory_events import DeviceRegistered
 
+from .documents import DOCUMENTS, FURTHER
 from .serving import EASIR, SUGER, Served, credential, event, secret_of
 
 
@@ -33,6 +35,15 @@ def test_a_sample_is_listed_when_it_was_created(ledger: Served) -> None:
         found = cursor.execute("SELECT notification_id, listed_at FROM notifications").fetchall()
     created = {each.notification_id: each.occurred_at for each in sample_events() if each.kind == "created"}
     assert created == {notification_id: at.astimezone(UTC) for notification_id, at in found}
+
+
+def test_further_documents_fit_beside_the_samples(fresh_ledger: Served) -> None:
+    """Each has ids of its own, so that none of its events is taken for a sample's."""
+    for sample in FURTHER:
+        fresh_ledger.put(*transcribe(sample))
+    with fresh_ledger.model.cursor() as cursor:
+        found = cursor.execute("SELECT notification_id FROM notifications").fetchall()
+    assert len(DOCUMENTS) == len(found)
 
 
 def test_what_is_put_is_answered_at_once(empty_ledger: Served) -> None:
