@@ -66,15 +66,18 @@ def empty_ledger(answers: Answers, tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse markers that say nothing of the table."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse markers that say nothing of the table. What a worker of pytest-xdist raises here is never shown."""
     faults = list(faults_of(items))
-    if faults:
+    if faults and not hasattr(config, "workerinput"):
         raise pytest.UsageError(*faults)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Remember what was asked before a test."""
+    """Remember what was asked before a test; fail one that collection could not refuse."""
+    faults = list(faults_of([item]))
+    if faults:
+        pytest.fail("; ".join(faults), pytrace=False)
     item.stash[ASKED_BEFORE] = answers_of(item.config).asked.copy()
 
 
