@@ -12,7 +12,7 @@ from ledger_queries.dialects import dialect_apps
 from ledger_queries.dialects.dialect import Mounts
 from ledger_queries.head import HeadAsGet
 from ledger_queries.health import Readiness, health_router
-from ledger_queries.mark_routes import mark_router
+from ledger_queries.mark_routes import mark_router, request_schemas
 from ledger_queries.problems import Problem, install_problems
 from ledger_queries.request_texts import Utf8Requests
 from ledger_queries.routes import read_router
@@ -63,5 +63,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
+    schemas |= request_schemas()
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     return document
