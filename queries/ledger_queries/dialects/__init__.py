@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp
 
 from ledger_queries.desk import Desk
+from ledger_queries.dialects.novu import novu_app
 
 
-def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:  # noqa: ARG001 - the first dialect will take it
+def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:
     """Return the applications of all dialects, by prefix."""
-    return {}
+    return {"/novu": novu_app(desk)}
