@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp
 
 from ledger_queries.desk import Desk
+from ledger_queries.dialects.novu import novu_app
 from ledger_queries.dialects.realtimeregister import realtimeregister_app
 
 
 def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:
     """Return the applications of all dialects, by prefix."""
     return {
+        "/novu": novu_app(desk),
         "/realtimeregister": realtimeregister_app(desk),
     }
