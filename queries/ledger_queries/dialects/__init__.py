@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.novu import novu_app
 from ledger_queries.dialects.realtimeregister import realtimeregister_app
+from ledger_queries.dialects.suger import suger_app
 
 
 def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:
@@ -16,4 +17,5 @@ def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:
     return {
         "/novu": novu_app(desk),
         "/realtimeregister": realtimeregister_app(desk),
+        "/suger": suger_app(desk),
     }
