@@ -79,7 +79,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "action": "",
         "channels": (),
-        "customFields": MappingProxyType({}),
+        "customFields": {},
         "entityID": "",
         "entityName": "",
         "entityStatus": "",
