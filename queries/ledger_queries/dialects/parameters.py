@@ -1,30 +1,14 @@
-"""What the query parameters of several dialects have in common: whole numbers, and no parameter that nobody reads."""
+"""What several dialects ask of query parameters: none that nobody reads, and none twice."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
-from typing import Final
 
 from fastapi import Request
-from pydantic import BeforeValidator
 
 from ledger_schemas.errors import BadRequest
 from ledger_schemas.json_texts import NAME_SHOWN_CHARS
-
-_DIGITS: Final = re.compile(r"-?[0-9]{1,19}")
-
-
-def _whole(value: object) -> object:
-    if isinstance(value, str) and not _DIGITS.fullmatch(value):
-        message = "must be a whole number in decimal digits"
-        raise ValueError(message)
-    return value
-
-
-WHOLE: Final = BeforeValidator(_whole)
-"""Reads a whole number as vendors write it: digits alone, not `+1`, `1.0` or `1_000`. Put it behind the bounds."""
 
 
 def only(names: Collection[str]) -> Callable[[Request], Awaitable[None]]:

@@ -11,8 +11,9 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from ledger_queries.desk import Desk
+from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import Failure, answer_json, make_app
-from ledger_queries.dialects.openapi import document_app
+from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.dialects.parameters import only
 from ledger_queries.dialects.suger.events import Recorded, notification_event
 from ledger_queries.dialects.suger.models import NotificationEvents
@@ -32,7 +33,8 @@ ORDER: Final = (Sort(SortBy.DUE_AT, descending=True), Sort(SortBy.EXTERNAL_ID, d
 """Newest first by timestamp and eventID; notification_id makes the order total."""
 
 READERS: Final = frozenset({Role.APPLICATION, Role.AUDITOR, Role.OPERATOR})
-SCHEMES: Final = frozenset({"key", "bearer"})
+"""Not a person: an event shows all of its contacts."""
+
 UNAUTHENTICATED: Final = "The credential is missing, or it is not one of this organization."
 """What every refused credential is told, so that it learns nothing of the organization."""
 
@@ -47,6 +49,7 @@ _KEPT: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPSta
 def suger_app(desk: Desk) -> FastAPI:
     """Make the application of Suger's dialect."""
     app = make_app("Suger notification events", "Notification events of an organization.", _render)
+    describe_exactly(app)
 
     async def authorize(
         request: Request,
@@ -54,12 +57,9 @@ def suger_app(desk: Desk) -> FastAPI:
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> None:
         """Let in who may read for the organization of the path."""
-        scheme, _, secret = (key or "").partition(" ")
-        if scheme.lower() not in SCHEMES or not secret.strip():
-            raise Unauthenticated(UNAUTHENTICATED)
-        caller = desk.directory.authenticate(secret.strip())
-        tenants = {caller.tenant_id, None} if caller.role is Role.OPERATOR else {caller.tenant_id}
-        if caller.role not in READERS or not tenants & {None, request.path_params["orgId"]}:
+        secret = secret_after("Key", key) or secret_after("Bearer", key)
+        caller = require_caller(desk, secret, READERS)
+        if caller.role is not Role.OPERATOR and caller.tenant_id != request.path_params["orgId"]:
             raise Unauthenticated(UNAUTHENTICATED)
 
     @app.get(
@@ -85,7 +85,6 @@ def suger_app(desk: Desk) -> FastAPI:
         page = Page(limit=limit, offset=offset, sorts=ORDER)
         return answer_json(await desk.read(lambda reading: _list(reading, asked, page)))
 
-    document_app(app)
     return app
 
 

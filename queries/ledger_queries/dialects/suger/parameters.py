@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from ledger_queries.dialects.parameters import WHOLE
+from ledger_queries.dialects.numerals import DecimalText
 from ledger_queries.dialects.suger.vocabulary import PRIORITIES
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
@@ -43,8 +43,8 @@ def _check_priorities(value: str) -> str:
 
 
 Day = Annotated[date | SkipJsonSchema[None], BeforeValidator(_read_day)]
-Limit = Annotated[int, Field(ge=1, le=ROWS_MAX), WHOLE]
-Offset = Annotated[int, Field(ge=0, le=limits.PAGE_OFFSET_MAX), WHOLE]
+Limit = Annotated[int, Field(ge=1, le=ROWS_MAX), DecimalText]
+Offset = Annotated[int, Field(ge=0, le=limits.PAGE_OFFSET_MAX), DecimalText]
 Priorities = Annotated[
     str,
     AfterValidator(_check_priorities),
