@@ -66,9 +66,10 @@ def make_app(title: str, summary: str, render: Render) -> FastAPI:
 
     def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
-        return render(
-            Failure(error.status_code, request.url.path, str(error.detail), headers=dict(error.headers or {}))
-        )
+        headers = dict(error.headers or {})
+        if "Allow" in headers:  # The framework names the methods of the first route of a path alone.
+            headers["Allow"] = ", ".join(sorted(_methods(app, request.scope)))
+        return render(Failure(error.status_code, request.url.path, str(error.detail), headers=headers))
 
     def refuse(error: LedgerError, path: str) -> Response:
         return render(_failure(error, path))
@@ -112,6 +113,12 @@ class Mounts:
                 await mount.app({**scope, **child_scope}, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _methods(app: FastAPI, scope: Scope) -> set[str]:
+    """Return the methods of all routes that a path has."""
+    matching = [route for route in app.routes if route.matches(scope)[0] is not Match.NONE]
+    return {method for route in matching for method in getattr(route, "methods", None) or ()}
 
 
 def _mount(prefix: str, app: ASGIApp) -> Mount:
