@@ -14,7 +14,6 @@ from .mapping import ACCEPTANCE, VENDORS
 
 AWAITED: Final = (
     "S1-01..31, S1-36, S1-37",
-    "S3-01..23, S3-36",
     "S4-01..21, S4-26, S4-27",
     "S5-01..22",
 )
