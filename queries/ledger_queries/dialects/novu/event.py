@@ -63,7 +63,7 @@ def event_of(recorded: Recorded, settings: Mapping[str, str]) -> dict[str, Any]:
     changes = (event.occurred_at for event in recorded.events if event.recipient_id in {None, entry.recipient_id})
     facts = (fact.last_at for fact in entry.facts.values())
     jobs = jobs_of(
-        Recipient(entry.recipient_id, recorded.alone, str(entry.inbox_entry_id), created_at, template_id),
+        Recipient(entry.recipient_id, recorded.alone, str(entry.inbox_entry_id), template_id),
         recorded.deliveries,
         recorded.events,
     )

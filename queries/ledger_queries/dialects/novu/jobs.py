@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -78,7 +77,6 @@ class Recipient:
     recipient_id: str
     alone: bool
     entry_id: str
-    created_at: datetime
     template_id: str | None
 
 
@@ -88,13 +86,14 @@ def jobs_of(
     """Return the jobs, oldest first; of two that began at one time first the one that the log has first."""
     found = []
     for delivery in deliveries:
-        if delivery.channel == LEFT_OUT:
+        # A delivery without a fact is a plan: nothing is recorded of a job.
+        if delivery.channel == LEFT_OUT or not delivery.facts:
             continue
         of_job = sorted(
             (event for event in events if _speaks_of(event, delivery, recipient, only=len(deliveries) == 1)),
             key=lambda event: (event.occurred_at, event.log_offset),
         )
-        began = min((fact.first_at for fact in delivery.facts.values()), default=recipient.created_at)
+        began = min(fact.first_at for fact in delivery.facts.values())
         offsets = (event.log_offset for event in of_job)
         place = (began, min(offsets, default=-1), delivery.channel, delivery.delivery_ref or "")
         found.append((place, _job(recipient, delivery, of_job)))
@@ -105,7 +104,6 @@ def _job(recipient: Recipient, delivery: DeliveryRow, events: Sequence[RecordedE
     """Return one job, its keys in the vendor's order; `events` are its own, oldest first."""
     said = sorted(events, key=lambda event: (Kind.FIRED, Kind.ATTEMPTED, Kind.CANCELLED).index(event.kind))
     job_id = delivery.delivery_ref or hashed_id(recipient.entry_id, delivery.channel)
-    updated_at = max((fact.last_at for fact in delivery.facts.values()), default=None)
     return present(
         _id=job_id,
         type=delivery.channel,
@@ -116,7 +114,7 @@ def _job(recipient: Recipient, delivery: DeliveryRow, events: Sequence[RecordedE
         payload=_first(said, _data("payload"), any_object),
         providerId=next((event.provider for event in said if event.provider), PROVIDER_DEFAULT),
         status=_status(delivery, events),
-        updatedAt=iso(updated_at) if updated_at else ABSENT,
+        updatedAt=iso(max(fact.last_at for fact in delivery.facts.values())),
         scheduleExtensionsCount=_first(said, _attribute("scheduleExtensionsCount"), number),
     )
 

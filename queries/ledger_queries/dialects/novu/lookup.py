@@ -18,6 +18,8 @@ from ledger_schemas.kinds import Kind
 CANDIDATES_MAX: Final = 10_000
 """Inbox entries that a derived id is looked for among: those that its first four bytes, 65 seconds, leave."""
 
+CANDIDATES_PER_PAGE: Final = limits.PAGE_ROWS_MAX
+
 JOBS_MAX: Final = limits.PAGE_ROWS_MAX
 """Deliveries of one inbox entry that are shown as jobs, the newest first."""
 
@@ -60,7 +62,7 @@ def _derived(reading: Reading, tenant_id: str, object_id: str) -> _Hit | None:
     hits: list[_Hit] = []
     passed, after, more = 0, None, True
     while more and passed < CANDIDATES_MAX:
-        page = Page(limit=limits.PAGE_ROWS_MAX, after=after)
+        page = Page(limit=CANDIDATES_PER_PAGE, after=after)
         found = find_inbox_entries(reading, Filter(tenant=tenant_id), page, ids_between=ids_between(object_id))
         hits += [
             (row, place)
