@@ -119,14 +119,14 @@ def test_of_two_stated_statuses_the_last_counts(empty_ledger: Served) -> None:
         (["cancelled"], "canceled"),
         (["fired", "expired"], "canceled"),
         (["fired", "read"], "completed"),
-        (["read"], "pending"),
+        (["read"], "completed"),
     ],
     ids=" then ".join,
 )
 def test_a_status_follows_from_the_latest_fact_where_none_is_stated(
     empty_ledger: Served, facts: Sequence[str] | str, status: str
 ) -> None:
-    """What a person did with it says nothing of the job."""
+    """What a person did with it presumes that it came."""
     (job,) = jobs_after(empty_ledger, *(told(fact, place) for place, fact in enumerate(facts)))
     assert job["status"] == status
 

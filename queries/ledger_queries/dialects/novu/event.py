@@ -17,7 +17,7 @@
 | `topics`                      | `groups` of type topic                                                     |
 | `critical`                    | `attributes#critical`                                                      |
 
-Required fields without a recorded fact: `defaults_of` and DEFAULTS of jobs.py and recorded_shapes.py.
+What stands in required fields when nothing is recorded: defaults.py.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ledger_queries.dialects.novu.defaults import DEFAULTS
 from ledger_queries.dialects.novu.jobs import Recipient, jobs_of
 from ledger_queries.dialects.novu.object_ids import hashed_id
 from ledger_queries.dialects.novu.recorded_shapes import TRIGGERS
@@ -39,6 +40,8 @@ ENVIRONMENT_SETTING: Final = "novu.environment_id"
 ORGANIZATION_SETTING: Final = "novu.organization_id"
 TOPIC: Final = "topic"
 """The type of the groups that are Novu's topics."""
+
+_TEMPLATE: Final = DEFAULTS["template"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,9 @@ def _template(content: RecordedContent) -> Any:  # noqa: ANN401 - an object, or 
     template_id = content.template.id if content.template else None
     return present(
         _id=template_id,
-        name=(content.template.name if content.template else None) or template_id or "",
+        name=(content.template.name if content.template else None) or template_id or _TEMPLATE["name"],
         origin=_of(said, "origin", text),
-        triggers=[] if triggers is ABSENT else triggers,
+        triggers=_TEMPLATE["triggers"] if triggers is ABSENT else triggers,
     )
 
 

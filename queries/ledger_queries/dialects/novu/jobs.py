@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from ledger_queries.dialects.novu.defaults import DEFAULTS
 from ledger_queries.dialects.novu.object_ids import hashed_id
 from ledger_queries.dialects.novu.recorded_shapes import DIGEST, STEP
 from ledger_queries.dialects.novu.shapes import ABSENT, Shape, any_object, number, present
@@ -35,18 +36,19 @@ KINDS: Final = (Kind.FIRED, Kind.ATTEMPTED, Kind.CANCELLED)
 LEFT_OUT: Final = "trigger"
 """The type of the jobs that Novu does not list."""
 
-PROVIDER_DEFAULT: Final = "novu"
-STATUS_DEFAULT: Final = "pending"
-DETAIL_DEFAULTS: Final[Mapping[str, str]] = MappingProxyType({"status": "Pending", "detail": "", "source": "Internal"})
+_JOB: Final = DEFAULTS["jobs[]"]
+_DETAIL: Final = DEFAULTS["jobs[].executionDetails[]"]
 
 ENDS: Final = frozenset({"canceled", "merged", "skipped"})
 """Statuses that the reason of a `cancelled` may name; any other reason is `canceled`."""
 
+_COMPLETED: Final = "completed"
+
 _OF_FACTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        Kind.FIRED: "completed",
+        Kind.FIRED: _COMPLETED,
         Kind.DEFERRED: "delayed",
-        Kind.DELIVERED: "completed",
+        Kind.DELIVERED: _COMPLETED,
         Kind.FAILED: "failed",
         Kind.EXPIRED: "canceled",
         Kind.CANCELLED: "canceled",
@@ -58,9 +60,9 @@ _OF_ATTEMPTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "Pending": "pending",
         "Queued": "queued",
-        "Success": "completed",
-        "Warning": "completed",
-        "ReadConfirmation": "completed",
+        "Success": _COMPLETED,
+        "Warning": _COMPLETED,
+        "ReadConfirmation": _COMPLETED,
         "Failed": "failed",
     }
 )
@@ -112,7 +114,7 @@ def _job(recipient: Recipient, delivery: DeliveryRow, events: Sequence[RecordedE
         step=_step(said, job_id, recipient.template_id),
         overrides=_first(said, _data("overrides"), any_object),
         payload=_first(said, _data("payload"), any_object),
-        providerId=next((event.provider for event in said if event.provider), PROVIDER_DEFAULT),
+        providerId=next((event.provider for event in said if event.provider), _JOB["providerId"]),
         status=_status(delivery, events),
         updatedAt=iso(max(fact.last_at for fact in delivery.facts.values())),
         scheduleExtensionsCount=_first(said, _attribute("scheduleExtensionsCount"), number),
@@ -125,14 +127,14 @@ def _detail(event: RecordedEvent) -> dict[str, Any]:
         **present(
             _id=event.attempt_id or hashed_id(str(event.event_id)),
             createdAt=iso(event.occurred_at),
-            status=event.status or DETAIL_DEFAULTS["status"],
-            detail=event.reason or DETAIL_DEFAULTS["detail"],
-            isRetry=bool(event.retry),
-            isTest=bool(event.test),
+            status=event.status or _DETAIL["status"],
+            detail=event.reason or _DETAIL["detail"],
+            isRetry=_DETAIL["isRetry"] if event.retry is None else event.retry,
+            isTest=_DETAIL["isTest"] if event.test is None else event.test,
             providerId=event.provider,
         ),
         "raw": event.detail,
-        "source": event.origin or DETAIL_DEFAULTS["source"],
+        "source": event.origin or _DETAIL["source"],
     }
 
 
@@ -164,7 +166,8 @@ def _status(delivery: DeliveryRow, events: Sequence[RecordedEvent]) -> str:
     known = [(fact.last_at, place, kind) for place, (kind, fact) in enumerate(_ranked(delivery))]
     if not known:
         attempts = [event for event in events if event.kind is Kind.ATTEMPTED]
-        return _OF_ATTEMPTS.get((attempts[-1].status or "") if attempts else "", STATUS_DEFAULT)
+        # What a recipient did with it presumes that it came.
+        return _OF_ATTEMPTS.get(attempts[-1].status or "", _JOB["status"]) if attempts else _COMPLETED
     _, _, latest = max(known)
     if latest == Kind.CANCELLED:
         reasons = [event.reason for event in events if event.kind is Kind.CANCELLED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger_queries.dialects.novu.defaults import DEFAULTS
 from ledger_queries.dialects.novu.shapes import (
     Shape,
     any_object,
@@ -19,12 +20,12 @@ from ledger_queries.dialects.novu.shapes import (
 VARIANTS_DEPTH_MAX: Final = 8
 """Variants of a step inside one another that are shown; a variant at the last depth has no variants."""
 
-_NAMED: Final = record({"name": text}, {"name": ""})
+_NAMED: Final = record({"name": text}, DEFAULTS["template.triggers[].variables[]"])
 
 TRIGGERS: Final = items(
     record(
         {"type": text, "identifier": text, "variables": items(_NAMED), "subscriberVariables": items(_NAMED)},
-        {"type": "event", "identifier": "", "variables": []},
+        DEFAULTS["template.triggers[]"],
     )
 )
 
@@ -37,11 +38,11 @@ FILTERS: Final = items(
             "children": items(
                 record(
                     {"field": text, "value": as_text, "operator": text, "on": text},
-                    {"field": "", "value": "", "operator": "EQUAL", "on": "payload"},
+                    DEFAULTS["jobs[].step.filters[].children[]"],
                 )
             ),
         },
-        {"isNegated": False, "type": "GROUP", "value": "AND", "children": []},
+        DEFAULTS["jobs[].step.filters[]"],
     )
 )
 
@@ -69,7 +70,7 @@ DIGEST: Final = record(
             }
         ),
     },
-    {"type": "regular"},
+    DEFAULTS["jobs[].digest"],
 )
 
 
@@ -89,7 +90,7 @@ def _step(depth: int) -> Shape:
             "name": text,
             "_parentId": nullable_text,
         },
-        {"_id": "", "active": True, "filters": [], "_templateId": ""},
+        DEFAULTS["jobs[].step"],
     )
 
 
