@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Header, Path, Response
 from fastapi.security import APIKeyHeader
+from pydantic.json_schema import SkipJsonSchema
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
@@ -22,6 +23,9 @@ SCHEME: Final = "ApiKey"
 ENVELOPE_SETTING: Final = "novu.envelope"
 WRAPPED: Final = "data"
 """Value of the tenant's setting `novu.envelope` that asks for `{"data": {...}}`; any other, or none: bare."""
+
+_EXAMPLE: Final = "de3000000000000000000001"
+"""An event of the samples."""
 
 _key: Final = APIKeyHeader(
     name="Authorization", scheme_name="secretKey", description=f"`{SCHEME} <secret>`.", auto_error=False
@@ -49,9 +53,10 @@ def novu_app(desk: Desk) -> FastAPI:
     )
     async def retrieve(
         asking: Annotated[Caller, Depends(caller)],
-        notification_id: Annotated[str, Path(alias="notificationId", pattern=PATTERN)],
+        notification_id: Annotated[str, Path(alias="notificationId", pattern=PATTERN, examples=[_EXAMPLE])],
         idempotency_key: Annotated[  # noqa: ARG001 - documented, and without effect on a GET
-            str | None, Header(alias="idempotency-key", description="Accepted, without effect: a GET changes nothing.")
+            str | SkipJsonSchema[None],
+            Header(alias="idempotency-key", description="Accepted, without effect: a GET changes nothing."),
         ] = None,
     ) -> Response:
         """Return one event by its id: 24 hexadecimal digits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from ledger_queries.dialects.novu import jobs
@@ -10,7 +11,7 @@ from ledger_queries.dialects.novu.object_ids import id_of_entry, ids_between, is
 from ledger_queries.filters import Filter
 from ledger_queries.finding import Page, Place, find_deliveries, find_inbox_entries
 from ledger_queries.reading import Reading
-from ledger_queries.recorded import contents_of, events_of
+from ledger_queries.recorded import RecordedContent, contents_of, events_of
 from ledger_queries.rows import InboxEntryRow
 from ledger_schemas import limits
 from ledger_schemas.kinds import Kind
@@ -29,56 +30,58 @@ KINDS: Final = (*jobs.KINDS, Kind.AMENDED)
 
 def find_recorded(reading: Reading, tenant_id: str, object_id: str, recipient_id: str | None) -> Recorded | None:
     """Return what is recorded of the one inbox entry that an id fits; with `recipient_id` only that recipient's."""
-    hit = _stated(reading, tenant_id, object_id) or _derived(reading, tenant_id, object_id)
-    if hit is None or recipient_id not in {None, hit[0].recipient_id}:
+    hit = _stated(reading, tenant_id, object_id) or _derived(reading, tenant_id, object_id.lower())
+    if hit is None or recipient_id not in {None, hit.entry.recipient_id}:
         return None
-    entry, place = hit
-    (content,) = contents_of(reading, [place])
-    (events,) = events_of(reading, [place], KINDS)
+    entry = hit.entry
+    (events,) = events_of(reading, [hit.place], KINDS)
     of_notification = Filter(tenant=tenant_id, notification_id=(entry.notification_id,))
     of_recipient = of_notification.model_copy(update={"recipient": entry.recipient_id})
     return Recorded(
-        object_id=_id_of(reading, tenant_id, entry, content.external_id),
+        object_id=hit.object_id,
         entry=entry,
         alone=len(find_inbox_entries(reading, of_notification, Page(limit=2)).rows) == 1,
-        content=content,
+        content=hit.content,
         deliveries=find_deliveries(reading, of_recipient, Page(limit=JOBS_MAX)).rows,
         events=events,
     )
 
 
-_Hit = tuple[InboxEntryRow, Place]
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """An inbox entry that an id fits; `object_id` is the id as it is shown."""
+
+    object_id: str
+    entry: InboxEntryRow
+    place: Place
+    content: RecordedContent
 
 
 def _stated(reading: Reading, tenant_id: str, object_id: str) -> _Hit | None:
     """Return the inbox entry whose emitter calls it so, if it is the only one."""
     spellings = tuple(dict.fromkeys((object_id, object_id.lower())))
     found = find_inbox_entries(reading, Filter(tenant=tenant_id, external_id=spellings), Page(limit=2))
-    return (found.rows[0], found.places[0]) if len(found.rows) == 1 else None
+    if len(found.rows) != 1:
+        return None
+    (content,) = contents_of(reading, found.places)
+    return _Hit(content.external_id or object_id, found.rows[0], found.places[0], content)
 
 
 def _derived(reading: Reading, tenant_id: str, object_id: str) -> _Hit | None:
     """Return the inbox entry whose derived id it is, if it is the only one and has no id of its emitter's."""
-    hits: list[_Hit] = []
+    fitting: list[tuple[InboxEntryRow, Place]] = []
     passed, after, more = 0, None, True
     while more and passed < CANDIDATES_MAX:
         page = Page(limit=CANDIDATES_PER_PAGE, after=after)
         found = find_inbox_entries(reading, Filter(tenant=tenant_id), page, ids_between=ids_between(object_id))
-        hits += [
-            (row, place)
-            for row, place in zip(found.rows, found.places, strict=True)
-            if id_of_entry(row.inbox_entry_id) == object_id.lower()
-        ]
+        candidates = zip(found.rows, found.places, strict=True)
+        fitting += [(row, place) for row, place in candidates if id_of_entry(row.inbox_entry_id) == object_id]
         passed, after, more = passed + len(found.rows), found.last, found.more
-    if len(hits) != 1:
+    if len(fitting) != 1:
         return None
-    entry, place = hits[0]
+    ((entry, place),) = fitting
     (content,) = contents_of(reading, [place])
-    return hits[0] if _id_of(reading, tenant_id, entry, content.external_id) == object_id.lower() else None
-
-
-def _id_of(reading: Reading, tenant_id: str, entry: InboxEntryRow, external_id: str | None) -> str:
-    """Return the id of an inbox entry: its emitter's, where that has the form and names no other; else derived."""
-    if external_id is not None and is_object_id(external_id) and _stated(reading, tenant_id, external_id):
-        return external_id
-    return id_of_entry(entry.inbox_entry_id)
+    stated = content.external_id
+    if stated and is_object_id(stated) and _stated(reading, tenant_id, stated):
+        return None
+    return _Hit(object_id, entry, place, content)
