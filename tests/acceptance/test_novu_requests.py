@@ -134,7 +134,9 @@ def test_an_operators_key_belongs_to_no_environment(ledger: Served) -> None:
 
 
 @pytest.mark.acceptance("S3-02")
-@pytest.mark.parametrize("notification_id", ["string", "f" * 23, "f" * 25, "g" * 24, "\u0661" * 24, "%20" + "f" * 23])
+@pytest.mark.parametrize(
+    "notification_id", ["string", "f" * 24 + "%0A", "f" * 23, "f" * 25, "g" * 24, "\u0661" * 24, "%20" + "f" * 23]
+)
 def test_an_id_that_is_not_of_24_hexadecimal_digits_is_malformed(ledger: Served, notification_id: str) -> None:
     """400; the placeholder of the document among them."""
     assert "notificationId" in refused(ask(ledger, notification_id), 400)["message"]
