@@ -16,7 +16,6 @@ AWAITED: Final = (
     "S1-01..31, S1-36, S1-37",
     "S3-01..23, S3-36",
     "S4-01..21, S4-26, S4-27",
-    "S5-01..22",
 )
 """Rows that must work and are not built yet. A row that a test shows is taken off; none left: this goes."""
 
