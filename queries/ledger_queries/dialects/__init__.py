@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp
 
 from ledger_queries.desk import Desk
+from ledger_queries.dialects.nextinteract import nextinteract_app
 from ledger_queries.dialects.novu import novu_app
 from ledger_queries.dialects.realtimeregister import realtimeregister_app
 from ledger_queries.dialects.suger import suger_app
@@ -15,6 +16,7 @@ from ledger_queries.dialects.suger import suger_app
 def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:
     """Return the applications of all dialects, by prefix."""
     return {
+        "/nextinteract": nextinteract_app(desk),
         "/novu": novu_app(desk),
         "/realtimeregister": realtimeregister_app(desk),
         "/suger": suger_app(desk),
