@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.easir import easir_app
+from ledger_queries.dialects.nextinteract import nextinteract_app
 from ledger_queries.dialects.novu import novu_app
 from ledger_queries.dialects.realtimeregister import realtimeregister_app
 from ledger_queries.dialects.suger import suger_app
@@ -17,6 +18,7 @@ def dialect_apps(desk: Desk) -> Mapping[str, ASGIApp]:
     """Return the applications of all dialects, by prefix."""
     return {
         "/easir": easir_app(desk),
+        "/nextinteract": nextinteract_app(desk),
         "/novu": novu_app(desk),
         "/realtimeregister": realtimeregister_app(desk),
         "/suger": suger_app(desk),

@@ -14,15 +14,15 @@ from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import Failure, answer_json, make_app
 from ledger_queries.dialects.own_document import describe_exactly
+from ledger_queries.dialects.page_events import page_events
 from ledger_queries.dialects.parameters import only
 from ledger_queries.dialects.suger.events import Recorded, notification_event
 from ledger_queries.dialects.suger.models import NotificationEvents
 from ledger_queries.dialects.suger.parameters import NAMES, ROWS_MAX, Day, Limit, Offset, Priorities, listed, window
 from ledger_queries.filters import Filter
-from ledger_queries.finding import Found, Page, find_notifications
+from ledger_queries.finding import Page, find_notifications
 from ledger_queries.reading import Reading
-from ledger_queries.recorded import RecordedEvent, contents_of, events_of
-from ledger_queries.rows import NotificationRow
+from ledger_queries.recorded import contents_of
 from ledger_queries.sorting import Sort, SortBy
 from ledger_schemas.access import Role
 from ledger_schemas.errors import Unauthenticated
@@ -92,23 +92,13 @@ def _list(reading: Reading, asked: Filter, page: Page) -> dict[str, Any]:
     """Return a page of events, with the total on the first one."""
     found = find_notifications(reading, asked, page, total=page.offset == 0)
     contents = contents_of(reading, found.places)
-    opened = _opened(reading, found)
-    events = [
-        notification_event(Recorded(row, content, opened.get(place, ())))
-        for place, (row, content) in enumerate(zip(found.rows, contents, strict=True))
-    ]
+    opened = page_events(reading, found, Kind.OPENED)
+    events = [notification_event(Recorded(*each)) for each in zip(found.rows, contents, opened, strict=True)]
     return {
         **({"nextOffset": page.offset + page.limit} if found.more else {}),
         "notificationEvents": events,
         **({} if found.total is None else {"totalCount": found.total}),
     }
-
-
-def _opened(reading: Reading, found: Found[NotificationRow]) -> dict[int, list[RecordedEvent]]:
-    """Return the `opened` events of the rows that people opened, by their place in the page."""
-    places = [place for place, row in enumerate(found.rows) if Kind.OPENED in row.facts]
-    events = events_of(reading, [found.places[place] for place in places], {Kind.OPENED})
-    return dict(zip(places, events, strict=True))
 
 
 def _render(failure: Failure) -> Response:
