@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger_infra.paths import run_file
@@ -18,6 +18,8 @@ class RunningLedger:
     api_url: str | None
     bootstrap_servers: str
     topic: str
+    operator_secret: str | None = field(default=None, repr=False)
+    """A credential of an operator, for as long as the process lives; None: it has no API."""
 
 
 def running_ledger(data_dir: Path) -> RunningLedger | None:
@@ -27,7 +29,9 @@ def running_ledger(data_dir: Path) -> RunningLedger | None:
     """
     try:
         note = json.loads(run_file(data_dir).read_text(encoding="utf-8"))
-        found = RunningLedger(int(note["pid"]), note["api_url"], note["bootstrap_servers"], note["topic"])
+        found = RunningLedger(
+            int(note["pid"]), note["api_url"], note["bootstrap_servers"], note["topic"], note.get("operator_secret")
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) else None

@@ -136,6 +136,7 @@ def rebuild(
                         connection,
                         topic=configured.topic,
                         partitions=configured.partitions,
+                        directory_topic=configured.directory_topic,
                         schemas=schemas,
                         swap=not check,
                         on_progress=show,
@@ -217,6 +218,11 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
                 f"API      {addresses.api_url}/v1/notifications?tenant=...",
                 f"OpenAPI  {addresses.api_url}/openapi.json",
             ]
+        if addresses.api_url and addresses.has_keys is False:
+            lines.append(
+                "Keys     none: whoever is on this machine may do everything, and nobody else may ask. "
+                "`notification-ledger keys issue` makes one; then everybody needs one."
+            )
         lines.append(f"Data     {configured.data_dir.resolve()}")
         _stderr.print("[bold green]notification-ledger is up[/]; Ctrl-C drains and stops it")
         for line in lines:
