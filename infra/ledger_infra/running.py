@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger_infra.paths import run_file
+from ledger_infra.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ def running_ledger(data_dir: Path) -> RunningLedger | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) else None
+
+
+def credential_for(url: str, running: RunningLedger | None, settings: Settings) -> str | None:
+    """Return what to ask the API at `url` with: the configured key, else the operator's secret of our own ledger."""
+    if settings.api_key is not None:
+        return settings.api_key.get_secret_value()
+    is_ours = running is not None and url.rstrip("/") == running.api_url
+    return running.operator_secret if running is not None and is_ours else None
+
+
+def bearer(credential: str | None) -> dict[str, str]:
+    """Return the headers that a credential is sent in."""
+    return {} if credential is None else {"Authorization": f"Bearer {credential}"}
 
 
 def _alive(pid: int) -> bool:
