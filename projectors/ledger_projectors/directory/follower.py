@@ -144,8 +144,8 @@ def _alarm(topic: str, waiting: int) -> Alarm:
     return Alarm(
         AlarmCode.DIRECTORY_UNREADABLE,
         f"{waiting} record(s) of {topic} cannot be read and were not applied: a key may hold that somebody revoked.",
-        hint="`notification-ledger quarantine list` shows them. State the same facts again with a writer of the "
-        "contract, or upgrade the ledger if a later version wrote them.",
+        hint="`notification-ledger quarantine list` shows them. State the same facts again; where a later "
+        "version of the ledger wrote them, upgrade: its first start reads the directory again.",
         subject=topic,
     )
 
