@@ -17,6 +17,7 @@ from ledger_infra.clients import check_topics, schemas_of
 from ledger_infra.logs import configure_logs
 from ledger_infra.paths import prepare_data_dir, read_model_path
 from ledger_infra.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from ledger_schemas.topic import ensure_topic
 
 _stderr = Console(stderr=True)
 _stdout = Console()
@@ -129,6 +130,8 @@ def rebuild(
                 bar.update(task, completed=done, total=max(done, sum(progress.end.values())))
 
             async with kafka_of(configured, download) as connection:
+                # A ledger of a version before there was a directory has no topic of it.
+                await ensure_topic(connection, configured.directory_topic_spec())
                 await check_topics(configured, connection)
                 async with schemas_of(configured, connection, with_registry=False) as schemas:
                     return await replay(
