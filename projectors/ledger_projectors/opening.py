@@ -125,7 +125,8 @@ def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, logs:
     connection.execute(projection.create_tables)
     connection.execute(projection.create_views)
     connection.execute(
-        "INSERT INTO read_model VALUES (?, 0, ?, ?)", [FORMAT_VERSION, logs.directory_topic, fold_digest()]
+        "INSERT INTO read_model VALUES (?, 0, ?, ?, ?)",
+        [FORMAT_VERSION, logs.partitions, logs.directory_topic, fold_digest()],
     )
     connection.execute(
         "INSERT INTO projections VALUES (?, ?, ?, ?)",
