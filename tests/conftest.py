@@ -14,7 +14,7 @@ from ledger_producers.schema_publisher import schema_publisher
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import LedgerError
 from ledger_schemas.kinds import Kind
-from ledger_schemas.topic import ensure_topic, schemas_topic_spec
+from ledger_schemas.topic import directory_topic_spec, ensure_topic, schemas_topic_spec
 from tests.quick_brokers import start_brokers_quickly
 
 DEFAULT_IMAGE = "apache/kafka:4.3.1"
@@ -89,8 +89,12 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 async def prepare_schemas(connection: KafkaConnection) -> None:
-    """Make the schema topic with all that we ship in it, so that no emitter of a test needs to publish first."""
+    """Make the schema topic with all that we ship in it, so that no emitter of a test needs to publish first.
+
+    The directory's topic is made too, and stays empty: tests that write to a directory have topics of their own.
+    """
     await ensure_topic(connection, schemas_topic_spec())
+    await ensure_topic(connection, directory_topic_spec())
     async with schema_publisher(connection) as publisher:
         await publisher.prepare(list(Kind))
 

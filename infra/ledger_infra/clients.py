@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.appender import Appender, OutgoingRecord
+from ledger_producers.directory_emitter import DirectoryEmitter
 from ledger_producers.schema_publisher import schema_publisher
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.registry import SchemaRegistry
@@ -60,6 +61,14 @@ async def emitter_of(settings: Settings, connection: KafkaConnection, source: st
             cloud_events=settings.cloud_events,
         ) as emitter,
     ):
+        yield emitter
+
+
+@asynccontextmanager
+async def directory_emitter_of(settings: Settings, connection: KafkaConnection) -> AsyncIterator[DirectoryEmitter]:
+    """Give an emitter for the directory's topic."""
+    topic, schemas_topic = settings.directory_topic_spec(), settings.schemas_topic_spec()
+    async with DirectoryEmitter(connection, topic=topic, schemas_topic=schemas_topic) as emitter:
         yield emitter
 
 

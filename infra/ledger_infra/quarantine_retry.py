@@ -40,7 +40,11 @@ async def retrying_stopped(settings: Settings, download: Progress | None = None)
         )
     async with AsyncExitStack() as stack:
         model = await asyncio.to_thread(
-            ReadModel.create_or_open, path, topic=settings.topic, partitions=settings.partitions
+            ReadModel.create_or_open,
+            path,
+            topic=settings.topic,
+            partitions=settings.partitions,
+            directory_topic=settings.directory_topic,
         )
         stack.push_async_callback(asyncio.to_thread, model.close)
         connection = await stack.enter_async_context(kafka_of(settings, download))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger_infra.paths import run_file
+from ledger_infra.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class RunningLedger:
     api_url: str | None
     bootstrap_servers: str
     topic: str
+    operator_secret: str | None = field(default=None, repr=False)
+    """A credential of an operator, for as long as the process lives; None: it has no API."""
 
 
 def running_ledger(data_dir: Path) -> RunningLedger | None:
@@ -27,10 +30,25 @@ def running_ledger(data_dir: Path) -> RunningLedger | None:
     """
     try:
         note = json.loads(run_file(data_dir).read_text(encoding="utf-8"))
-        found = RunningLedger(int(note["pid"]), note["api_url"], note["bootstrap_servers"], note["topic"])
+        found = RunningLedger(
+            int(note["pid"]), note["api_url"], note["bootstrap_servers"], note["topic"], note.get("operator_secret")
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) else None
+
+
+def credential_for(url: str, running: RunningLedger | None, settings: Settings) -> str | None:
+    """Return what to ask the API at `url` with: the configured key, else the operator's secret of our own ledger."""
+    if settings.api_key is not None:
+        return settings.api_key.get_secret_value()
+    is_ours = running is not None and url.rstrip("/") == running.api_url
+    return running.operator_secret if running is not None and is_ours else None
+
+
+def bearer(credential: str | None) -> dict[str, str]:
+    """Return the headers that a credential is sent in."""
+    return {} if credential is None else {"Authorization": f"Bearer {credential}"}
 
 
 def _alive(pid: int) -> bool:

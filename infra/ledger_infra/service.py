@@ -10,9 +10,9 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -22,24 +22,27 @@ from fastapi import FastAPI
 
 from ledger_infra.broker import NativeKafka, Progress
 from ledger_infra.browser_guard import BrowserGuard
-from ledger_infra.clients import dead_letters_of, emitter_of, ensure_topics, schemas_of
+from ledger_infra.clients import dead_letters_of, directory_emitter_of, emitter_of, ensure_topics, schemas_of
 from ledger_infra.operator_routes import operator_router
 from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
 from ledger_infra.quarantine_routes import quarantine_router
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
+from ledger_producers.directory_emitter import DirectoryEmitter
 from ledger_producers.ingest import ingest_router
 from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.dead_letters import DeadLetters
+from ledger_projectors.directory.follower import DirectoryFollower, directory_source
+from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.log_again import read_again
 from ledger_projectors.projector import Projector
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_projectors.topic_watch import watch_topics
 from ledger_queries import Desk, Readiness, create_app
-from ledger_schemas.access import NO_KEYS
 from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.credentials import new_key
 from ledger_schemas.errors import BrokerUnavailable, PortTaken, SettingInvalid
 from ledger_schemas.topic import settings_reader
 
@@ -48,6 +51,11 @@ DRAIN_SECONDS: Final = 10
 
 WATCH_SECONDS: Final = 1.0
 """How often the embedded broker is looked at."""
+
+DIRECTORY_START_SECONDS: Final = 5.0
+"""How long the start waits on loopback until the directory was read, to say whether there are keys."""
+
+RUN_FILE_MODE: Final = 0o600
 
 INGEST_SOURCE: Final = "http-ingest"
 
@@ -61,6 +69,8 @@ class Addresses:
     bootstrap_servers: str
     topic: str
     api_url: str | None
+    has_keys: bool | None = None
+    """Whether a key was ever issued; None: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,10 @@ async def serve(
             schemas = await stack.enter_async_context(schemas_of(settings, connection))
             produce = await stack.enter_async_context(dead_letters_of(settings, connection))
             alarms = AlarmBoard()
+            mirror = DirectoryMirror(operator_secret=(secret := new_key().credential))
+            follower = DirectoryFollower(
+                model, await stack.enter_async_context(directory_source(connection, model)), mirror, alarms
+            )
             projector = Projector(
                 model,
                 source,
@@ -113,6 +127,7 @@ async def serve(
                 quarantine_window_records=settings.quarantine_window_records,
                 read_again=partial(read_again, connection, settings.topic),
                 alarms=alarms,
+                directory=follower,
             )
             watch = watch_topics(partial(settings_reader, connection), settings.topic_specs(), alarms)
             jobs = [
@@ -121,14 +136,22 @@ async def serve(
             ]
             if until_caught_up:
                 jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))
-            server = None
-            if listener is not None:
-                emitter = await stack.enter_async_context(emitter_of(settings, connection, INGEST_SOURCE))
-                server = _Server(BrowserGuard(_app(settings, model, projector, schemas, emitter)))
-                jobs.append(asyncio.create_task(server.run(listener), name="api"))
             addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)
-            stack.enter_context(_run_file(settings, addresses))
-            told.announce(addresses)
+
+            def announce(has_keys: bool | None) -> None:  # noqa: FBT001 - the one thing that it is told
+                stack.enter_context(_run_file(settings, addresses, secret))
+                told.announce(replace(addresses, has_keys=has_keys))
+
+            server = None
+            if listener is None:
+                announce(None)
+            else:
+                emitter = await stack.enter_async_context(emitter_of(settings, connection, INGEST_SOURCE))
+                directory_emitter = await stack.enter_async_context(directory_emitter_of(settings, connection))
+                parts = _Parts(settings, model, projector, schemas, mirror, emitter, directory_emitter)
+                server = _Server(BrowserGuard(_app(parts), mirror))
+                opening = _open_api(server, listener, partial(_keys_known, settings, follower, mirror), announce)
+                jobs.append(asyncio.create_task(opening, name="api"))
             await _until_stopped(stop, jobs, server, projector)
 
 
@@ -190,11 +213,44 @@ async def _read_model(settings: Settings) -> AsyncIterator[ReadModel]:
         read_model_path(settings.data_dir),
         topic=settings.topic,
         partitions=settings.partitions,
+        directory_topic=settings.directory_topic,
     )
     try:
         yield model
     finally:
         await asyncio.to_thread(model.close)
+
+
+async def _open_api(
+    server: _Server,
+    listener: socket.socket,
+    keys_known: Callable[[], Awaitable[bool | None]],
+    announce: Callable[[bool | None], None],
+) -> None:
+    """Find out whether there are keys, say where the API answers, and answer until it is told to stop."""
+    announce(await keys_known())
+    await server.run(listener)
+
+
+async def _keys_known(settings: Settings, follower: DirectoryFollower, mirror: DirectoryMirror) -> bool | None:
+    """Return whether there are keys, once the directory was read; on loopback, None after a bounded wait.
+
+    Beyond loopback nothing is accepted before, and without a key nothing is accepted at all: raises SettingInvalid.
+    """
+    if settings.api_is_loopback:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(follower.wait_read(), DIRECTORY_START_SECONDS)
+        return mirror.has_keys() if mirror.is_read else None
+    await follower.wait_read()
+    if not mirror.has_keys():
+        raise SettingInvalid(
+            f"api_host: {settings.api_host} is not a loopback address, and no key was ever issued: whoever reaches the "
+            "API would read and write for every tenant.",
+            hint="Issue a key first: `notification-ledger keys issue --role operator`; or bind 127.0.0.1 "
+            "(NOTIFICATION_LEDGER_API_HOST).",
+            field="api_host",
+        )
+    return True
 
 
 async def _until_stopped(
@@ -205,9 +261,12 @@ async def _until_stopped(
         await asyncio.wait([stopping, *jobs], return_when=asyncio.FIRST_COMPLETED)
     finally:
         _log.info("service.draining")
-        if server is not None:
+        api = [job for job in jobs if job.get_name() == "api"]
+        if server is not None and server.started:
             server.should_exit = True
-            await asyncio.wait([job for job in jobs if job.get_name() == "api"])
+            await asyncio.wait(api)
+        for job in api:
+            job.cancel()
         projector.stop()
         stopping.cancel()
         for job in jobs:
@@ -220,21 +279,38 @@ async def _until_stopped(
     _log.info("service.stopped", position=str(projector.progress().position))
 
 
-def _app(
-    settings: Settings, model: ReadModel, projector: Projector, schemas: AwaitedSchemas, emitter: Emitter
-) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the API is put together from."""
+
+    settings: Settings
+    model: ReadModel
+    projector: Projector
+    schemas: AwaitedSchemas
+    directory: DirectoryMirror
+    emitter: Emitter
+    directory_emitter: DirectoryEmitter
+
+
+def _app(parts: _Parts) -> FastAPI:
     def readiness() -> Readiness:
-        progress = projector.progress()
+        progress = parts.projector.progress()
         ready = progress.caught_up and not progress.retrying
         return Readiness(ready=ready, position=progress.position, behind=progress.behind, alarms=progress.alarms)
 
     return create_app(
-        Desk(model.reader, directory=NO_KEYS, wait_for=projector.wait_for, sink=emitter),
+        Desk(
+            parts.model.reader,
+            directory=parts.directory,
+            wait_for=parts.projector.wait_for,
+            sink=parts.emitter,
+            directory_sink=parts.directory_emitter,
+        ),
         readiness=readiness,
         routers=[
-            ingest_router(emitter),
-            operator_router(model.reader, settings.data_dir),
-            quarantine_router(model.reader, lambda: schemas.known, projector.retry),
+            ingest_router(parts.emitter),
+            operator_router(parts.model.reader, parts.settings.data_dir),
+            quarantine_router(parts.model.reader, lambda: parts.schemas.known, parts.projector.retry),
         ],
     )
 
@@ -314,21 +390,22 @@ def _url(listener: socket.socket) -> str:
 
 
 @contextmanager
-def _run_file(settings: Settings, addresses: Addresses) -> Iterator[None]:
-    """Leave a note of where this process answers, for the commands that look for it."""
+def _run_file(settings: Settings, addresses: Addresses, operator_secret: str) -> Iterator[None]:
+    """Leave a note of where this process answers, for the commands of this user that look for it.
+
+    The secret is an operator's credential for as long as the process lives: nobody else may read the file.
+    """
     path = run_file(settings.data_dir)
-    path.write_text(
-        json.dumps(
-            {
-                "pid": os.getpid(),
-                "api_url": addresses.api_url,
-                "bootstrap_servers": addresses.bootstrap_servers,
-                "topic": addresses.topic,
-            }
-        )
-        + "\n",
-        encoding="utf-8",
-    )
+    note = {
+        "pid": os.getpid(),
+        "api_url": addresses.api_url,
+        "bootstrap_servers": addresses.bootstrap_servers,
+        "topic": addresses.topic,
+        "operator_secret": operator_secret if addresses.api_url is not None else None,
+    }
+    path.unlink(missing_ok=True)  # One that a killed process left may be readable by others.
+    path.touch(RUN_FILE_MODE, exist_ok=False)
+    path.write_text(json.dumps(note) + "\n", encoding="utf-8")
     try:
         yield
     finally:

@@ -16,7 +16,15 @@ from ledger_schemas.connection import KafkaConnection, SaslMechanism, Secret, Se
 from ledger_schemas.errors import SettingInvalid
 from ledger_schemas.registry import RegistryConnection
 from ledger_schemas.schema_store import SCHEMA_WAIT_SECONDS
-from ledger_schemas.topic import LIFECYCLE_TOPIC, PARTITIONS_DEFAULT, SCHEMAS_TOPIC, TopicSpec, schemas_topic_spec
+from ledger_schemas.topic import (
+    DIRECTORY_TOPIC,
+    LIFECYCLE_TOPIC,
+    PARTITIONS_DEFAULT,
+    SCHEMAS_TOPIC,
+    TopicSpec,
+    directory_topic_spec,
+    schemas_topic_spec,
+)
 
 ENVIRONMENT_PREFIX = "NOTIFICATION_LEDGER_"
 
@@ -72,6 +80,12 @@ class Settings(BaseSettings):
     schemas_topic: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The schema topic: writer schemas travel in it.")
     ] = SCHEMAS_TOPIC
+    directory_topic: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The directory's topic: keys, tenants, teams and devices."
+        ),
+    ] = DIRECTORY_TOPIC
     replication_factor: Annotated[
         int, Field(ge=1, le=16, description="Replicas when the topic is made; 3 in production.")
     ] = 1
@@ -80,9 +94,10 @@ class Settings(BaseSettings):
     ] = 1
 
     api_host: Annotated[
-        str, Field(description="Address that the API binds; loopback only, until the API has credentials.")
+        str, Field(min_length=1, description="Address that the API binds; loopback only, until a key was issued.")
     ] = "127.0.0.1"
     api_port: Annotated[Port, Field(description="Port of the API.")] = 8080
+    api_key: Annotated[SecretStr | None, Field(description="Key that the commands ask an API with.")] = None
 
     batch_records_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="Records of one projector batch when catching up.")
@@ -149,15 +164,6 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("api_host")
-    @classmethod
-    def _loopback(cls, value: str) -> str:
-        # Until there are credentials, whoever reaches the API reads every tenant.
-        if value != "localhost" and not _is_loopback(value):
-            message = "must be a loopback address (127.0.0.1, ::1 or localhost): the API has no credentials yet"
-            raise ValueError(message)
-        return value
-
     @field_validator("schema_registry_url")
     @classmethod
     def _registry_address(cls, value: str | None) -> str | None:
@@ -174,8 +180,11 @@ class Settings(BaseSettings):
         if self.schemas_topic == self.topic:
             message = "schemas_topic must be another topic than the lifecycle topic"
             raise ValueError(message)
-        if self.dead_letter_topic in {self.topic, self.schemas_topic}:
-            message = "dead_letter_topic must be another topic than the lifecycle topic and the schema topic"
+        if self.directory_topic in {self.topic, self.schemas_topic}:
+            message = "directory_topic must be another topic than the lifecycle topic and the schema topic"
+            raise ValueError(message)
+        if self.dead_letter_topic in {self.topic, self.schemas_topic, self.directory_topic}:
+            message = "dead_letter_topic must be another topic than those that hold facts"
             raise ValueError(message)
         return self
 
@@ -213,9 +222,18 @@ class Settings(BaseSettings):
         """Return what the schema topic must look like."""
         return schemas_topic_spec(self.schemas_topic, self.replication_factor, self.min_insync_replicas)
 
+    def directory_topic_spec(self) -> TopicSpec:
+        """Return what the directory's topic must look like."""
+        return directory_topic_spec(self.directory_topic, self.replication_factor, self.min_insync_replicas)
+
+    @property
+    def api_is_loopback(self) -> bool:
+        """Whether other machines cannot reach the API."""
+        return self.api_host == "localhost" or _is_loopback(self.api_host)
+
     def topic_specs(self) -> list[TopicSpec]:
         """Return what each topic of the ledger must look like; the dead-letter topic is one when it is asked for."""
-        specs = [self.topic_spec(), self.schemas_topic_spec()]
+        specs = [self.topic_spec(), self.schemas_topic_spec(), self.directory_topic_spec()]
         if self.dead_letter_topic is not None:
             replicas = (self.replication_factor, self.min_insync_replicas)
             specs.append(TopicSpec(self.dead_letter_topic, DEAD_LETTER_PARTITIONS, *replicas, holds_facts=False))

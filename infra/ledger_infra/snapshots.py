@@ -14,7 +14,7 @@ import httpx2
 
 from ledger_infra.paths import next_snapshot, read_model_path, snapshots_dir
 from ledger_infra.read_only import open_read_only
-from ledger_infra.running import running_ledger
+from ledger_infra.running import RunningLedger, bearer, credential_for, running_ledger
 from ledger_infra.settings import Settings
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.snapshot import publish_snapshot
@@ -38,11 +38,11 @@ def take_snapshot(settings: Settings, output: Path | None) -> tuple[Path, str]:
     running = running_ledger(settings.data_dir)
     if running is not None and running.api_url is not None:
         if output is None:
-            return _ask(running.api_url)
+            return _ask(settings, running)
         with _writing(output):
             # Before the ledger is asked: where nothing can be written, nothing is published.
             with _folder_beside(output) as folder:
-                path, position = _ask(running.api_url)
+                path, position = _ask(settings, running)
                 publish_file(Path(shutil.move(path, folder)), output)
             return output, position
     source = read_model_path(settings.data_dir)
@@ -96,9 +96,13 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _ask(api_url: str) -> tuple[Path, str]:
+def _ask(settings: Settings, running: RunningLedger) -> tuple[Path, str]:
+    api_url = str(running.api_url)
+    headers = bearer(credential_for(api_url, running, settings))
     try:
-        answer = httpx2.post(f"{api_url}/v1/operator/snapshots", json={}, timeout=SNAPSHOT_TIMEOUT_SECONDS)
+        answer = httpx2.post(
+            f"{api_url}/v1/operator/snapshots", json={}, headers=headers, timeout=SNAPSHOT_TIMEOUT_SECONDS
+        )
         answer.raise_for_status()
     except httpx2.HTTPError as error:
         raise ApiUnavailable(

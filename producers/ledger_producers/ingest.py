@@ -7,8 +7,9 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from ledger_schemas import limits
+from ledger_schemas.access import Caller, Role
 from ledger_schemas.bodies import read_body
-from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
+from ledger_schemas.errors import ContractViolation, Forbidden, LedgerError, LimitExceeded
 from ledger_schemas.events import Event
 from ledger_schemas.facts import FactSink, Receipt
 from ledger_schemas.json_texts import NotJsonError, check_widths, load_json
@@ -78,17 +79,22 @@ def ingest_router(sink: FactSink) -> APIRouter:
         names its index and field. A 504 says that the outcome is unknown: send the same body again. An event with an
         event_id then counts once; one without is a new fact each time.
         The body may be gzip, with the header `Content-Encoding: gzip`.
+
+        With a key of a tenant, `actor` is the key, whatever the body says, and `tenant_id` may be left out; an event
+        for another tenant refuses the call.
         """
         body = await read_body(request.stream())
         # A large body takes the processor for tens of milliseconds: others on the event loop have their turn.
-        events = await run_in_threadpool(_events, body) if len(body) > SMALL_BODY_BYTES else _events(body)
+        large = len(body) > SMALL_BODY_BYTES
+        caller: Caller | None = getattr(request.state, "caller", None)
+        events = await run_in_threadpool(_events, body, caller) if large else _events(body, caller)
         receipts = await sink.put_many(events)
         return _answer(receipts)
 
     return router
 
 
-def _events(body: bytes) -> list[Event]:
+def _events(body: bytes, caller: Caller | None) -> list[Event]:
     try:
         document = load_json(body)
     except NotJsonError:
@@ -99,10 +105,10 @@ def _events(body: bytes) -> list[Event]:
             f"The array holds {len(items)} events; BATCH_EVENTS_MAX is {limits.BATCH_EVENTS_MAX}.",
             hint="Send it in parts.",
         )
-    return [_event(item, index if isinstance(document, list) else None) for index, item in enumerate(items)]
+    return [_event(item, caller, index if isinstance(document, list) else None) for index, item in enumerate(items)]
 
 
-def _event(item: object, index: int | None) -> Event:
+def _event(item: object, caller: Caller | None, index: int | None) -> Event:
     place = "" if index is None else f"{index}."
     if not isinstance(item, dict):
         raise ContractViolation(
@@ -110,11 +116,24 @@ def _event(item: object, index: int | None) -> Event:
         )
     try:
         check_widths(item)
-        return parse_event(item)
+        return parse_event(_stated_by(caller, item))
     except LedgerError as error:
         error.field = f"{place}{error.field}"
         error.message = f"{place}{error.message}"
         raise
+
+
+def _stated_by(caller: Caller | None, item: dict[str, Any]) -> dict[str, Any]:
+    """Return an event with what the credential says of it: whose it is, and who states it. Raises Forbidden."""
+    if caller is None or caller.role is Role.OPERATOR:
+        return item
+    if item.get("tenant_id", caller.tenant_id) != caller.tenant_id:
+        raise Forbidden(
+            "tenant_id: the credential is of another tenant.",
+            hint="Leave tenant_id out, or use a key of that tenant. Nothing was written.",
+            field="tenant_id",
+        )
+    return {**item, "tenant_id": caller.tenant_id, "actor": caller.recipient_id or caller.key_id}
 
 
 def _answer(receipts: list[Receipt]) -> IngestAnswer:

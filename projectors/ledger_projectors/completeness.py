@@ -17,7 +17,7 @@ import structlog
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_guards import KEEP_FILE_HINT
 from ledger_projectors.log_positions import LastRecords, read_last_records, read_position
-from ledger_projectors.opening import damage_told
+from ledger_projectors.opening import Logs, damage_told
 from ledger_projectors.projection import engine_sql
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
@@ -63,7 +63,7 @@ class AppliedRecords:
     counts: dict[int, tuple[int, int]]
 
     @classmethod
-    def of(cls, path: Path, held: ReadModel | None) -> Self | None:
+    def of(cls, path: Path, held: ReadModel | None, topic: str) -> Self | None:
         """Count the file at `path`, which `held` has open if it can be folded on; None when there is none to count.
 
         A file of another version is counted too, as long as it says where its records lie. What cannot be counted is
@@ -73,7 +73,7 @@ class AppliedRecords:
             return None
         try:
             with _reading(path, held) as connection:
-                last_records = read_last_records(connection)
+                last_records = read_last_records(connection, topic)
                 return cls(path, held, read_position(connection), last_records, _counts(connection))
         except duckdb.Error as error:
             # A file that cannot be opened stays so: `rebuild` has just tried.
@@ -136,10 +136,15 @@ class AppliedRecords:
 
 
 async def check_same_log(
-    path: Path, connection: KafkaConnection, topic: str, partitions: int, position: Position, last_records: LastRecords
+    path: Path,
+    connection: KafkaConnection,
+    logs: Logs,
+    position: Position,
+    last_records: LastRecords,
 ) -> None:
     """Raise GuardRefused when the log is not the one that the old file was made from, before anything is replayed."""
-    others = {name for name, _ in position} - {topic}
+    topic, partitions = logs.topic, logs.partitions
+    others = {name for name, _ in position} - {topic, logs.directory_topic}
     if others:
         raise GuardRefused(
             f"{path} was made for {', '.join(sorted(others))}, not for {topic}.",
@@ -163,15 +168,12 @@ async def check_still_held(replay: ReadModel, connection: KafkaConnection) -> No
     with damage_told(replay.path), replay.reader() as reader:
         read = {partition: records for partition, (records, _) in _counts(reader).items()}
     found: Counter[int] = Counter()
+    until = replay.position().only(replay.topic)
     async with KafkaSource(
-        connection,
-        topic=replay.topic,
-        partitions=replay.partitions,
-        position=Position(),
-        until=replay.position(),
+        connection, topic=replay.topic, partitions=replay.partitions, position=Position(), until=until
     ) as source:
         reached = Position()
-        while not reached.reached(replay.position()):
+        while not reached.reached(until):
             fetched = await source.fetch()
             found.update(record.partition for record in fetched.records)
             reached = Position({(replay.topic, partition): end for partition, end in fetched.next_offsets.items()})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from ledger_projectors.directory import tables as directory
 from ledger_projectors.log_positions import read_position
 from ledger_projectors.projection import lifecycle
 from ledger_schemas.positions import Position
@@ -22,7 +23,7 @@ class Digest:
 
 
 def digest_read_model(connection: duckdb.DuckDBPyConnection) -> Digest:
-    """Return the digest of history, the folded tables, duplicates and quarantine, in one snapshot.
+    """Return the digest of history, the folded tables, duplicates, quarantine and the directory, in one snapshot.
 
     Per table: the number of rows, and the sum over all rows of the MD5 of the row's text, so that order plays no
     part and a doubled row does.
@@ -30,7 +31,7 @@ def digest_read_model(connection: duckdb.DuckDBPyConnection) -> Digest:
     connection.execute("BEGIN")
     try:
         position = read_position(connection)
-        names = ("events", *lifecycle().tables, "duplicates", "quarantine")
+        names = ("events", *lifecycle().tables, "duplicates", "quarantine", *directory.TABLES)
         tables = {name: _table(connection, name) for name in names}
     finally:
         connection.execute("ROLLBACK")

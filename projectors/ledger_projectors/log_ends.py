@@ -37,9 +37,10 @@ class LogEnds:
 class EndWatch:
     """Asks for the end of the log again and again; reports `log_held_back` to the board."""
 
-    def __init__(self, ends: Callable[[], Awaitable[LogEnds]], alarms: AlarmBoard) -> None:
-        """Take what asks the log; `end` and `first` are None until it has answered."""
+    def __init__(self, ends: Callable[[], Awaitable[LogEnds]], alarms: AlarmBoard, watcher: str = "log_end") -> None:
+        """Take what asks the log, and as whom to report; `end` and `first` are None until it has answered."""
         self._ask = ends
+        self._watcher = watcher
         self._alarms = alarms
         self._held = _HeldBack()
         self.first: Position | None = None
@@ -53,7 +54,7 @@ class EndWatch:
             except BrokerUnavailable as error:
                 _log.warning("projector.log_end_unknown", cause=str(error))
             else:
-                self._alarms.report("log_end", self._held.look(ends, asyncio.get_running_loop().time()))
+                self._alarms.report(self._watcher, self._held.look(ends, asyncio.get_running_loop().time()))
                 self.end = ends.end
                 if self.first is None:
                     self.first = ends.end

@@ -23,11 +23,12 @@ def read_position(connection: duckdb.DuckDBPyConnection) -> Position:
     return Position({(topic, partition): offset for topic, partition, offset in rows})
 
 
-def read_last_records(connection: duckdb.DuckDBPyConnection) -> LastRecords:
-    """Return which record stands before the position, in each partition that had one."""
+def read_last_records(connection: duckdb.DuckDBPyConnection, topic: str) -> LastRecords:
+    """Return which record stands before the position, in each partition of a topic that had one."""
     rows = connection.execute(
         "SELECT log_partition, last_offset, epoch_ms(last_recorded_at), last_digest FROM positions "
-        "WHERE last_offset IS NOT NULL"
+        "WHERE last_offset IS NOT NULL AND log_topic = ?",
+        [topic],
     ).fetchall()
     return {partition: (offset, recorded_at, digest) for partition, offset, recorded_at, digest in rows}
 

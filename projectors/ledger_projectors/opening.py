@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from ledger_projectors.directory.tables import clear_tables, create_tables, fold_digest
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.projection import Projection, engine_sql
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ProjectorFailed, ReadModelUnusable
 
-FORMAT_VERSION: Final = 4
+FORMAT_VERSION: Final = 5
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
 
 OWN_CHECKPOINT_THRESHOLD: Final = "1TB"
@@ -23,7 +26,20 @@ THREADS: Final = 1
 REBUILD_HINT: Final = "Make it again from the log: `notification-ledger rebuild` keeps the old file."
 
 
-def open_file(path: Path, projection: Projection, topic: str, partitions: int) -> duckdb.DuckDBPyConnection:
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Which logs a file is made from: the lifecycle topic with its partitions, and the directory's topic."""
+
+    topic: str
+    partitions: int
+    directory_topic: str
+
+    def places(self) -> list[tuple[str, int]]:
+        """Return every topic and partition, in order."""
+        return sorted([*((self.topic, one) for one in range(self.partitions)), (self.directory_topic, 0)])
+
+
+def open_file(path: Path, projection: Projection, logs: Logs) -> duckdb.DuckDBPyConnection:
     """Open the file at `path` for writing; make it, with all its tables, when there is none.
 
     Raises DataDirectoryInUse when another process has it, ReadModelUnusable when it is damaged or was made by another
@@ -33,22 +49,21 @@ def open_file(path: Path, projection: Projection, topic: str, partitions: int) -
     connection = _connect(path)
     try:
         with damage_told(path):
-            _prepare(connection, path, projection, topic, partitions)
+            _prepare(connection, path, projection, logs)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(
-    connection: duckdb.DuckDBPyConnection, path: Path, projection: Projection, topic: str, partitions: int
-) -> None:
+def _prepare(connection: duckdb.DuckDBPyConnection, path: Path, projection: Projection, logs: Logs) -> None:
     connection.execute(f"SET checkpoint_threshold = '{OWN_CHECKPOINT_THRESHOLD}'")
     connection.execute(engine_sql("session"))
     if not connection.execute("FROM duckdb_tables() WHERE table_name = 'read_model'").fetchall():
-        _create(connection, projection, topic, partitions)
+        _create(connection, projection, logs)
     _check_version(connection, path, projection)
-    _check_log(connection, path, topic, partitions)
+    _check_log(connection, path, logs)
+    _refresh_directory(connection, logs)
     _refresh_views(connection, projection)
 
 
@@ -103,19 +118,23 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         ) from error
 
 
-def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, topic: str, partitions: int) -> None:
+def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, logs: Logs) -> None:
     connection.execute("BEGIN")
     connection.execute(engine_sql("engine_tables"))
+    create_tables(connection)
     connection.execute(projection.create_tables)
     connection.execute(projection.create_views)
-    connection.execute("INSERT INTO read_model VALUES (?, 0)", [FORMAT_VERSION])
+    connection.execute(
+        "INSERT INTO read_model VALUES (?, 0, ?, ?, ?)",
+        [FORMAT_VERSION, logs.partitions, logs.directory_topic, fold_digest()],
+    )
     connection.execute(
         "INSERT INTO projections VALUES (?, ?, ?, ?)",
         [projection.name, projection.version, projection.digest, projection.views_digest],
     )
     connection.executemany(
         "INSERT INTO positions (log_topic, log_partition, next_offset) VALUES (?, ?, 0)",
-        [[topic, partition] for partition in range(partitions)],
+        [list(place) for place in logs.places()],
     )
     connection.execute("COMMIT")
     connection.execute("CHECKPOINT")
@@ -135,14 +154,30 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, projection
         raise ReadModelUnusable(f"{path} holds the projections {had}; this version has {have}.", hint=REBUILD_HINT)
 
 
-def _check_log(connection: duckdb.DuckDBPyConnection, path: Path, topic: str, partitions: int) -> None:
+def _check_log(connection: duckdb.DuckDBPyConnection, path: Path, logs: Logs) -> None:
     places = connection.execute("SELECT log_topic, log_partition FROM positions ORDER BY ALL").fetchall()
-    if places != [(topic, partition) for partition in range(partitions)]:
-        topics = ", ".join(sorted({name for name, _ in places}))
+    if places != logs.places():
+        topics = ", ".join(f"{count} partition(s) of {name}" for name, count in Counter(t for t, _ in places).items())
         raise GuardRefused(
-            f"{path} was made for {topics} with {len(places)} partitions, not for {topic} with {partitions}.",
+            f"{path} was made for {topics}, not for {logs.partitions} partition(s) of {logs.topic} and 1 of "
+            f"{logs.directory_topic}.",
             hint="Use the settings that it was made with, or another data directory.",
         )
+
+
+def _refresh_directory(connection: duckdb.DuckDBPyConnection, logs: Logs) -> None:
+    """Let the directory be read again from its beginning when other code folded it: it is small, and then right."""
+    if connection.execute("SELECT directory_digest FROM read_model").fetchall() == [(fold_digest(),)]:
+        return
+    connection.execute("BEGIN")
+    clear_tables(connection)
+    connection.execute("DELETE FROM positions WHERE log_topic = ?", [logs.directory_topic])
+    connection.execute(
+        "INSERT INTO positions (log_topic, log_partition, next_offset) VALUES (?, 0, 0)", [logs.directory_topic]
+    )
+    connection.execute("UPDATE read_model SET directory_digest = ?", [fold_digest()])
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
 
 
 def _refresh_views(connection: duckdb.DuckDBPyConnection, projection: Projection) -> None:

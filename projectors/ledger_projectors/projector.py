@@ -14,6 +14,7 @@ from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.checkpoints import Checkpoints
 from ledger_projectors.dead_letters import DeadLetters
+from ledger_projectors.directory.follower import DirectoryFollower
 from ledger_projectors.log_again import ReadAgain, with_copies
 from ledger_projectors.log_ends import EndWatch
 from ledger_projectors.progress import Progress
@@ -52,6 +53,7 @@ class Projector:
         dead_letters: DeadLetters | None = None,
         read_again: ReadAgain | None = None,
         alarms: AlarmBoard | None = None,
+        directory: DirectoryFollower | None = None,
     ) -> None:
         """Take an open read model and an entered source; `until` ends the run when that position is reached.
 
@@ -65,6 +67,7 @@ class Projector:
         self._on_step = on_step
         self._dead_letters = dead_letters
         self._read_again = read_again
+        self._directory = directory
         self._retries = Retries(read_model, on_step)
         self._alarms = alarms or AlarmBoard()
         self._rate = QuarantineRate(read_model.topic, quarantine_max, quarantine_window_records, self._alarms)
@@ -86,7 +89,9 @@ class Projector:
         return Progress(
             position=self._position,
             end=end,
-            caught_up=self._ends.first is not None and self._position.reached(self._ends.first),
+            caught_up=self._ends.first is not None
+            and self._position.reached(self._ends.first)
+            and (self._directory is None or self._directory.is_read),
             behind=behind,
             applied=self._applied,
             duplicates=self._duplicates,
@@ -155,6 +160,8 @@ class Projector:
                 watches.start(self._schemas.watch())
             if self._dead_letters is not None:
                 watches.start(self._dead_letters.run(writer.executor))
+            if self._directory is not None:
+                watches.start(self._directory.run(writer, self._stopping, self._directory_moved))
             try:
                 await self._recount()
                 # Only now: without the end of the log it has not caught up, and who waits for that sees the alarms.
@@ -237,7 +244,7 @@ class Projector:
         )
         excess = await self._writer.tried(partial(self._count, outcome, position))
         self._quarantined += outcome.quarantined
-        self._position = position
+        self._position = self._position.merged(position)
         await self._announce()
         if excess is not None:
             raise excess
@@ -289,6 +296,10 @@ class Projector:
 
     def _tell_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - the one thing it is told
         self._awaiting = retrying
+
+    async def _directory_moved(self, position: Position) -> None:
+        self._position = self._position.merged(position)
+        await self._announce()
 
     async def _announce(self, *, finished: bool = False) -> None:
         async with self._moved:

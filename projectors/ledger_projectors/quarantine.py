@@ -98,8 +98,8 @@ def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord
     ]
 
 
-def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection]) -> None:
-    """Write the rejected records to the table `quarantine`: key, value and headers as they came."""
+def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection], statement: str = "kept") -> None:
+    """Write the rejected records to the table of `statement`, `quarantine`: key, value and headers as they came."""
     if not rejections:
         return
     records = [rejection.record for rejection in rejections]
@@ -120,7 +120,7 @@ def keep(connection: duckdb.DuckDBPyConnection, rejections: Sequence[Rejection])
         _REJECTED,
     )
     connection.register("rejected", table)
-    connection.execute(engine_sql("kept"))
+    connection.execute(engine_sql(statement))
     # Not in a `finally`: an aborted transaction refuses this too, and that error would hide the cause.
     connection.unregister("rejected")
 

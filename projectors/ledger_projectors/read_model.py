@@ -22,7 +22,7 @@ from ledger_projectors.log_positions import (
     read_last_records,
     read_position,
 )
-from ledger_projectors.opening import damage_told, open_file, read_epoch, take_epoch
+from ledger_projectors.opening import Logs, damage_told, open_file, read_epoch, take_epoch
 from ledger_projectors.projection import Projection, lifecycle
 from ledger_projectors.quarantine import Place, RetryOutcome, Selection
 from ledger_projectors.quarantine_rate import CountedRecord, recently_quarantined
@@ -34,6 +34,7 @@ from ledger_schemas.errors import GuardRefused
 from ledger_schemas.framing import SchemaReference
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
+from ledger_schemas.topic import DIRECTORY_TOPIC
 
 CHECKPOINT_WAL_BYTES: Final = 256 * 1024 * 1024
 """WAL size at which the projector checkpoints between two batches; DuckDB's own 16 MB halves the throughput."""
@@ -63,32 +64,34 @@ class ReadModel:
     that the file states, at every instant, the exact fold of everything before its position.
     """
 
-    def __init__(self, path: Path, *, topic: str, partitions: int) -> None:
+    def __init__(self, path: Path, *, topic: str, partitions: int, directory_topic: str) -> None:
         """Use `create_or_open`, which says what it does."""
         self.path = path
         self.topic = topic
         self.partitions = partitions
+        self.directory_topic = directory_topic
         self._projection: Projection = lifecycle()
-        self._connection = open_file(path, self._projection, topic, partitions)
+        self._connection = open_file(path, self._projection, Logs(topic, partitions, directory_topic))
         self._writer = BatchWriter(self._connection, self._projection)
         self._readers = Readers(self._connection)
         try:
             with damage_told(path):
                 self._epoch = take_epoch(self._connection)
                 self._position = read_position(self._connection)
-                self._last_records: LastRecords = read_last_records(self._connection)
+                self._last_records: LastRecords = read_last_records(self._connection, topic)
+                self._last_directory_record: LastRecords = read_last_records(self._connection, directory_topic)
         except BaseException:
             self._connection.close()
             raise
 
     @classmethod
-    def create_or_open(cls, path: Path, *, topic: str, partitions: int) -> Self:
+    def create_or_open(cls, path: Path, *, topic: str, partitions: int, directory_topic: str = DIRECTORY_TOPIC) -> Self:
         """Open the file at `path` for writing; make it, with all its tables, when there is none.
 
         Raises DataDirectoryInUse when another process has it, ReadModelUnusable when it is damaged or was made by
-        another version, GuardRefused when it was made for another topic or number of partitions.
+        another version, GuardRefused when it was made for other topics or another number of partitions.
         """
-        return cls(path, topic=topic, partitions=partitions)
+        return cls(path, topic=topic, partitions=partitions, directory_topic=directory_topic)
 
     def apply(
         self,
@@ -112,7 +115,7 @@ class ReadModel:
         check_follows(self._position, self.topic, begin_offsets or {})
         events, rejections = self._staged(records, known) if staged is None else staged
         on_step(Step.DECODED)
-        with self._transaction(on_step):
+        with self.transaction(on_step):
             outcome = self._writer.write(events, rejections, records, on_step)
             advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
@@ -165,7 +168,7 @@ class ReadModel:
         anew off the rows of all entries, which it reads once. What it goes by (history, and where the directory says
         that rows lie) it cannot restore. A notification that no event names is left out. Raises what `apply` raises.
         """
-        with self._transaction(unobserved):
+        with self.transaction(unobserved):
             self._writer.refold(keys)
 
     def references(self, selection: Selection) -> set[SchemaReference]:
@@ -186,7 +189,7 @@ class ReadModel:
     def mark_dead_letters(self, produced: Sequence[tuple[int, int, Reason]]) -> None:
         """Remember that the dead-letter topic has these: partition, offset, reason. Raises what `apply` raises."""
         quarantine.prepare_dead_letters(self._connection)
-        with self._transaction(unobserved):
+        with self.transaction(unobserved):
             quarantine.mark_dead_letters(self._connection, produced)
 
     def _staged(self, records: Sequence[LogRecord], known: KnownSchemas | None) -> tuple[Staged, list[Rejection]]:
@@ -209,7 +212,7 @@ class ReadModel:
         on_step(Step.DECODED)
         done: RetryOutcome | None = None
         wanted: tuple[Place, ...] = ()
-        with contextlib.suppress(_CopiesWantedError), self._transaction(on_step):
+        with contextlib.suppress(_CopiesWantedError), self.transaction(on_step):
             quarantine.remove(self._connection, together)
             outcome = self._writer.write(staged, rejections, together, on_step, earlier=True, anew=copies or ())
             overtaken = quarantine.overtaken(self._connection) if staged.events.num_rows else ()
@@ -237,12 +240,21 @@ class ReadModel:
         return frees
 
     def position(self) -> Position:
-        """Return where in the log this file stands; asks nothing of DuckDB."""
+        """Return where in the logs this file stands, the directory's included; asks nothing of DuckDB."""
         return self._position
 
     def last_records(self) -> LastRecords:
         """Return which record stands before the position, per partition; asks nothing of DuckDB."""
         return self._last_records
+
+    def last_directory_record(self) -> LastRecords:
+        """Return which record of the directory stands before the position; asks nothing of DuckDB."""
+        return self._last_directory_record
+
+    @property
+    def writer_connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection of the one writer, for its thread alone."""
+        return self._connection
 
     def reader(self) -> duckdb.DuckDBPyConnection:
         """Return a new connection of this process to the same file, for SELECT; close it after use.
@@ -264,21 +276,24 @@ class ReadModel:
         self.close()
 
     @contextmanager
-    def _transaction(self, on_step: StepObserver) -> Iterator[None]:
-        """Commit what the block did, or nothing of it."""
+    def transaction(self, on_step: StepObserver) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Commit what the block did, or nothing of it. For the writer's thread alone."""
         self._connection.execute("BEGIN")
         try:
             self._check_epoch()
             on_step(Step.BEGUN)
-            yield
+            yield self._connection
             # Before the COMMIT: behind it nothing may fail any more, or who tries again would apply the batch twice.
-            stands_at = read_position(self._connection), read_last_records(self._connection)
+            position = read_position(self._connection)
+            last, last_directory = (
+                read_last_records(self._connection, topic) for topic in (self.topic, self.directory_topic)
+            )
             self._connection.execute("COMMIT")
         except BaseException:
             _roll_back(self._connection)
             raise
         # Kept at hand, so that asking for it never waits for DuckDB.
-        self._position, self._last_records = stands_at
+        self._position, self._last_records, self._last_directory_record = position, last, last_directory
         self._readers.committed()
         on_step(Step.COMMITTED)
 

@@ -18,9 +18,10 @@ from ledger_projectors import swapping
 from ledger_projectors.awaited_schemas import AwaitedSchemas
 from ledger_projectors.completeness import AppliedRecords, check_same_log, check_still_held
 from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.directory.follower import replay_directory
 from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.log_again import ReadAgain, read_again, with_copies
-from ledger_projectors.opening import damage_told
+from ledger_projectors.opening import Logs, damage_told
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
 from ledger_projectors.quarantine import marked_dead_letters
@@ -32,6 +33,7 @@ from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, NotFound, ProjectorFailed, ReadModelsDiffer, ReadModelUnusable
 from ledger_schemas.kafka_consumer import start_offsets
 from ledger_schemas.positions import Position
+from ledger_schemas.topic import DIRECTORY_TOPIC
 
 PROGRESS_SECONDS: Final = 0.25
 """How often progress is told."""
@@ -58,6 +60,7 @@ async def rebuild(
     *,
     topic: str,
     partitions: int,
+    directory_topic: str = DIRECTORY_TOPIC,
     schemas: AwaitedSchemas | None = None,
     swap: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
@@ -84,14 +87,15 @@ async def rebuild(
     BrokerUnavailable.
     """
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
-    held = await asyncio.to_thread(_hold, path, topic, partitions, comparing=not swap)
+    logs = Logs(topic, partitions, directory_topic)
+    held = await asyncio.to_thread(_hold, path, logs, comparing=not swap)
     try:
-        applied = await asyncio.to_thread(AppliedRecords.of, path, held)
+        applied = await asyncio.to_thread(AppliedRecords.of, path, held, topic)
         if held is not None:
-            await check_same_log(path, connection, topic, partitions, held.position(), held.last_records())
+            await check_same_log(path, connection, logs, held.position(), held.last_records())
         elif applied is not None:
-            await check_same_log(path, connection, topic, partitions, applied.position, applied.last_records)
-        replay = _Replay(unfinished, connection, topic, partitions, schemas, held, applied, on_progress)
+            await check_same_log(path, connection, logs, applied.position, applied.last_records)
+        replay = _Replay(unfinished, connection, logs, schemas, held, applied, on_progress)
         if not swap:
             # A check must see the log as it is now, and not as a rebuild that was stopped has read it.
             await asyncio.to_thread(discard, unfinished)
@@ -125,8 +129,7 @@ class _Replay:
 
     unfinished: Path
     connection: KafkaConnection
-    topic: str
-    partitions: int
+    logs: Logs
     schemas: AwaitedSchemas | None
     held: ReadModel | None
     applied: AppliedRecords | None
@@ -148,23 +151,23 @@ class _Replay:
             resuming = False
 
     async def _once(self) -> Digest:
-        model = await asyncio.to_thread(
-            ReadModel.create_or_open, self.unfinished, topic=self.topic, partitions=self.partitions
-        )
+        model = await asyncio.to_thread(_open, self.unfinished, self.logs)
         try:
             until = self.held.position() if self.held is not None else None
             if until is not None and not until.reached(model.position()):
                 raise GuardRefused(f"{self.unfinished} is at {model.position()}, beyond {until}.", hint="Remove it.")
-            resumed = bool(model.position())
+            resumed = bool(model.position().only(model.topic))
             await self._skip_deleted_offsets(model)
             if resumed and self.applied is not None:
                 await check_still_held(model, self.connection)
+            with damage_told(self.unfinished):
+                await replay_directory(model, self.connection, until)
             await self._project(model, until)
             if self.applied is not None:
-                await asyncio.to_thread(self.applied.check_held_by, model, self.topic)
+                await asyncio.to_thread(self.applied.check_held_by, model, model.topic)
             # An unfinished file may be damaged; the replay then starts again.
             with damage_told(self.unfinished):
-                return await _digest(model, self.schemas, partial(read_again, self.connection, self.topic))
+                return await _digest(model, self.schemas, partial(read_again, self.connection, self.logs.topic))
         finally:
             await asyncio.to_thread(model.close)
 
@@ -175,9 +178,9 @@ class _Replay:
         """
         if self.applied is None:
             return
-        starts = await start_offsets(self.connection, self.topic, range(self.partitions))
+        starts = await start_offsets(self.connection, model.topic, range(model.partitions))
         gone = {place[1]: start for place, start in starts.items() if start <= self.applied.position.get(place, 0)}
-        if gone and model.position():
+        if gone and model.position().only(model.topic):
             raise GuardRefused(
                 f"{self.unfinished} is at {model.position()}, and may have records that the log has lost since.",
                 hint="Remove it.",
@@ -188,8 +191,8 @@ class _Replay:
     async def _project(self, model: ReadModel, until: Position | None) -> None:
         async with KafkaSource(
             self.connection,
-            topic=self.topic,
-            partitions=self.partitions,
+            topic=model.topic,
+            partitions=model.partitions,
             position=model.position(),
             last_records=model.last_records(),
             until=until,
@@ -201,7 +204,7 @@ class _Replay:
                 schemas=self.schemas,
                 until=until if until is not None else await source.end(),
                 quarantine_window_records=None,
-                read_again=partial(read_again, self.connection, self.topic),
+                read_again=partial(read_again, self.connection, model.topic),
             )
             telling = asyncio.create_task(_tell(projector, self.on_progress)) if self.on_progress else None
             try:
@@ -230,18 +233,24 @@ def _carry_over(held: ReadModel, unfinished: Path) -> None:
         _tell_damage(held.path, error)
         return
     if produced:
-        with ReadModel.create_or_open(unfinished, topic=held.topic, partitions=held.partitions) as model:
+        with _open(unfinished, Logs(held.topic, held.partitions, held.directory_topic)) as model:
             model.mark_dead_letters(produced)
 
 
-def _hold(path: Path, topic: str, partitions: int, *, comparing: bool) -> ReadModel | None:
+def _open(path: Path, logs: Logs) -> ReadModel:
+    return ReadModel.create_or_open(
+        path, topic=logs.topic, partitions=logs.partitions, directory_topic=logs.directory_topic
+    )
+
+
+def _hold(path: Path, logs: Logs, *, comparing: bool) -> ReadModel | None:
     """Open the file at `path`, and so lock it; None when there is none that this version can be compared with."""
     if not path.exists():
         if comparing:
             raise NotFound(f"There is no read model at {path}.", hint="Name the data directory with --data-dir.")
         return None
     try:
-        return ReadModel.create_or_open(path, topic=topic, partitions=partitions)
+        return _open(path, logs)
     except ReadModelUnusable:
         # What this user may not write is not damaged, and cannot be replaced safely.
         if comparing or not os.access(path, os.W_OK):

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from ledger_queries.access import OPEN_ROUTES, Access, listed
 from ledger_queries.content_encoding import ContentEncodings
 from ledger_queries.desk import Desk
 from ledger_queries.dialects import dialect_apps
@@ -13,7 +14,7 @@ from ledger_queries.dialects.dialect import Mounts
 from ledger_queries.head import HeadAsGet
 from ledger_queries.health import Readiness, health_router
 from ledger_queries.mark_routes import mark_router, request_schemas
-from ledger_queries.problems import Problem, install_problems
+from ledger_queries.problems import Problem, install_problems, problem_responses
 from ledger_queries.request_texts import Utf8Requests
 from ledger_queries.routes import read_router
 
@@ -27,19 +28,22 @@ def create_app(
     """Put the API together.
 
     `desk` answers the questions. `readiness` is called in a worker thread. `routers` are added as they are, under the
-    same error shape. Bind it to loopback: there are no credentials yet.
+    same error shape. Every request but those for health needs what the directory of the desk asks for.
     """
     app = FastAPI(
         title="Notification ledger",
         version="1",
         summary="What happened to every notification: list, get, count.",
         description="Every answer states the position in the log that it reflects; `at_least` asks for one. "
-        "Errors are application/problem+json. Until there are credentials, `tenant` is a required parameter.",
+        "Errors are application/problem+json. Once a key was issued, every request needs one; the key's tenant, and "
+        "a person's recipient, may then be left out. Until then, and for an operator, `tenant` is required.",
         # Their pages load scripts from elsewhere; the document itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(listed)],
     )
     app.add_middleware(ContentEncodings)
+    app.add_middleware(Access, directory=desk.directory)
     app.add_middleware(Utf8Requests)
     install_problems(app)
     app.add_middleware(Mounts, dialects=dialect_apps(desk))
@@ -56,13 +60,19 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
     )
-    for path in document["paths"].values():
-        for operation in path.values():
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if (method.upper(), path) in OPEN_ROUTES:
+                operation["security"] = []
+            else:
+                operation["responses"] = problem_responses(401, 403, 503) | operation["responses"]
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     schemas |= request_schemas()
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"key": []}, {}]
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     return document

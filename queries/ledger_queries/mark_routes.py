@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ledger_queries.access import NOBODY, asking
 from ledger_queries.answer_types import Answer
 from ledger_queries.content_filter import NOTIFICATION_IDS_MAX, Instant
 from ledger_queries.desk import Desk
@@ -15,7 +16,7 @@ from ledger_queries.marks import Mark, Marking, mark_entries
 from ledger_queries.parameters import WAIT_SECONDS_DEFAULT
 from ledger_queries.problems import problem_responses
 from ledger_schemas import limits
-from ledger_schemas.access import Caller, Role
+from ledger_schemas.access import Caller
 from ledger_schemas.bodies import read_body
 from ledger_schemas.errors import ContractViolation, NotFound
 from ledger_schemas.field_types import Id, RfcUuid
@@ -42,8 +43,8 @@ class MarkRequest(BaseModel):
     )
 
     mark: Mark
-    tenant: Id = Field(description="Whose notifications.")
-    recipient: Id = Field(description="Whose inbox entries.")
+    tenant: Id | None = Field(None, description="Whose notifications; default: those of the key's tenant.")
+    recipient: Id | None = Field(None, description="Whose inbox entries; default: those of the key's person.")
     notification_ids: Annotated[tuple[RfcUuid, ...], Field(min_length=1, max_length=NOTIFICATION_IDS_MAX)] | None = None
     all: bool = Field(default=False, description="All that the filter finds at the position that the answer names.")
     filter: dict[str, Any] = Field(
@@ -69,15 +70,20 @@ class MarkRequest(BaseModel):
             raise ValueError(message)
         return self
 
-    def marking(self) -> Marking:
-        """Return the marking. Raises ContractViolation when the filter has a condition that there is not."""
+    def marking(self, caller: Caller) -> Marking:
+        """Return the marking, its tenant and its recipient as far as the caller reaches.
+
+        Raises ContractViolation when one is missing, or the filter has a condition that there is not.
+        """
+        tenant = _reached("tenant", self.tenant, caller.tenant_id)
+        recipient = _reached("recipient", self.recipient, caller.recipient_id)
         stated = {**self.filter, "notification_id": self.notification_ids or ()} if not self.all else self.filter
         for name in stated.keys() & {"tenant", "recipient"}:
             raise ContractViolation(
                 f"filter.{name}: is stated beside the filter.", hint="Leave it out.", field=f"filter.{name}"
             )
         try:
-            asked = Filter.model_validate({"tenant": self.tenant, "recipient": self.recipient, **stated})
+            asked = Filter.model_validate({"tenant": tenant, "recipient": recipient, **stated})
         except ValidationError as error:
             found = [{**one, "loc": ("body", "filter", *one["loc"])} for one in error.errors(include_input=False)]
             raise refusal(found) from None
@@ -120,8 +126,8 @@ def mark_router(desk: Desk) -> APIRouter:
         more. `all` means all that the read model held at `as_of`: what arrives meanwhile stays as it is.
         """
         asked = _parse(await read_body(request.stream()))
-        caller = getattr(request.state, "caller", Caller(Role.OPERATOR))
-        marked = await mark_entries(desk, caller, asked.marking(), wait_seconds=asked.wait_seconds)
+        caller = asking(request)
+        marked = await mark_entries(desk, caller, asked.marking(caller), wait_seconds=asked.wait_seconds)
         known = {*marked.marked, *marked.unchanged}
         unknown = [one for one in asked.notification_ids or () if one not in known]
         if asked.notification_ids is not None and not known:
@@ -141,6 +147,15 @@ def mark_router(desk: Desk) -> APIRouter:
         return Response(answer.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     return router
+
+
+def _reached(name: str, stated: str | None, own: str | None) -> str:
+    """Return what was stated, else the caller's own; what is not the caller's is as nobody's."""
+    if stated is None and own is None:
+        raise ContractViolation(f"{name}: is required.", hint="State it; the key names none.", field=name)
+    if stated is None or own is None:
+        return stated or own or NOBODY
+    return own if stated == own else NOBODY
 
 
 def request_schemas() -> dict[str, Any]:

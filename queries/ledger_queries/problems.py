@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger_queries.filters import refusal
-from ledger_schemas.errors import LedgerError, OutcomeUnknown
+from ledger_schemas.errors import LedgerError, OutcomeUnknown, Unauthenticated
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1.0
@@ -103,8 +103,14 @@ def problem_response(
             retryable=error.retryable,
             **(extra or {}),
         ),
-        {"Retry-After": str(math.ceil(wait))} if error.retryable else {},
+        _headers(error, wait),
     )
+
+
+def _headers(error: LedgerError, wait: float) -> Mapping[str, str]:
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}  # RFC 9110, section 11.6.1; RFC 6750, section 3
+    return {"Retry-After": str(math.ceil(wait))} if error.retryable else {}
 
 
 def install_problems(app: FastAPI) -> None:

@@ -96,6 +96,8 @@ class QuarantineShowQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    tenant: str | None = Field(None, description="Only if its event was decoded and is this tenant's.")
+    topic: str | None = Field(None, description="Of which topic; absent: the lifecycle topic, else the directory's.")
     payload: bool = Field(default=False, description="Also its value, base64. Personal data.")
     decode: bool = Field(default=False, description="Also the event that it states, where it states one. Likewise.")
 
@@ -183,7 +185,7 @@ def list_quarantined(reading: Reading, asked: QuarantineListQuery) -> Quarantine
     if asked.payload:
         rows = _first_bytes(rows)
         held = _payloads(reading, rows)
-        rows = [{**row, "payload": held.get((row["partition"], row["offset"]))} for row in rows]
+        rows = [{**row, "payload": held.get((row["topic"], row["partition"], row["offset"]))} for row in rows]
     following = _cursor(rows[-1]) if len(found) > len(rows) else None
     return QuarantinePage.model_validate({"position": str(reading.position), "rows": rows, "next": following})
 
@@ -207,14 +209,14 @@ def show_quarantined(
     """Return one record with its key and headers; its value and its event when asked for. Raises NotFound."""
     if not (0 <= partition <= _PARTITION_MAX and 0 <= offset <= _OFFSET_MAX):
         raise BadRequest("A place is a partition and an offset, both from 0 on.", hint="`quarantine list` shows them.")
-    place = {"partition": partition, "offset": offset}
+    place = {"partition": partition, "offset": offset, "topic": asked.topic}
     rows = reading.rows(statement("quarantine/one", place), place)
-    if not rows:
+    if not rows or (asked.tenant is not None and rows[0]["tenant_id"] != asked.tenant):
         raise NotFound(
             f"Offset {offset} of partition {partition} is not in quarantine.",
             hint="`notification-ledger quarantine list` shows what is; it may have been released.",
         )
-    payload = _payloads(reading, rows)[partition, offset]
+    payload = _payloads(reading, rows)[rows[0]["topic"], partition, offset]
     value = base64.b64decode(payload.value) if payload.value is not None else None
     event, event_error = _event(value, known) if asked.decode else (None, None)
     return QuarantinedDetail(
@@ -248,10 +250,10 @@ def _event(value: bytes | None, known: KnownSchemas) -> tuple[dict[str, Any] | N
     return event.model_dump(mode="json", exclude_none=True), None
 
 
-def _payloads(reading: Reading, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], Payload]:
-    places = {"partitions": [row["partition"] for row in rows], "offsets": [row["offset"] for row in rows]}
+def _payloads(reading: Reading, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, int], Payload]:
+    places = {f"{name}s": [row[name] for row in rows] for name in ("topic", "partition", "offset")}
     return {
-        (row["partition"], row["offset"]): Payload(
+        (row["topic"], row["partition"], row["offset"]): Payload(
             key=_base64(row["key"]),
             headers=[QuarantinedHeader(name=one["name"], value=_base64(one["value"])) for one in row["headers"]],
             value=_base64(row["value"]),

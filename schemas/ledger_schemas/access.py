@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from ledger_schemas.directory_events import DirectoryEvent
-from ledger_schemas.errors import Unauthenticated
+from ledger_schemas.errors import BadRequest, Unauthenticated
 from ledger_schemas.positions import Position
 
 
@@ -40,6 +40,29 @@ class Caller:
     tenant_id: str | None = None
     recipient_id: str | None = None
     key_id: str | None = None
+
+
+def caller_of(role: str, tenant_id: str | None, recipient_id: str | None, key_id: str | None = None) -> Caller:
+    """Return the caller that a key names. Raises BadRequest for a combination that no key may have."""
+    if role not in set(Role):
+        raise BadRequest(f"role: there is none {role[:100]!r}.", hint=f"Allowed are {', '.join(Role)}.", field="role")
+    if role == Role.OPERATOR and tenant_id is not None:
+        raise BadRequest(
+            "tenant: an operator crosses tenants and has none.", hint="Leave the tenant out.", field="tenant"
+        )
+    if role != Role.OPERATOR and tenant_id is None:
+        raise BadRequest(f"tenant: the role {role} belongs to one tenant.", hint="Name the tenant.", field="tenant")
+    if role == Role.PERSON and recipient_id is None:
+        raise BadRequest(
+            "recipient: a person's key is for one recipient.", hint="Name the recipient.", field="recipient"
+        )
+    if role != Role.PERSON and recipient_id is not None:
+        raise BadRequest(
+            f"recipient: the role {role} is for no single recipient.",
+            hint="Leave the recipient out, or choose the role person.",
+            field="recipient",
+        )
+    return Caller(Role(role), tenant_id, recipient_id, key_id)
 
 
 class Directory(Protocol):

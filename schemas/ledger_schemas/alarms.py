@@ -27,6 +27,9 @@ class AlarmCode(StrEnum):
     LOG_HELD_BACK = "log_held_back"
     """Records wait behind a transaction that another producer has left open; they are not applied before it ends."""
 
+    DIRECTORY_UNREADABLE = "directory_unreadable"
+    """Records of the directory cannot be read, and were not applied: a revocation may be among them."""
+
     TOPIC_SETTINGS = "topic_settings"
     """A topic has another setting than the ledger needs; with some of them the log loses facts."""
 

@@ -22,6 +22,11 @@ JSON_ITEMS_MAX = 10_000
 RECIPIENTS_PER_EVENT_MAX = 1_000
 """Audience members of one `created`."""
 
+SETTINGS_PER_EVENT_MAX = 100
+"""Settings of a tenant that one event of the directory changes; recipients of a team: RECIPIENTS_PER_EVENT_MAX."""
+
+SETTING_CHARS_MAX = 1_000
+DEVICE_TOKEN_CHARS_MAX = 1_000
 CHANNELS_PER_RECIPIENT_MAX = 32
 GROUPS_PER_EVENT_MAX = 256
 TAGS_PER_EVENT_MAX = 64

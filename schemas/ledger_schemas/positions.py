@@ -50,6 +50,10 @@ class Position(Mapping[tuple[str, int], int]):
         keys = set(self) | set(other)
         return Position({key: max(self.get(key, 0), other.get(key, 0)) for key in keys})
 
+    def only(self, topic: str) -> Position:
+        """Return the part of it that is of one topic."""
+        return Position({key: offset for key, offset in self.items() if key[0] == topic})
+
     def __getitem__(self, key: tuple[str, int]) -> int:
         """Return the next offset of one (topic, partition)."""
         return self._offsets[key]

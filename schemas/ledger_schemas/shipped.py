@@ -96,7 +96,7 @@ def writer_schema(text: str, version: int | None = None) -> WriterSchema:
     or one that a decoder cannot be given, KindUnknown when its record is none of our kinds.
     """
     fingerprint = fingerprint_of_text(text)
-    parsed: Any = parse_schema(_plain(json.loads(text)))
+    parsed: Any = parse_schema(plain_type(json.loads(text)))
     kind = _KIND_OF_RECORD.get(parsed["name"]) if parsed["type"] == "record" else None
     if kind is None:
         raise KindUnknown(
@@ -118,7 +118,7 @@ def fingerprint_of_text(text: str) -> bytes:
     try:
         document = json.loads(text)
         check_parsable(document)
-        parsed: Any = parse_schema(_plain(document))
+        parsed: Any = parse_schema(plain_type(document))
         _ = parsed["name"], parsed["type"]
         canonical = to_parsing_canonical_form(parsed)
         # Namespaces are written out in it, before every name.
@@ -151,7 +151,7 @@ def _load(name: str) -> WriterSchema:
     return schema
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
+def plain_type(node: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
     """Return a type as a decoder is told it: the type beneath each logical one, defaults and docs as they are.
 
     A logical type that a reader does not know, or that is not valid, is ignored (Avro 1.12 specification, "Logical
@@ -159,7 +159,7 @@ def _plain(node: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
     """
     match node:
         case list():
-            return [_plain(branch) for branch in node]
+            return [plain_type(branch) for branch in node]
         case {"type": str(primitive)} if primitive in PRIMITIVES:
             return primitive
         case dict():
@@ -168,12 +168,12 @@ def _plain(node: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
             return node
     match kept:
         case {"type": "array", "items": inner}:
-            kept["items"] = _plain(inner)
+            kept["items"] = plain_type(inner)
         case {"type": "map", "values": inner}:
-            kept["values"] = _plain(inner)
+            kept["values"] = plain_type(inner)
         case {"type": "record" | "error", "fields": list(fields)}:
             kept["fields"] = [
-                {**field, "type": _plain(field["type"])} if isinstance(field, dict) and "type" in field else field
+                {**field, "type": plain_type(field["type"])} if isinstance(field, dict) and "type" in field else field
                 for field in fields
             ]
     return kept

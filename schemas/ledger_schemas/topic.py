@@ -28,6 +28,12 @@ LIFECYCLE_TOPIC: Final = "notifications.lifecycle.v1"
 SCHEMAS_TOPIC: Final = "notifications.schemas.v1"
 """The schema topic: the writer schemas of the log travel beside it, so that a replay needs nothing but Kafka."""
 
+DIRECTORY_TOPIC: Final = "notifications.directory.v1"
+"""The directory: credentials, settings of tenants, teams and devices, as events of their own."""
+
+DIRECTORY_PARTITIONS: Final = 1
+"""One order for all readers: the order of this log decides."""
+
 SCHEMAS_PARTITIONS: Final = 1
 """One order for all readers: of several records that state one schema, the first wins."""
 
@@ -103,6 +109,13 @@ def schemas_topic_spec(
 ) -> TopicSpec:
     """Return what the schema topic must look like: as the lifecycle topic, but in one partition."""
     return TopicSpec(name, SCHEMAS_PARTITIONS, replication_factor, min_insync_replicas)
+
+
+def directory_topic_spec(
+    name: str = DIRECTORY_TOPIC, replication_factor: int = 1, min_insync_replicas: int = 1
+) -> TopicSpec:
+    """Return what the directory's topic must look like: as the lifecycle topic, but in one partition."""
+    return TopicSpec(name, DIRECTORY_PARTITIONS, replication_factor, min_insync_replicas)
 
 
 async def ensure_topic(connection: KafkaConnection, spec: TopicSpec) -> bool:
@@ -219,7 +232,7 @@ async def _check(admin: AIOKafkaAdminClient, spec: TopicSpec) -> None:
         raise TopicMisconfigured(
             f"The topic {spec.name} has {partitions} partitions, not {spec.partitions}.",
             hint=f"If it is the lifecycle topic and was made so, set NOTIFICATION_LEDGER_PARTITIONS={partitions}; the "
-            "schema topic has one; never add partitions to a ledger's topic.",
+            "schema topic and the directory's have one; never add partitions to a ledger's topic.",
         )
     if wrong := await _read_wrong_settings(admin, spec):
         found = {one.name: one.found for one in wrong}

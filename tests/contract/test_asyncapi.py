@@ -17,10 +17,12 @@ from ledger_infra.contract import asyncapi_document
 from ledger_infra.contract.examples import example_event, example_values
 from ledger_producers.cloud_events import cloud_event_headers
 from ledger_schemas import TopicSpec
+from ledger_schemas.directory_codec import current_directory_schema
+from ledger_schemas.directory_events import DirectoryKind
 from ledger_schemas.kinds import Kind
 from ledger_schemas.schema_topic import binding_of, read_key
 from ledger_schemas.shipped import current_schema
-from ledger_schemas.topic import schemas_topic_spec
+from ledger_schemas.topic import directory_topic_spec, schemas_topic_spec
 
 from .places import CONTRACT, tool_cache
 
@@ -169,7 +171,12 @@ def test_the_validator_refuses_a_broken_document(validator: Path, tmp_path: Path
 def test_every_kind_has_a_message_with_its_schema_as_published() -> None:
     """The payload is the .avsc to the last doc, beside the fingerprint as it stands in a frame."""
     messages = asyncapi_document()["components"]["messages"]
-    assert {kind.record_name for kind in Kind} | {"WriterSchema"} == set(messages)
+    names = [kind.record_name for kinds in (Kind, DirectoryKind) for kind in kinds]
+    assert {*names, "WriterSchema"} == set(messages)
+    for stated in DirectoryKind:
+        own = current_directory_schema(stated)
+        assert json.loads(own.text) == messages[stated.record_name]["payload"]["schema"]
+        assert own.fingerprint.hex() == messages[stated.record_name]["x-fingerprint"]
     for kind in Kind:
         schema = current_schema(kind)
         message = messages[kind.record_name]
@@ -178,8 +185,8 @@ def test_every_kind_has_a_message_with_its_schema_as_published() -> None:
         assert (kind.value, schema.version) == (message["x-kind"], message["x-schema-version"])
 
 
-def test_both_sides_of_both_topics_are_operations() -> None:
-    """A service sends events and schemas, the ledger receives them; each operation has every message of its channel."""
+def test_both_sides_of_each_topic_are_operations() -> None:
+    """Somebody sends and the ledger receives; each operation has every message of its channel."""
     document = asyncapi_document()
     operations = {
         name: (one["action"], one["channel"]["$ref"].split("/")[-1], len(one["messages"]))
@@ -190,6 +197,8 @@ def test_both_sides_of_both_topics_are_operations() -> None:
         "publishSchema": ("send", "schemas", 1),
         "applyEvents": ("receive", "lifecycle", len(Kind)),
         "learnSchemas": ("receive", "schemas", 1),
+        "stateDirectory": ("send", "directory", len(DirectoryKind)),
+        "followDirectory": ("receive", "directory", len(DirectoryKind)),
     } == operations
 
 
@@ -199,6 +208,7 @@ def test_the_channels_are_the_topics_as_the_ledger_checks_them_at_start() -> Non
     for name, spec in (
         ("lifecycle", TopicSpec(replication_factor=3, min_insync_replicas=2)),
         ("schemas", schemas_topic_spec(replication_factor=3, min_insync_replicas=2)),
+        ("directory", directory_topic_spec(replication_factor=3, min_insync_replicas=2)),
     ):
         binding = channels[name]["bindings"]["kafka"]
         assert spec.name == channels[name]["address"] == binding["topic"]

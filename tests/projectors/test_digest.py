@@ -12,10 +12,14 @@ import pytest
 
 from ledger_projectors import digest as digest_module
 from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors.directory.state import DirectoryState
+from ledger_projectors.directory.store import DirectoryStore
+from ledger_projectors.directory.tables import TABLES as DIRECTORY_TABLES
 from ledger_projectors.log_positions import read_position
 from ledger_projectors.read_model import ReadModel
 from ledger_schemas import Position
 from tests.projectors.building import demo_events, open_model, reading, records_of, rows
+from tests.projectors.directory import building as directory
 from tests.properties.strategies import NOON_MS, Recorded, audience, clock, said
 
 READ: Final = said("read", "10:00:01", recipient_id="ann", channel="email")
@@ -23,6 +27,8 @@ CONFLICT: Final = Recorded(READ.event.model_copy(update={"occurred_at": clock("1
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",), bob=()))
 FAILED: Final = said("failed", "10:00:02", recipient_id="ann", provider_code="550")
 HISTORY: Final = [CREATED, READ, READ, CONFLICT, FAILED, *(Recorded(event, NOON_MS) for event in demo_events(4))]
+
+DIRECTORY: Final = directory.every_kind()
 
 TABLES: Final = (
     "events",
@@ -33,6 +39,7 @@ TABLES: Final = (
     "recipient_count_rows",
     "duplicates",
     "quarantine",
+    *DIRECTORY_TABLES,
 )
 """What a digest speaks of, by name: a view of all of history, and tables."""
 
@@ -61,7 +68,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filled")
     with open_model(folder) as model:
         model.apply(records_of(*HISTORY))
+        apply_directory(model)
     return folder
+
+
+def apply_directory(model: ReadModel) -> None:
+    """Fold a directory with a row in each of its tables."""
+    directory.apply(DirectoryStore(model), DirectoryState(), directory.records_of([*DIRECTORY, b"junk"]))
 
 
 @pytest.fixture
@@ -106,6 +119,7 @@ def test_batches_and_opening_play_no_part(tmp_path: Path, model: ReadModel) -> N
     with open_model(tmp_path / "other") as other:
         for batch in (records_of(*HISTORY)[:2], records_of(*HISTORY)[2:9], records_of(*HISTORY)[9:]):
             other.apply(batch)
+        apply_directory(other)
     with open_model(tmp_path / "other") as other:
         assert digest(other) == digest(model)
 

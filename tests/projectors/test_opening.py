@@ -16,6 +16,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import LogRecord
 from ledger_schemas import LIFECYCLE_TOPIC
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused
+from ledger_schemas.topic import DIRECTORY_TOPIC
 from tests.projectors.building import content, demo_events, open_model, records_of, rows
 from tests.properties.strategies import Recorded, said
 
@@ -67,21 +68,29 @@ def test_a_writer_that_was_taken_over_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic", "partitions", "facts"),
+    ("topic", "partitions", "directory", "facts"),
     [
-        ("other.v1", 1, f"made for {LIFECYCLE_TOPIC} with 1 partitions, not for other.v1 with 1"),
-        (LIFECYCLE_TOPIC, 2, f"made for {LIFECYCLE_TOPIC} with 1 partitions, not for {LIFECYCLE_TOPIC} with 2"),
+        ("other.v1", 1, DIRECTORY_TOPIC, "not for 1 partition(s) of other.v1 and 1 of"),
+        (LIFECYCLE_TOPIC, 2, DIRECTORY_TOPIC, f"not for 2 partition(s) of {LIFECYCLE_TOPIC} and 1 of"),
+        (LIFECYCLE_TOPIC, 1, "others.v1", f"not for 1 partition(s) of {LIFECYCLE_TOPIC} and 1 of others.v1"),
     ],
 )
-def test_a_file_of_another_log_is_refused(tmp_path: Path, topic: str, partitions: int, facts: str) -> None:
-    """A file that was made for another topic or partition count says both sides, and what to do."""
+def test_a_file_of_other_logs_is_refused(
+    tmp_path: Path, topic: str, partitions: int, directory: str, facts: str
+) -> None:
+    """A file that was made for other topics or another partition count says both sides, and what to do."""
     open_model(tmp_path).close()
+    path = tmp_path / "read_model.duckdb"
     with pytest.raises(GuardRefused) as refused:
-        open_model(tmp_path, topic=topic, partitions=partitions)
-    assert facts in refused.value.message
+        ReadModel.create_or_open(path, topic=topic, partitions=partitions, directory_topic=directory)
+    made_for = f"1 partition(s) of {DIRECTORY_TOPIC}, 1 partition(s) of {LIFECYCLE_TOPIC}"
+    assert f"was made for {made_for}, {facts}" in refused.value.message
     assert "another data directory" in refused.value.hint
     with open_model(tmp_path) as model:
-        assert rows(model, "SELECT DISTINCT log_topic FROM positions") == [(LIFECYCLE_TOPIC,)]
+        assert rows(model, "SELECT DISTINCT log_topic FROM positions ORDER BY ALL") == [
+            (DIRECTORY_TOPIC,),
+            (LIFECYCLE_TOPIC,),
+        ]
 
 
 @pytest.mark.parametrize(

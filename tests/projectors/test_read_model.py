@@ -17,6 +17,7 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.records import BatchOutcome, LogRecord, Reason
 from ledger_projectors.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Position, encode_event
+from ledger_schemas.topic import DIRECTORY_TOPIC
 from tests.projectors.building import TABLES, content, demo_events, open_model, reading, records_of, rows
 from tests.properties.strategies import NOON, NOON_MS, NOTIFICATION_IDS, Recorded, audience, clock, said
 
@@ -24,6 +25,10 @@ VIEWS: Final = ("notification_status", "unread_by_recipient", "channel_outcomes"
 HISTORY: Final = ("directory", "event_rows", "event_contents", "event_details")
 FOLDED: Final = ("notification_rows", "inbox_entry_rows", "delivery_rows", "content_rows", "recipient_count_rows")
 SET_ASIDE: Final = ("duplicates", "quarantine")
+OF_THE_DIRECTORY: Final = (
+    *("directory_keys", "directory_tenants", "directory_team_members", "directory_devices", "directory_events"),
+    "directory_quarantine",
+)
 OF_THE_ENGINE: Final = ("positions", "numbering", "read_model", "projections")
 STEPS_OF_APPLY: Final = tuple(step for step in Step if step not in {Step.FETCHED, Step.CHECKPOINTED})
 
@@ -47,9 +52,12 @@ def test_a_new_file_has_all_tables_and_stands_at_the_beginning(tmp_path: Path) -
     """History, the folded tables, duplicates, quarantine, and the engine's own; no record was applied."""
     with open_model(tmp_path, partitions=3) as model:
         tables = {name for (name,) in rows(model, "SELECT table_name FROM duckdb_tables() WHERE NOT temporary")}
-        assert tables == {*HISTORY, *FOLDED, *SET_ASIDE, *OF_THE_ENGINE}
+        assert tables == {*HISTORY, *FOLDED, *SET_ASIDE, *OF_THE_ENGINE, *OF_THE_DIRECTORY}
         assert (model.position(), model.last_records()) == (Position(), {})
-        assert rows(model, "SELECT log_partition, next_offset FROM positions ORDER BY ALL") == [(0, 0), (1, 0), (2, 0)]
+        assert rows(model, "SELECT log_topic, log_partition, next_offset FROM positions ORDER BY ALL") == [
+            (DIRECTORY_TOPIC, 0, 0),
+            *((LIFECYCLE_TOPIC, partition, 0) for partition in range(3)),
+        ]
 
 
 def test_every_table_and_view_says_what_it_is(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_an_upgrade_that_knows_the_kind_releases_too(tmp_path: Path) -> None:
     """What was kept as kind_unknown is applied by a reader to whom its schema says one of its kinds."""
     with open_model(tmp_path) as model:
         model.apply([record_at(written_with(AHEAD, created()), 0)])
-        with model._transaction(lambda _: None):
+        with model.transaction(lambda _: None):
             model._connection.execute("UPDATE quarantine SET reason = 'kind_unknown'")
         assert model.release(KnownSchemas()) is None
         assert model.release(knowing(AHEAD.fingerprint, AHEAD.text)) is not None

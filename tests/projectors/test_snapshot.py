@@ -67,7 +67,9 @@ def test_the_tools_of_analysts_open_it(model: ReadModel, tmp_path: Path) -> None
         position = publish_snapshot(reader, tmp_path / "out.duckdb")
     ((version,),) = ((row["version"],) for row in query_1_5(tmp_path / "out.duckdb", "SELECT version() AS version"))
     assert version.startswith("v1.5.")
-    assert query_1_5(tmp_path / "out.duckdb", "SELECT next_offset FROM positions") == [{"next_offset": len(HISTORY)}]
+    assert query_1_5(tmp_path / "out.duckdb", "SELECT next_offset FROM positions WHERE next_offset > 0") == [
+        {"next_offset": len(HISTORY)}
+    ]
     assert sum(position.values()) == len(HISTORY)
     told = "SELECT status, title FROM notification_status WHERE tenant_id = 'acme'"
     assert query_1_5(tmp_path / "out.duckdb", told) == [{"status": "created", "title": 'It\'s "new"'}]

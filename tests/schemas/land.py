@@ -153,7 +153,7 @@ def _records() -> dict[str, bytes]:
     }
 
 
-def _append(lock: Path, there: dict[str, str]) -> None:
+def append_lines(lock: Path, there: dict[str, str]) -> None:
     """Append the lines that a lock lacks."""
     landed = locked(lock)
     lines = [f"{name} {rest}\n" for name, rest in there.items() if name not in landed]
@@ -172,8 +172,8 @@ def land(golden: Path = GOLDEN, versions_lock: Path = VERSIONS_LOCK) -> None:
         wire = decode_wire(frame)
         meaning = json.dumps({"kind": wire.kind, "values": wire.values}, indent=1, ensure_ascii=False)
         record.with_suffix(".json").write_text(f"{meaning}\n", encoding="utf-8", newline="\n")
-    _append(versions_lock, versions())
-    _append(golden / MANIFEST.name, corpus(golden))
+    append_lines(versions_lock, versions())
+    append_lines(golden / MANIFEST.name, corpus(golden))
 
 
 if __name__ == "__main__":

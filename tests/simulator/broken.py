@@ -34,7 +34,7 @@ from ledger_schemas.topic import WrongSetting
 from tests.properties.strategies import NOON
 from tests.simulator.faults import Fault, Life
 
-_transaction = read_model.ReadModel._transaction
+_transaction = read_model.ReadModel.transaction
 
 Broken = Callable[[], AbstractContextManager[Any]]
 
@@ -112,7 +112,7 @@ def asked_after_the_commit() -> AbstractContextManager[Any]:
         model._position = stood_at
         model._position = log_positions.read_position(model._connection)
 
-    return patch.object(read_model.ReadModel, "_transaction", transaction)
+    return patch.object(read_model.ReadModel, "transaction", transaction)
 
 
 def put_together_without_the_last() -> AbstractContextManager[Any]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from ledger_infra.cli import (
     broker_commands,
     contract_commands,
+    directory_commands,
     history_commands,
     quarantine_commands,
     read_commands,
@@ -40,6 +41,7 @@ def build_app() -> typer.Typer:
     schema_commands.register(app)
     contract_commands.register(app)
     history_commands.register(app)
+    directory_commands.register(app)
     return app
 
 

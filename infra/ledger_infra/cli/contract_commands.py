@@ -24,12 +24,14 @@ class Document(StrEnum):
     ASYNCAPI = "asyncapi"
     PAGE = "page"
     PICTURE = "picture"
+    DIRECTORY = "directory"
 
 
 FILE_NAMES: Final[Mapping[Document, str]] = {
     Document.ASYNCAPI: "asyncapi.json",
     Document.PAGE: "contract.md",
     Document.PICTURE: "frame.svg",
+    Document.DIRECTORY: "directory.md",
 }
 """How each is called where it is published."""
 
@@ -42,12 +44,18 @@ def register(app: typer.Typer) -> None:
 def document_text(document: Document) -> str:
     """Return one document as it is published."""
     # Imported here: it would cost every other command a third of a second.
-    from ledger_infra.contract import asyncapi_document, contract_page, frame_picture  # noqa: PLC0415 - see above
+    from ledger_infra.contract import (  # noqa: PLC0415 - see above
+        asyncapi_document,
+        contract_page,
+        directory_page,
+        frame_picture,
+    )
 
     makers: Mapping[Document, Callable[[], str]] = {
         Document.ASYNCAPI: lambda: json.dumps(asyncapi_document(), indent=2, ensure_ascii=False) + "\n",
         Document.PAGE: contract_page,
         Document.PICTURE: frame_picture,
+        Document.DIRECTORY: directory_page,
     }
     return makers[document]()
 
@@ -61,7 +69,7 @@ def contract(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file there is not current.")] = False,
 ) -> None:
-    """Generate the published contract: the AsyncAPI document, the page, its picture.
+    """Generate the published contract: the AsyncAPI document, the page, its picture, the directory's page.
 
     `--check` exits with 1 and names what is stale.
     """

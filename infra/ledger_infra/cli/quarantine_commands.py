@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import httpx2
@@ -106,7 +105,7 @@ def list_command(
     }
     counting = checked_model(QuarantineCountQuery, **asked, group_by=group_by)
     query = checked_model(QuarantineListQuery, **asked, limit=limit, cursor=cursor)
-    with open_quarantine(_directory(data_dir), url) as source:
+    with open_quarantine(load_settings(data_dir=data_dir), url) as source:
         if group_by is not None:
             answer = source.count(counting)
             print_json(answer) if as_json else print_quarantine_count(answer)
@@ -119,6 +118,9 @@ def show(
     partition: _Partition,
     offset: _Offset,
     *,
+    topic: Annotated[
+        str | None, typer.Option(help="Of which topic; default: the lifecycle topic, else the directory's.")
+    ] = None,
     with_bytes: Annotated[bool, typer.Option("--bytes", help="Also its value, as a hex dump. Personal data.")] = False,
     decode: Annotated[
         bool, typer.Option("--decode", help="Also the event that it states, where it states one. Likewise.")
@@ -133,8 +135,8 @@ def show(
 
     Example: `notification-ledger quarantine show 3 1042 --bytes`
     """
-    asked = QuarantineShowQuery(payload=with_bytes, decode=decode)
-    with open_quarantine(_directory(data_dir), url) as source:
+    asked = QuarantineShowQuery(topic=topic, payload=with_bytes, decode=decode)
+    with open_quarantine(load_settings(data_dir=data_dir), url) as source:
         detail = source.show(partition, offset, asked)
     if as_json:
         print_json(detail)
@@ -181,7 +183,7 @@ def export(
         payload=not events,
     )
     written = left_out = 0
-    with open_quarantine(_directory(data_dir), url) as source, new_file(file) as out:
+    with open_quarantine(load_settings(data_dir=data_dir), url) as source, new_file(file) as out:
         for record in walk(source, query):
             line = event_line(source, record) if events else record.model_dump_json()
             if line is None:
@@ -225,7 +227,7 @@ def retry(
     place = None if partition is None or offset is None else (partition, offset)
     request = checked_model(RetryRequest, all=all_records, reason=reason, places=None if place is None else (place,))
     configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers, broker_port=broker_port)
-    with open_api(configured.data_dir, url) as client:
+    with open_api(configured, url) as client:
         retried = asyncio.run(_retry_all(configured, client, request))
     if place is not None and not retried:
         raise NotFound(
@@ -259,7 +261,3 @@ async def _retry_all(configured: Settings, client: httpx2.Client | None, request
             if answer.next is None:
                 return retried
             request = request.model_copy(update={"after": answer.next})
-
-
-def _directory(given: Path | None) -> Path:
-    return load_settings(data_dir=given).data_dir

@@ -23,7 +23,7 @@ def walk(source: QuarantineSource, query: QuarantineListQuery) -> Iterator[Quara
 def event_line(source: QuarantineSource, record: QuarantinedRecord) -> str | None:
     """Return the event that a record states as one line of JSON; None when it states none, or has gone meanwhile."""
     try:
-        event = source.show(record.partition, record.offset, QuarantineShowQuery(decode=True)).event
+        event = source.show(record.partition, record.offset, QuarantineShowQuery(topic=record.topic, decode=True)).event
     except NotFound:
         return None
     return None if event is None else json.dumps(event)

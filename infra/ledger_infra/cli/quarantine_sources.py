@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import duckdb
@@ -13,6 +12,7 @@ import httpx2
 from pydantic import BaseModel
 
 from ledger_infra.cli.read_sources import ApiSource, ask, open_source
+from ledger_infra.settings import Settings
 from ledger_queries.answer_types import rfc_3339
 from ledger_queries.quarantine import (
     QuarantineCount,
@@ -48,9 +48,9 @@ class QuarantineSource(Protocol):
 
 
 @contextmanager
-def open_quarantine(data_dir: Path, url: str | None) -> Iterator[QuarantineSource]:
+def open_quarantine(settings: Settings, url: str | None) -> Iterator[QuarantineSource]:
     """Open what answers, and raise, as `open_source` does. From the file alone, only the shipped schemas are known."""
-    with open_source(data_dir, url) as source:
+    with open_source(settings, url) as source:
         yield _Api(source.client) if isinstance(source, ApiSource) else _File(source.connection)
 
 

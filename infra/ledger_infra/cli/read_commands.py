@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -108,7 +107,7 @@ def list_command(
         wait_seconds=wait_seconds,
     )
     asked = query.as_filter().checked(grain)
-    with open_source(_directory(data_dir), url) as source:
+    with open_source(load_settings(data_dir=data_dir), url) as source:
         page = source.list(grain, asked, _fresh(query), limit=query.limit, cursor=query.cursor)
         if follow_all:
             page = _followed(source, page, asked, query.limit)
@@ -163,7 +162,7 @@ def count_command(
         wait_seconds=wait_seconds,
     )
     asked = query.as_filter().checked(grain)
-    with open_source(_directory(data_dir), url) as source:
+    with open_source(load_settings(data_dir=data_dir), url) as source:
         answer = source.count(grain, asked, _fresh(query), group_by=query.group_by)
     if as_json:
         print_json(answer)
@@ -184,7 +183,7 @@ def get_command(
     """Get one notification with everything below it and its whole timeline."""
     query = checked_model(NotificationQuery, tenant=tenant, at_least=at_least, wait_seconds=wait_seconds)
     asked = _parse_id(notification_id)
-    with open_source(_directory(data_dir), url) as source:
+    with open_source(load_settings(data_dir=data_dir), url) as source:
         detail = source.get(query.tenant, asked, _fresh(query))
     if as_json:
         print_json(detail)
@@ -204,7 +203,7 @@ def badge_command(
 ) -> None:
     """Look up how many inbox entries a recipient has, unread and otherwise, on every shelf."""
     query = checked_model(BadgeQuery, tenant=tenant, recipient=recipient, at_least=at_least, wait_seconds=wait_seconds)
-    with open_source(_directory(data_dir), url) as source:
+    with open_source(load_settings(data_dir=data_dir), url) as source:
         answer = source.badge(query.tenant, query.recipient, _fresh(query))
     if as_json:
         print_json(answer)
@@ -228,10 +227,6 @@ def _followed(source: Source, first: AnyPage, asked: Filter, limit: int) -> AnyP
 
 def _fresh(query: Consistency) -> Consistency:
     return Consistency(at_least=query.at_least, wait_seconds=query.wait_seconds)
-
-
-def _directory(given: Path | None) -> Path:
-    return load_settings(data_dir=given).data_dir
 
 
 def _parse_id(text: str) -> UUID:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -15,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from ledger_infra.paths import read_model_path
 from ledger_infra.read_only import open_read_only
-from ledger_infra.running import running_ledger
+from ledger_infra.running import bearer, credential_for, running_ledger
+from ledger_infra.settings import Settings
 from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
 from ledger_queries.badges import read_badge
@@ -77,32 +77,34 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(data_dir: Path, url: str | None) -> Iterator[ApiSource | FileSource]:
+def open_source(settings: Settings, url: str | None) -> Iterator[ApiSource | FileSource]:
     """Open the API at `url`; without one, the API that runs over the data directory; else the file itself.
 
     Raises ApiUnavailable when nothing answers at `url`, DataDirectoryInUse when another process has the file,
     SettingInvalid when the URL is none or the data directory holds no read model.
     """
-    with open_api(data_dir, url) as client:
+    with open_api(settings, url) as client:
         if client is not None:
             yield ApiSource(client)
             return
-    with open_read_only(read_model_path(data_dir), instead=_INSTEAD) as connection:
+    with open_read_only(read_model_path(settings.data_dir), instead=_INSTEAD) as connection:
         yield FileSource(connection)
 
 
 @contextmanager
-def open_api(data_dir: Path, url: str | None) -> Iterator[httpx2.Client | None]:
+def open_api(settings: Settings, url: str | None) -> Iterator[httpx2.Client | None]:
     """Give a client of the API at `url`; without one, of the API that runs over the data directory; None: none does.
 
-    Raises SettingInvalid when the URL is none.
+    It asks with the configured key. Without one, the ledger of the data directory is asked as its operator: whoever
+    may read its run file may. Raises SettingInvalid when the URL is none.
     """
-    running = running_ledger(data_dir)
+    running = running_ledger(settings.data_dir)
     found = url or (running.api_url if running is not None else None)
     if found is None:
         yield None
         return
-    with _client(found) as client:
+    credential = credential_for(found, running, settings)
+    with _client(found, credential) as client:
         yield client if url is not None or _lives(client) else None
 
 
@@ -198,11 +200,14 @@ def ask(
         raise _stranger(response) from None
 
 
-def _client(url: str) -> httpx2.Client:
+def _client(url: str, credential: str | None) -> httpx2.Client:
     try:
         # A proxy from the environment has no way to this machine's loopback address.
         return httpx2.Client(
-            base_url=url, timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS), trust_env=False
+            base_url=url,
+            headers=bearer(credential),
+            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=False,
         )
     except (httpx2.InvalidURL, ValueError) as error:
         raise SettingInvalid(

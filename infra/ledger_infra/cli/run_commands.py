@@ -17,6 +17,7 @@ from ledger_infra.clients import check_topics, schemas_of
 from ledger_infra.logs import configure_logs
 from ledger_infra.paths import prepare_data_dir, read_model_path
 from ledger_infra.settings import ENVIRONMENT_PREFIX, Settings, load_settings
+from ledger_schemas.topic import ensure_topic
 
 _stderr = Console(stderr=True)
 _stdout = Console()
@@ -129,6 +130,8 @@ def rebuild(
                 bar.update(task, completed=done, total=max(done, sum(progress.end.values())))
 
             async with kafka_of(configured, download) as connection:
+                # A ledger of a version before there was a directory has no topic of it.
+                await ensure_topic(connection, configured.directory_topic_spec())
                 await check_topics(configured, connection)
                 async with schemas_of(configured, connection, with_registry=False) as schemas:
                     return await replay(
@@ -136,6 +139,7 @@ def rebuild(
                         connection,
                         topic=configured.topic,
                         partitions=configured.partitions,
+                        directory_topic=configured.directory_topic,
                         schemas=schemas,
                         swap=not check,
                         on_progress=show,
@@ -217,6 +221,11 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
                 f"API      {addresses.api_url}/v1/notifications?tenant=...",
                 f"OpenAPI  {addresses.api_url}/openapi.json",
             ]
+        if addresses.api_url and addresses.has_keys is False:
+            lines.append(
+                "Keys     none: whoever is on this machine may do everything, and nobody else may ask. "
+                "`notification-ledger keys issue` makes one; then everybody needs one."
+            )
         lines.append(f"Data     {configured.data_dir.resolve()}")
         _stderr.print("[bold green]notification-ledger is up[/]; Ctrl-C drains and stops it")
         for line in lines:

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ledger_infra.contract.directory import AVRO, DIRECTORY_DESCRIPTION, KAFKA_BINDING_VERSION, directory_message
 from ledger_infra.contract.examples import EVENT_ID, NOTIFICATION_ID, example_event, example_values
 from ledger_producers.cloud_events import cloud_event_headers
 from ledger_schemas import limits
+from ledger_schemas.directory_events import DirectoryKind
 from ledger_schemas.ids import CANONICAL_UUID
 from ledger_schemas.kinds import Kind
 from ledger_schemas.shipped import NAMESPACE, WriterSchema, current_schema
-from ledger_schemas.topic import TopicSpec, schemas_topic_spec
+from ledger_schemas.topic import TopicSpec, directory_topic_spec, schemas_topic_spec
 
 ASYNCAPI_VERSION: Final = "3.1.0"
 CONTRACT_VERSION: Final = "1.0.0"
-KAFKA_BINDING_VERSION: Final = "0.5.0"
 
 REPLICATION_FACTOR: Final = 3
 MIN_INSYNC_REPLICAS: Final = 2
 """Of a production cluster, as the documents state it; development has one broker."""
 
-AVRO: Final = "application/vnd.apache.avro;version=1.9.0"
-"""The newest Avro that AsyncAPI 3.1 has a name for; the schemas use nothing that is newer than it."""
 
 _JSON_SCHEMA: Final = "application/schema+json;version=draft-07"
 
@@ -75,6 +74,8 @@ def asyncapi_document() -> dict[str, Any]:
     """Return the document as JSON values, every schema written out: it refers to no other file."""
     lifecycle = TopicSpec(replication_factor=REPLICATION_FACTOR, min_insync_replicas=MIN_INSYNC_REPLICAS)
     schemas = schemas_topic_spec(replication_factor=REPLICATION_FACTOR, min_insync_replicas=MIN_INSYNC_REPLICAS)
+    directory = directory_topic_spec(replication_factor=REPLICATION_FACTOR, min_insync_replicas=MIN_INSYNC_REPLICAS)
+    directory_messages = {kind.record_name: directory_message(kind) for kind in DirectoryKind}
     event_messages = {kind.record_name: _event_message(kind) for kind in Kind}
     return {
         "asyncapi": ASYNCAPI_VERSION,
@@ -90,10 +91,11 @@ def asyncapi_document() -> dict[str, Any]:
                 list(event_messages),
             ),
             "schemas": _channel(schemas, _SCHEMAS_DESCRIPTION, ["WriterSchema"]),
+            "directory": _channel(directory, DIRECTORY_DESCRIPTION, list(directory_messages)),
         },
-        "operations": _operations(list(event_messages)),
+        "operations": _operations(list(event_messages), list(directory_messages)),
         "components": {
-            "messages": event_messages | {"WriterSchema": _schema_message()},
+            "messages": event_messages | {"WriterSchema": _schema_message()} | directory_messages,
             "messageTraits": {"event": _event_trait()},
             "correlationIds": {
                 "correlation": {
@@ -174,7 +176,7 @@ def _channel(spec: TopicSpec, description: str, messages: list[str]) -> dict[str
     }
 
 
-def _operations(events: list[str]) -> dict[str, Any]:
+def _operations(events: list[str], directory: list[str]) -> dict[str, Any]:
     def operation(action: str, channel: str, messages: list[str], tag: str, summary: str) -> dict[str, Any]:
         return {
             "action": action,
@@ -195,6 +197,12 @@ def _operations(events: list[str]) -> dict[str, Any]:
         ),
         "learnSchemas": operation(
             "receive", "schemas", ["WriterSchema"], "apply", "Every reader learns the writer schemas of the log."
+        ),
+        "stateDirectory": operation(
+            "send", "directory", directory, "emit", "The ledger states keys, settings, teams and devices."
+        ),
+        "followDirectory": operation(
+            "receive", "directory", directory, "apply", "Every reader folds the directory, and knows who may ask."
         ),
     }
 

@@ -79,6 +79,8 @@ def _type(node: Any) -> str:  # noqa: ANN401 - a schema is any JSON
         return node
     if node["type"] == "array":
         return f"array of {_type(node['items'])}"
+    if node["type"] == "map":
+        return f"map of {_type(node['values'])}"
     if node["type"] == "record":
         return f"[{node['name']}](#{record_anchor(node['name'])})"
     return f"{node['type']} ({node['logicalType']})"

@@ -10,6 +10,7 @@ from rich.console import Console
 from ledger_infra.cli.read_sources import open_source
 from ledger_infra.cli.render import print_count, print_detail, print_page
 from ledger_infra.demo.samples import sample_events
+from ledger_infra.settings import load_settings
 from ledger_queries import Filter, Grain, GroupBy
 from ledger_queries.parameters import Consistency
 
@@ -26,7 +27,7 @@ def ask_questions(data_dir: Path, console: Console) -> None:
     def say(command: str) -> None:
         console.print(f"\n[bold]$ notification-ledger {command}[/]", highlight=False, soft_wrap=True)
 
-    with open_source(data_dir, None) as source:
+    with open_source(load_settings(data_dir=data_dir), None) as source:
         say(f"count --tenant {SHOP} --grain inbox_entry --not-read --group-by recipient")
         unread = source.count(Grain.INBOX_ENTRY, Filter(tenant=SHOP, read=False), fresh, group_by=GroupBy.RECIPIENT)
         print_count(unread.model_copy(update={"groups": (unread.groups or [])[:ROWS_SHOWN], "groups_complete": False}))

@@ -152,9 +152,12 @@ COMMENT ON TABLE positions IS 'Where in the log this file stands; written in the
 
 CREATE TABLE read_model (
     format_version INTEGER NOT NULL,
-    epoch BIGINT NOT NULL
+    epoch BIGINT NOT NULL,
+    partitions INTEGER NOT NULL,
+    directory_topic VARCHAR NOT NULL,
+    directory_digest VARCHAR NOT NULL
 );
-COMMENT ON TABLE read_model IS 'One row: the format of this file, and how many writers have opened it';
+COMMENT ON TABLE read_model IS 'One row: the format of this file, how many writers have opened it, the partitions of its lifecycle topic, the topic of the directory, and what folded that.';
 
 CREATE TABLE numbering (
     batches INTEGER NOT NULL,

@@ -5,6 +5,7 @@ SELECT
     min(event_rows.log_offset) AS "first",
     max(event_rows.log_offset) AS "last"
 FROM positions
+ANTI JOIN read_model ON positions.log_topic = read_model.directory_topic
 LEFT JOIN event_rows USING (log_partition)
 GROUP BY ALL
 ORDER BY ALL;

@@ -1,4 +1,4 @@
--- The quarantined records that a filter asks for, without what they hold.
+-- The quarantined records that a filter asks for, the directory's among them, without what they hold.
 SELECT
     log_topic AS topic,
     log_partition AS "partition",
@@ -10,7 +10,7 @@ SELECT
     octet_length(record_key) AS key_bytes,
     octet_length(record_value) AS value_bytes,
     len(record_headers) AS header_count
-FROM quarantine
+FROM (FROM quarantine UNION ALL BY NAME FROM directory_quarantine)
 WHERE
     true
     AND reason = $reason -- when reason

@@ -10,5 +10,11 @@ SELECT
     octet_length(record_key) AS key_bytes,
     octet_length(record_value) AS value_bytes,
     len(record_headers) AS header_count
-FROM quarantine
-WHERE log_partition = $partition AND log_offset = $offset;
+FROM (FROM quarantine UNION ALL BY NAME FROM directory_quarantine)
+WHERE
+    log_partition = $partition
+    AND log_offset = $offset
+    AND log_topic = coalesce($topic, log_topic)
+-- Both topics may have the place: the lifecycle topic's comes first.
+ORDER BY log_topic IN (SELECT directory_topic FROM read_model)
+LIMIT 1;

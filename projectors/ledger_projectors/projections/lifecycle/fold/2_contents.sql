@@ -42,7 +42,7 @@ SELECT
     -- Opening a file checks that it has one position for each partition of the topic.
     coalesce(
         contents."number",
-        worded_once.log_offset * (SELECT count(*) FROM positions) + worded_once.log_partition
+        worded_once.log_offset * (SELECT partitions FROM read_model) + worded_once.log_partition
     ) AS "number",
     worded_once.source,
     worded_once.actor,

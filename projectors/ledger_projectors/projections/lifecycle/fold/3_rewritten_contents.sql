@@ -42,7 +42,7 @@ SELECT
         -- Opening a file checks that it has one position for each partition of the topic.
         coalesce(
             contents."number",
-            heard_again.log_offset * (SELECT count(*) FROM positions) + heard_again.log_partition
+            heard_again.log_offset * (SELECT partitions FROM read_model) + heard_again.log_partition
         ) AS "number",
         -- A key id without the text that it locks is no value.
         CASE WHEN contents.personal IS NOT NULL THEN contents.personal_key_id END AS personal_key_id
