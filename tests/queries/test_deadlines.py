@@ -49,13 +49,13 @@ def test_over_http_the_deadline_is_a_problem_that_may_be_tried_again(model: Mode
     desk = Desk(model.cursor, directory=OPEN, query_seconds_max=0.2)
     router = APIRouter()
 
-    @router.get("/endless")
+    @router.get("/v1/operator/quarantine")
     async def endless() -> list[dict[str, Any]]:
         return await desk.read(lambda reading: reading.rows(ENDLESS, {}))
 
     ready = Readiness(ready=True, position=Position())
     client = serve(create_app(desk, readiness=lambda: ready, routers=[router]))
-    answer = client.get("/endless")
+    answer = client.get("/v1/operator/quarantine")
     assert (answer.status_code, answer.json()["code"]) == (503, "query_too_long")
     assert answer.headers["Retry-After"] == "1"
     assert client.get("/v1/inbox", params={"tenant": "acme"}).status_code == 200

@@ -322,10 +322,13 @@ def test_an_alarm_that_loses_facts_is_not_ready(model: Model, serve: Serve) -> N
 
 
 def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve: Serve) -> None:
-    """A router of another package is served beside the read side, under the same problems and in the same document."""
+    """A router of another package is served beside the read side, under the same problems and in the same document.
+
+    Its route is one that a rule of `access` is for: any other is refused to everyone.
+    """
     router = APIRouter()
 
-    @router.post("/v1/things")
+    @router.post("/v1/events")
     async def make(things: list[int]) -> int:
         """Count things."""
         if not things:
@@ -333,14 +336,14 @@ def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve
         return len(things)
 
     client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE, routers=[router]))
-    assert client.post("/v1/things", json=[1, 2]).json() == 2
-    assert problem(client.post("/v1/things", json=[]))["code"] == "read_model_behind"
-    refused = problem(client.post("/v1/things", json=[1, "two"]))
+    assert client.post("/v1/events", json=[1, 2]).json() == 2
+    assert problem(client.post("/v1/events", json=[]))["code"] == "read_model_behind"
+    refused = problem(client.post("/v1/events", json=[1, "two"]))
     assert (refused["status"], refused["code"], refused["field"]) == (422, "contract_violation", "1")
-    assert "/v1/things" in client.get("/openapi.json").json()["paths"]
+    assert "/v1/events" in client.get("/openapi.json").json()["paths"]
     in_gzip = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
-    assert client.post("/v1/things", content=gzip.compress(b"[1, 2, 3]"), headers=in_gzip).json() == 3
-    assert problem(client.post("/v1/things", content=b"[1, 2, 3]", headers=in_gzip))["code"] == "bad_request"
+    assert client.post("/v1/events", content=gzip.compress(b"[1, 2, 3]"), headers=in_gzip).json() == 3
+    assert problem(client.post("/v1/events", content=b"[1, 2, 3]", headers=in_gzip))["code"] == "bad_request"
 
 
 def test_the_openapi_document_is_whole(client: httpx2.Client) -> None:
