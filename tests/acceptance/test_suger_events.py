@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
+from ledger_infra.demo.transcripts import Sample, transcribe
 from ledger_queries.dialects.suger import vocabulary
 from tests.queries.builder import NOON, numbered
 
+from .documents import FURTHER
 from .serving import SUGER, Served, event
 from .suger import OF_NOON, OF_THE_SAMPLES, created, events, listed, samples
 
@@ -27,6 +29,16 @@ def test_the_samples_come_back_whole(ledger: Served) -> None:
         assert list(expected) == list(got)
         assert list(expected["createdBy"]) == list(got["createdBy"])
         assert [list(each) for each in expected["trackEvents"]] == [list(each) for each in got["trackEvents"]]
+
+
+@pytest.mark.acceptance("S1-16", "S1-22")
+@pytest.mark.parametrize(
+    "document", [each for each in FURTHER if each.vendor == "suger"], ids=lambda each: each.heading
+)
+def test_what_no_sample_has_comes_back_whole(empty_ledger: Served, document: Sample) -> None:
+    """A contact in both lists; an event of which nobody stated what became."""
+    empty_ledger.put(*transcribe(document))
+    assert events(empty_ledger, OF_THE_SAMPLES) == [document.row]
 
 
 @pytest.mark.acceptance("S1-15")

@@ -90,7 +90,8 @@ def _sent(reading: Reading, tenant_id: str, asked: Asked) -> list[dict[str, Any]
     rows_read = 0
     after: RowKey | None = None
     while True:
-        found = find_notifications(reading, asked.filter(tenant_id), Page(limit=PAGE_ROWS, after=after))
+        page = Page(limit=min(PAGE_ROWS, NOTIFICATIONS_SENT_ROWS_MAX - rows_read), after=after)
+        found = find_notifications(reading, asked.filter(tenant_id), page)
         contents = contents_of(reading, found.places)
         amended = page_events(reading, found, Kind.AMENDED)
         recorded = map(Recorded, found.rows, contents, map(latest, amended))
@@ -100,7 +101,7 @@ def _sent(reading: Reading, tenant_id: str, asked: Asked) -> list[dict[str, Any]
         rows_read += len(found.rows)
         if not found.more:
             return answer
-        if rows_read >= NOTIFICATIONS_SENT_ROWS_MAX:
+        if rows_read == NOTIFICATIONS_SENT_ROWS_MAX:
             raise LimitExceeded(
                 f"More than NOTIFICATIONS_SENT_ROWS_MAX = {NOTIFICATIONS_SENT_ROWS_MAX} notifications were sent.",
                 hint="Ask for one notificationScheduleId.",
