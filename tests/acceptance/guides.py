@@ -23,7 +23,8 @@ def requests_of(dialect: str, ledger: Served, key: str) -> Iterator[tuple[Any, A
     """
     blocks = _BLOCK.findall((GUIDES / f"{dialect}.md").read_text(encoding="utf-8"))
     assert blocks, "The page shows no request."
-    environment = {"PATH": os.environ["PATH"], "LEDGER": str(ledger.client.base_url).rstrip("/"), "KEY": key}
+    address = str(ledger.client.base_url).rstrip("/")
+    environment = {"PATH": os.environ["PATH"], "LEDGER": address, "KEY": key}
     while blocks:
         (language, script), (kind, shown), *blocks = blocks
         assert (language, kind) in {("bash", "json"), ("bash", "text")}, "A request is followed by its answer."
@@ -31,6 +32,7 @@ def requests_of(dialect: str, ledger: Served, key: str) -> Iterator[tuple[Any, A
             ["bash", "-euo", "pipefail", "-c", script], env=environment, capture_output=True, text=True, check=False
         )
         assert finished.returncode == 0, finished.stderr
+        shown = shown.replace("$LEDGER", address)
         if kind == "json":
             yield json.dumps(json.loads(finished.stdout)), json.dumps(json.loads(shown))
         else:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Final
-from uuid import uuid4
 
 import pytest
 from httpx2 import Response
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter
 from ledger_queries.dialects.easir.failures import ErrorBody
 from ledger_schemas.access import Role
 from ledger_schemas.errors import OutcomeUnknown, QueryTooLong
+from tests.queries.builder import numbered
 
 from .serving import EASIR, Served, credential, secret_of
 
@@ -20,7 +20,7 @@ ROUTES: Final = (
     ("GET", PATH),
     ("POST", PATH),
     ("PUT", f"{PATH}/read"),
-    ("PUT", f"{PATH}/{uuid4()}/read"),
+    ("PUT", f"{PATH}/{numbered(9)}/read"),
     ("POST", f"{PATH}/devices/abc"),
     ("DELETE", f"{PATH}/devices/abc"),
 )
@@ -83,7 +83,7 @@ def test_decided_an_error_has_a_message_and_the_fields(ledger: Served) -> None:
             "per_page": ["Input should be greater than or equal to 1"],
         },
     }
-    missing = ledger.client.put(f"{PATH}/{uuid4()}/read", headers=headers)
+    missing = ledger.client.put(f"{PATH}/{numbered(9)}/read", headers=headers)
     assert refused(missing, 404) == {"message": "The user has no such notification.", "errors": {}}
 
 

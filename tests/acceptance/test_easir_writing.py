@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -22,7 +23,8 @@ MESSAGE: Final = "This is a custom notification"
 
 def create(ledger: Served, body: object, user: str = "54", headers: Mapping[str, str] | None = None) -> Response:
     """Create a custom notification as a user."""
-    return ledger.client.post(PATH, json=body, headers={**credential("easir", user=user), **(headers or {})})
+    content = json.dumps(body).encode()
+    return ledger.client.post(PATH, content=content, headers={**credential("easir", user=user), **(headers or {})})
 
 
 def created(ledger: Served) -> NotificationCreated:
@@ -198,6 +200,7 @@ def test_an_id_that_is_no_integer_is_refused(empty_ledger: Served, name: str, it
         ({"message": MESSAGE, "notify": {"users": [1] * 10_001}}, ["notify.users"]),
         ({"message": MESSAGE, "notify": {"teams": [1] * 257}}, ["notify.teams"]),
         ([], ["body"]),
+        (None, ["body"]),
         ("x", ["body"]),
     ],
 )
@@ -355,7 +358,14 @@ def test_a_token_beyond_the_limit_is_refused(empty_ledger: Served) -> None:
     """A thousand characters pass."""
     assert register(empty_ledger, b"", token="a" * 1_000).status_code == 204
     assert wrong_fields(register(empty_ledger, b"", token="a" * 1_001)) == ["token"]
-    assert wrong_fields(register(empty_ledger, b"[]")) == ["body"]
+
+
+@pytest.mark.acceptance("S5-14")
+@pytest.mark.parametrize("content", [b"[]", b"null", b'"iOS"'])
+def test_a_body_that_is_no_object_registers_nothing(empty_ledger: Served, content: bytes) -> None:
+    """JSON's null is a body, and none of the default."""
+    assert wrong_fields(register(empty_ledger, content)) == ["body"]
+    assert not empty_ledger.directory_events
 
 
 @pytest.mark.acceptance("S5-15")

@@ -92,7 +92,7 @@ BODY_SCHEMA: Final[dict[str, Any]] = {
 def parse_custom(document: object) -> CustomNotification:
     """Return what a body states. Raises RequestValidationError that names each field."""
     try:
-        custom = CustomNotification.model_validate({} if document is None else document)
+        custom = CustomNotification.model_validate(document)
     except ValidationError as error:
         raise RequestValidationError(
             [

@@ -21,10 +21,9 @@ BODY_SCHEMA: Final[dict[str, Any]] = {
 
 def platform_of(document: object) -> str:
     """Return the platform that a body states, iOS where it states none. Raises RequestValidationError."""
-    stated = {} if document is None else document
-    if not isinstance(stated, dict):
+    if not isinstance(document, dict):
         raise wrong("body", "must be a JSON object", "body")
-    platform = stated.get("type", PLATFORMS[0])
+    platform = document.get("type", PLATFORMS[0])
     if platform not in PLATFORMS:
         raise wrong("type", f"must be one of {', '.join(PLATFORMS)}", "body")
     return str(platform)

@@ -25,6 +25,7 @@ _DESCRIPTIONS: Final[Mapping[int, str]] = {
     401: "The bearer token is missing, unknown, revoked or expired",
     403: "The bearer token is no user's",
     404: "The user has no such notification",
+    405: "The path has no such method",
     413: "A limit was passed",
     415: "The encoding of the body is unknown",
     422: "A field breaks a rule",
