@@ -20,6 +20,7 @@ from rich.table import Table
 from ledger_infra.broker import NativeKafka
 from ledger_infra.cli.bars import DownloadBar, counting_bar
 from ledger_infra.demo.checks import Finding, compare_digests, compare_with_fed
+from ledger_infra.demo.five_apis import ask_five_apis
 from ledger_infra.demo.lifecycles import SKEWED_YEARS
 from ledger_infra.demo.questions import ask_questions
 from ledger_infra.demo.samples import VENDORS, sample_events, vendor_samples
@@ -91,7 +92,11 @@ class _Tour:
         self._show_findings("Nothing lost, nothing doubled", findings)
         self._say("5", "What the ledger answers")
         ask_questions(self._place, self._console)
-        self._say("6", "A rebuild from zero: the log replayed into a new file, and the two compared")
+        self._say("6", "What it answers as each of the five vendors' APIs")
+        answers = asyncio.run(ask_five_apis(self._place, kafka.connection, self._console))
+        self._show_findings("One truth, five APIs", answers)
+        findings += answers
+        self._say("7", "A rebuild from zero: the log replayed into a new file, and the two compared")
         findings.append(asyncio.run(self._rebuild(kafka.connection)))
         return findings
 
