@@ -6,7 +6,6 @@ import pytest
 from .answer_fields import AnswerField, answer_fields
 from .mapping import VENDORS
 from .pretending import run_command, run_pretended
-from .rows import AWAITED, ids_of
 
 MODULE = "tests.acceptance.mutation"
 
@@ -78,7 +77,6 @@ def test_nothing_is_said_without_tests_that_run(tmp_path: Path) -> None:
     assert "no answer of suger has a field 'titel'" in finished.stderr
 
 
-@pytest.mark.skipif("S1-15" in set(ids_of(AWAITED)), reason="Suger's dialect is awaited")
 def test_a_field_of_a_dialect_is_found() -> None:
     """The command on the real tests of one dialect, for one field; for all fields it is a command of minutes."""
     finished = run_command(MODULE, "--dialect", "suger", "--field", "entityName")
