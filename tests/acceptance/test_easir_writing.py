@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 from httpx2 import Response
 
+from ledger_projectors.directory.state import DirectoryState
 from ledger_queries.dialects.easir import creating
 from ledger_schemas import NotificationCreated, new_id
-from ledger_schemas.directory_events import DeviceRegistered, DeviceUnregistered
+from ledger_schemas.directory_events import DeviceUnregistered
 from tests.queries.builder import NOON, numbered
 
 from .easir_requests import only_row, page_of, put_created
@@ -302,6 +303,18 @@ def register(ledger: Served, content: bytes, user: str = "54", token: str = "0a1
     return ledger.client.post(f"{PATH}/devices/{token}", content=content, headers=credential("easir", user=user))
 
 
+def unregister(ledger: Served, user: str) -> Response:
+    """Unregister the device."""
+    return ledger.client.delete(f"{PATH}/devices/0a1b:C-_", headers=credential("easir", user=user))
+
+
+def owners(ledger: Served) -> dict[str, tuple[str, str]]:
+    """Return whose each device is, and on which platform, once the directory's events are folded."""
+    state = DirectoryState()
+    devices = state.with_changes(state.changed_by(ledger.directory_events)).devices
+    return {token: (device.recipient_id, device.platform) for (_, token), device in devices.items()}
+
+
 def stated(ledger: Served) -> list[dict[str, Any]]:
     """Return what the directory was told, without ids and times."""
     return [each.model_dump(exclude={"event_id", "occurred_at"}) for each in ledger.directory_events]
@@ -329,12 +342,12 @@ def test_a_device_is_registered(empty_ledger: Served, content: bytes, platform: 
 
 
 @pytest.mark.acceptance("S5-14")
-def test_registering_again_states_the_new_user(empty_ledger: Served) -> None:
-    """A device belongs to the user who registered it last."""
-    assert [register(empty_ledger, b"", user).status_code for user in ("54", "23")] == [204, 204]
-    registered = [each for each in empty_ledger.directory_events if isinstance(each, DeviceRegistered)]
-    assert [each.recipient_id for each in registered] == ["54", "23"]
-    assert registered[0].occurred_at <= registered[1].occurred_at
+def test_registering_again_moves_the_device_to_the_new_user(empty_ledger: Served) -> None:
+    """It belongs to the user who registered it last, as what that user says it is."""
+    assert register(empty_ledger, b"", "54").status_code == 204
+    assert owners(empty_ledger) == {"0a1b:C-_": ("54", "iOS")}
+    assert register(empty_ledger, b'{"type": "Android"}', "23").status_code == 204
+    assert owners(empty_ledger) == {"0a1b:C-_": ("23", "Android")}
 
 
 @pytest.mark.acceptance("S5-14")
@@ -370,13 +383,23 @@ def test_a_body_that_is_no_object_registers_nothing(empty_ledger: Served, conten
 
 @pytest.mark.acceptance("S5-15")
 def test_a_device_is_detached_from_the_caller_alone(empty_ledger: Served) -> None:
-    """The event names the caller; whoever else has the device keeps it. An unknown token is 204 too."""
-    headers = credential("easir", user="23")
-    answer = empty_ledger.client.delete(f"{PATH}/devices/unknown", headers=headers)
+    """Another user's stays that user's; the caller's own is nobody's any more."""
+    register(empty_ledger, b"", "54")
+    answer = unregister(empty_ledger, "23")
     assert (answer.status_code, answer.content) == (204, b"")
-    (event_put,) = empty_ledger.directory_events
+    assert owners(empty_ledger) == {"0a1b:C-_": ("54", "iOS")}
+    assert unregister(empty_ledger, "54").status_code == 204
+    assert owners(empty_ledger) == {}
+    event_put = empty_ledger.directory_events[-1]
     assert isinstance(event_put, DeviceUnregistered)
-    assert (event_put.recipient_id, event_put.device_token, event_put.tenant_id) == ("23", "unknown", EASIR)
+    assert (event_put.tenant_id, event_put.actor) == (EASIR, "54")
+
+
+@pytest.mark.acceptance("S5-15")
+def test_an_unknown_device_is_detached_too(empty_ledger: Served) -> None:
+    """204: it is not the caller's."""
+    assert unregister(empty_ledger, "54").status_code == 204
+    assert owners(empty_ledger) == {}
 
 
 @pytest.mark.acceptance("S5-01")
