@@ -16,6 +16,7 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger_queries.content_encoding import ContentEncodings
+from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.problems import UnexpectedErrors
 from ledger_queries.request_texts import Utf8Requests
 from ledger_schemas.errors import LedgerError
@@ -83,6 +84,7 @@ def make_app(title: str, summary: str, render: Render) -> FastAPI:
     app.add_middleware(UnexpectedErrors, answer=unexpected)
     app.add_middleware(ContentEncodings, refuse=refuse)
     app.add_middleware(Utf8Requests, refuse=refuse)
+    describe_exactly(app)
     return app
 
 

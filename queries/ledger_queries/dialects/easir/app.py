@@ -19,7 +19,6 @@ from ledger_queries.dialects.easir.answer_types import NotificationPage, Queued
 from ledger_queries.dialects.easir.failures import render, responses
 from ledger_queries.dialects.easir.listing import list_notifications
 from ledger_queries.dialects.numerals import DecimalText
-from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.filters import Filter
 from ledger_queries.marks import Mark, Marking, mark_entries
 from ledger_schemas import limits
@@ -61,7 +60,6 @@ class _User:
 def easir_app(desk: Desk) -> FastAPI:
     """Make the application of the dialect."""
     app = make_app("EASI'R notifications", "Notifications of this ledger as EASI'R's API answers with them.", render)
-    describe_exactly(app)
 
     # The scheme is for the document alone: it would refuse in words of its own.
     def user_of(request: Request, _: Annotated[object, Depends(_BEARER)]) -> _User:

@@ -50,10 +50,6 @@ def _message_formatted(recorded: Recorded) -> str:
     return f"<p>{_LINE_BREAK.join(html.escape(line, quote=False) for line in lines)}</p>"
 
 
-def _created_at(recorded: Recorded) -> str | None:
-    return wall_time(recorded.content.created_at or recorded.entry.listed_at)
-
-
 FIELDS: Final[Mapping[str, Callable[[Recorded], Any]]] = MappingProxyType(
     {
         "id": lambda recorded: str(recorded.entry.notification_id),
@@ -63,7 +59,7 @@ FIELDS: Final[Mapping[str, Callable[[Recorded], Any]]] = MappingProxyType(
         "message_formatted": _message_formatted,
         "read": lambda recorded: recorded.entry.is_read,
         "read_at": lambda recorded: wall_time(recorded.read_at),
-        "created_at": _created_at,
+        "created_at": lambda recorded: wall_time(recorded.entry.listed_at),
     }
 )
 """Every field, by its name; all of them are in every row."""

@@ -20,7 +20,6 @@ from ledger_queries.dialects.nextinteract.asked import (
 )
 from ledger_queries.dialects.nextinteract.failures import RESPONSES, WsError, render, render_ws_error
 from ledger_queries.dialects.nextinteract.sent import Recorded, latest, sent_notification
-from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.dialects.page_events import page_events
 from ledger_queries.dialects.parameters import only
 from ledger_queries.finding import Page, find_notifications
@@ -50,7 +49,6 @@ def nextinteract_app(desk: Desk) -> FastAPI:
     """Make the application of NextInteract's dialect."""
     app = make_app("NextInteract sent notifications", "Notifications that were sent.", render)
     app.add_exception_handler(WsError, render_ws_error)
-    describe_exactly(app)
 
     def tenant_of(token: Annotated[str | None, Depends(_TOKEN)]) -> str:
         """Return the tenant that the token names."""

@@ -14,7 +14,6 @@ from ledger_queries.dialects.novu.event import Recorded, event_of
 from ledger_queries.dialects.novu.failures import failure_responses, render_failure
 from ledger_queries.dialects.novu.lookup import find_recorded
 from ledger_queries.dialects.novu.object_ids import PATTERN
-from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.reading import Reading
 from ledger_schemas.access import Caller
 from ledger_schemas.errors import Forbidden, NotFound
@@ -35,7 +34,6 @@ _key: Final = APIKeyHeader(
 def novu_app(desk: Desk) -> FastAPI:
     """Return the application of the dialect."""
     app = make_app("Novu", "Events of a ledger as Novu's API answers them.", render_failure)
-    describe_exactly(app)
 
     def caller(authorization: Annotated[str | None, Depends(_key)]) -> Caller:
         return require_caller(desk, secret_after(SCHEME, authorization))

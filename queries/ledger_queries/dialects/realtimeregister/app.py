@@ -11,7 +11,6 @@ from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import answer_json, make_app
 from ledger_queries.dialects.numerals import DecimalText
-from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.dialects.realtimeregister.answer_types import Notification, SelectedFields
 from ledger_queries.dialects.realtimeregister.failures import RESPONSES, render
 from ledger_queries.dialects.realtimeregister.fields import CHANNEL, FIELDS, Recorded, notification_of
@@ -68,7 +67,6 @@ def realtimeregister_app(desk: Desk) -> FastAPI:
         "Notifications of this ledger as Realtime Register's API answers with them.",
         render,
     )
-    describe_exactly(app)
 
     def caller_of(key: Annotated[str | None, Depends(_KEY)]) -> Caller:
         return require_caller(desk, secret_after("ApiKey", key))

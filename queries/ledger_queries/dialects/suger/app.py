@@ -13,7 +13,6 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import Failure, answer_json, make_app
-from ledger_queries.dialects.own_document import describe_exactly
 from ledger_queries.dialects.page_events import page_events
 from ledger_queries.dialects.parameters import only
 from ledger_queries.dialects.suger.events import Recorded, notification_event
@@ -49,7 +48,6 @@ _KEPT: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPSta
 def suger_app(desk: Desk) -> FastAPI:
     """Make the application of Suger's dialect."""
     app = make_app("Suger notification events", "Notification events of an organization.", _render)
-    describe_exactly(app)
 
     async def authorize(
         request: Request,
