@@ -17,6 +17,10 @@ STORAGE_VERSION: Final = "v1.5.0"
 """The DuckDB storage version of snapshots: the oldest that the tools of analysts are expected to have."""
 
 
+NOT_FOR_ANALYSTS: Final = ("directory_keys", "directory_devices")
+"""Tables that a snapshot goes without: hashes of credentials, and the tokens of people's devices."""
+
+
 def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Position:
     """Write everything that `connection` sees to a new file at `path`; return the position that it states.
 
@@ -38,6 +42,8 @@ def publish_snapshot(connection: duckdb.DuckDBPyConnection, path: Path) -> Posit
         try:
             connection.execute(f"COPY FROM DATABASE {_name(source)} TO {copy}")
             connection.execute(f"USE {copy}")
+            for table in NOT_FOR_ANALYSTS:
+                connection.execute(f"DROP TABLE IF EXISTS {_name(table)}")
             position = read_position(connection)
         finally:
             connection.execute(f"USE {_name(source)}")

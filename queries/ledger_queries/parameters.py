@@ -44,7 +44,11 @@ class Consistency(BaseModel):
     )
 
 
-class _Paging(Consistency):
+class Part(BaseModel):
+    """Which part of a list, in which order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     limit: int = Field(
         limits.PAGE_ROWS_DEFAULT, ge=1, le=limits.PAGE_ROWS_MAX, description="Rows of the page, at most."
     )
@@ -63,6 +67,9 @@ class _Paging(Consistency):
         examples=["-due_at,external_id"],
     )
     total: bool = Field(default=False, description="Also count all rows that the filter finds, in the same snapshot.")
+
+
+class _Paging(Part, Consistency):
     fields: str | None = Field(
         None,
         max_length=FIELDS_CHARS_MAX,

@@ -141,6 +141,20 @@ QUESTIONS = (
         "/v1/inbox/badge?tenant=acme&recipient=ann",
         ("badge", "--tenant", "acme", "--recipient", "ann"),
     ),
+    (
+        "/v1/inbox?tenant=acme&sort=-number,listed_at&limit=2&offset=1&total=true&number=3&tag=a",
+        (
+            *("list", "--tenant", "acme", "--grain", "inbox_entry", "--sort", "-number,listed_at", "--limit", "2"),
+            *("--offset", "1", "--total", "--where", "number=3", "--where", "tag=a"),
+        ),
+    ),
+    (
+        "/v1/inbox/count?tenant=acme&due_from=2026-01-02T12:00:02Z&external_id=a&external_id=b",
+        (
+            *("count", "--tenant", "acme", "--grain", "inbox_entry", "--where", "due_from=2026-01-02T12:00:02Z"),
+            *("--where", "external_id=a", "--where", "external_id=b"),
+        ),
+    ),
     ("/v1/notifications/count?tenant=acme&reached=created", ("count", "--tenant", "acme", "--reached", "created")),
     (f"/v1/notifications/{builder.numbered(1)}?tenant=acme", ("get", str(builder.numbered(1)), "--tenant", "acme")),
 )
@@ -156,6 +170,15 @@ def test_json_is_the_body_of_the_http_answer_wherever_it_comes_from(data_dir: Pa
     assert over_api == from_file
     assert all('"position":"test.v1@0:50"' in body for body in bodies)
     assert [len(json.loads(body)["rows"]) for body in bodies[:3]] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("where", ["type", "nothing=1", "=1", "number=1 number=2", "number=x", "data_path=$.a"])
+def test_a_condition_that_cannot_be_asked_is_refused(data_dir: Path, where: str) -> None:
+    """One that there is not, one without a value, a single one twice, a wrong value: BadRequest says what to do."""
+    given = [part for condition in where.split(" ") for part in ("--where", condition)]
+    refused = run("list", "--tenant", "acme", *given, "--data-dir", str(data_dir))
+    assert isinstance(refused.exception, BadRequest)
+    assert refused.exception.hint
 
 
 def test_tables_show_the_rows_and_the_position(data_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from ledger_infra.cli.read_sources import Source, open_source
 from ledger_infra.cli.render import print_badge, print_count, print_detail, print_json, print_page, print_progress
 from ledger_infra.settings import load_settings
 from ledger_queries.answers import AnyPage
+from ledger_queries.content_filter import REPEATABLE, ContentFilter
 from ledger_queries.filters import Filter, Grain, GroupBy, checked_model
 from ledger_queries.parameters import (
     WAIT_SECONDS_DEFAULT,
@@ -20,9 +22,12 @@ from ledger_queries.parameters import (
     EntryCountQuery,
     EntryListQuery,
     NotificationQuery,
+    Part,
 )
+from ledger_queries.sorting import SortBy
 from ledger_schemas import limits
 from ledger_schemas.errors import BadRequest
+from ledger_schemas.json_texts import NAME_SHOWN_CHARS
 from ledger_schemas.kinds import Kind
 
 _Tenant = Annotated[str, typer.Option(help="Whose notifications; required always.")]
@@ -49,6 +54,14 @@ _Deleted = Annotated[
 ]
 _CreatedFrom = Annotated[str | None, typer.Option(help="Only rows listed at or after this time (RFC 3339).")]
 _CreatedBefore = Annotated[str | None, typer.Option(help="Only rows listed before this time (RFC 3339).")]
+_Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help=f"Only what says so; may be repeated. NAME is one of {', '.join(ContentFilter.model_fields)}. Of several "
+        "values of one name any holds, of tag and context all.",
+    ),
+]
 _AtLeast = Annotated[str | None, typer.Option(help="A position that the answer must have reached.")]
 _WaitSeconds = Annotated[float, typer.Option(help="How long a running API may wait for that position.")]
 _Url = Annotated[str | None, typer.Option(help="Base URL of a running API; default: look in the data directory.")]
@@ -77,8 +90,15 @@ def list_command(
     deleted: _Deleted = None,
     created_from: _CreatedFrom = None,
     created_before: _CreatedBefore = None,
+    where: _Where = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(help=f"Keys with commas, a minus before one means down: {', '.join(SortBy)}.", metavar="KEYS"),
+    ] = None,
     limit: Annotated[int, typer.Option(help="Rows of one page, at most.")] = limits.PAGE_ROWS_DEFAULT,
     cursor: Annotated[str | None, typer.Option(help="The cursor that the page before ended with.")] = None,
+    offset: Annotated[int, typer.Option(help="Rows to pass over.")] = 0,
+    total: Annotated[bool, typer.Option("--total", help="Also count all rows that the filter finds.")] = False,
     follow_all: Annotated[bool, typer.Option("--all", help="Follow all pages, to the last row.")] = False,
     at_least: _AtLeast = None,
     wait_seconds: _WaitSeconds = WAIT_SECONDS_DEFAULT,
@@ -86,7 +106,10 @@ def list_command(
     data_dir: DataDir = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """List notifications, inbox entries or deliveries, newest first."""
+    """List notifications, inbox entries or deliveries, newest first.
+
+    Example: `notification-ledger list --tenant acme --where type=invoice --where priority=HIGH --sort -due_at --total`
+    """
     query = checked_model(
         EntryListQuery,
         tenant=tenant,
@@ -103,14 +126,19 @@ def list_command(
         created_before=created_before,
         limit=limit,
         cursor=cursor,
+        offset=offset,
+        sort=sort,
+        total=total,
+        **_conditions(where or ()),
         at_least=at_least,
         wait_seconds=wait_seconds,
     )
     asked = query.as_filter().checked(grain)
     with open_source(load_settings(data_dir=data_dir), url) as source:
-        page = source.list(grain, asked, _fresh(query), limit=query.limit, cursor=query.cursor)
+        part = Part.model_validate({name: getattr(query, name) for name in Part.model_fields})
+        page = source.list(grain, asked, _fresh(query), part)
         if follow_all:
-            page = _followed(source, page, asked, query.limit)
+            page = _followed(source, page, asked, part)
     if as_json:
         print_json(page)
     else:
@@ -132,6 +160,7 @@ def count_command(
     deleted: _Deleted = None,
     created_from: _CreatedFrom = None,
     created_before: _CreatedBefore = None,
+    where: _Where = None,
     group_by: Annotated[GroupBy | None, typer.Option(help="Also count per recipient, channel or kind.")] = None,
     at_least: _AtLeast = None,
     wait_seconds: _WaitSeconds = WAIT_SECONDS_DEFAULT,
@@ -158,6 +187,7 @@ def count_command(
         created_from=created_from,
         created_before=created_before,
         group_by=group_by,
+        **_conditions(where or ()),
         at_least=at_least,
         wait_seconds=wait_seconds,
     )
@@ -211,7 +241,7 @@ def badge_command(
         print_badge(answer)
 
 
-def _followed(source: Source, first: AnyPage, asked: Filter, limit: int) -> AnyPage:
+def _followed(source: Source, first: AnyPage, asked: Filter, part: Part) -> AnyPage:
     """Return all rows from `first` on as one page.
 
     Its position is that of the first page, the earliest: every row reflects at least that.
@@ -220,9 +250,30 @@ def _followed(source: Source, first: AnyPage, asked: Filter, limit: int) -> AnyP
     fresh = Consistency(at_least=first.position)
     while page.next is not None:
         print_progress(len(rows))
-        page = source.list(first.grain, asked, fresh, limit=limit, cursor=page.next)
+        following = part.model_copy(update={"cursor": page.next, "offset": 0, "total": False})
+        page = source.list(first.grain, asked, fresh, following)
         rows += page.rows
-    return type(first).model_validate({"position": first.position, "grain": first.grain, "rows": rows, "next": None})
+    return first.model_copy(update={"rows": rows, "next": None})
+
+
+def _conditions(where: Sequence[str]) -> dict[str, str | list[str]]:
+    """Return conditions on content, by name. Raises BadRequest for one that there is not, or a single one twice."""
+    found: dict[str, str | list[str]] = {}
+    for condition in where:
+        name, equals, value = condition.partition("=")
+        if not equals or name not in ContentFilter.model_fields:
+            raise BadRequest(
+                f"where: {name[:NAME_SHOWN_CHARS]!r} is no condition, or has no value.",
+                hint=f"Write NAME=VALUE with one of {', '.join(ContentFilter.model_fields)}.",
+                field="where",
+            )
+        if name in REPEATABLE:
+            found[name] = [*found.get(name, []), value]
+        elif name in found:
+            raise BadRequest(f"where: {name} is given more than once.", hint="Give it once.", field="where")
+        else:
+            found[name] = value
+    return found
 
 
 def _fresh(query: Consistency) -> Consistency:

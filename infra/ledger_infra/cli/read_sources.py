@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from ledger_queries.answer_types import rfc_3339
 from ledger_queries.answers import AnyPage, count_rows, get_notification, list_rows
 from ledger_queries.badges import read_badge
 from ledger_queries.filters import Filter, Grain, GroupBy
-from ledger_queries.parameters import Consistency
+from ledger_queries.parameters import Consistency, Part
 from ledger_queries.reading import Reading, open_reading, parse_at_least, require
 from ledger_queries.rows import (
     BadgeAnswer,
@@ -59,7 +60,7 @@ _Answer = TypeVar("_Answer", bound=BaseModel)
 class Source(Protocol):
     """Answers the questions of the API. What it raises is the same wherever the answer comes from."""
 
-    def list(self, grain: Grain, asked: Filter, fresh: Consistency, *, limit: int, cursor: str | None) -> AnyPage:
+    def list(self, grain: Grain, asked: Filter, fresh: Consistency, part: Part) -> AnyPage:
         """Return one page."""
         ...
 
@@ -114,10 +115,10 @@ class ApiSource:
 
     client: httpx2.Client
 
-    def list(self, grain: Grain, asked: Filter, fresh: Consistency, *, limit: int, cursor: str | None) -> AnyPage:
+    def list(self, grain: Grain, asked: Filter, fresh: Consistency, part: Part) -> AnyPage:
         """Return one page."""
         path, page = _PATHS[grain]
-        return self._ask(path, page, {**_wire(asked), **_wire(fresh), "limit": limit, "cursor": cursor})
+        return self._ask(path, page, {**_wire(asked), **_wire(fresh), **_wire(part)})
 
     def count(self, grain: Grain, asked: Filter, fresh: Consistency, *, group_by: GroupBy | None) -> CountAnswer:
         """Return a count."""
@@ -142,10 +143,10 @@ class FileSource:
 
     connection: duckdb.DuckDBPyConnection
 
-    def list(self, grain: Grain, asked: Filter, fresh: Consistency, *, limit: int, cursor: str | None) -> AnyPage:
+    def list(self, grain: Grain, asked: Filter, fresh: Consistency, part: Part) -> AnyPage:
         """Return one page."""
         with self._reading(fresh) as reading:
-            return list_rows(reading, grain, asked, limit=limit, cursor=cursor)
+            return list_rows(reading, grain, asked, **part.model_dump())
 
     def count(self, grain: Grain, asked: Filter, fresh: Consistency, *, group_by: GroupBy | None) -> CountAnswer:
         """Return a count."""
@@ -228,10 +229,7 @@ def _lives(client: httpx2.Client) -> bool:
 def _wire(model: BaseModel) -> dict[str, Any]:
     """Return the query parameters of a model; what is not set is left out."""
     values = model.model_dump(mode="python", exclude_none=True, exclude_defaults=True)
-    for name in ("created_from", "created_before"):
-        if name in values:
-            values[name] = rfc_3339(values[name])
-    return values
+    return {name: rfc_3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _error(response: httpx2.Response) -> LedgerError:

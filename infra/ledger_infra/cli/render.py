@@ -50,7 +50,7 @@ def print_page(page: AnyPage) -> None:
     else:
         columns = _DELIVERY_COLUMNS
     table = table_of(columns, (_cells(row) for row in page.rows))
-    footer = [f"{len(page.rows)} rows"]
+    footer = [f"{len(page.rows)} rows" if page.total is None else f"{len(page.rows)} of {page.total} rows"]
     if page.next is not None:
         footer.append(f"more: --cursor {page.next}")
     print_table(table, page.position, *footer)

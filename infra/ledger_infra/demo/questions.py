@@ -12,7 +12,7 @@ from ledger_infra.cli.render import print_count, print_detail, print_page
 from ledger_infra.demo.samples import sample_events
 from ledger_infra.settings import load_settings
 from ledger_queries import Filter, Grain, GroupBy
-from ledger_queries.parameters import Consistency
+from ledger_queries.parameters import Consistency, Part
 
 ROWS_SHOWN: Final = 5
 SHOP: Final = "harbour-shop"
@@ -34,12 +34,12 @@ def ask_questions(data_dir: Path, console: Console) -> None:
         busiest = (unread.groups or [])[0].name
         say(f"list --tenant {SHOP} --grain inbox_entry --recipient {busiest} --not-read --limit {ROWS_SHOWN}")
         asked = Filter(tenant=SHOP, recipient=busiest, read=False)
-        print_page(source.list(Grain.INBOX_ENTRY, asked, fresh, limit=ROWS_SHOWN, cursor=None))
+        print_page(source.list(Grain.INBOX_ENTRY, asked, fresh, Part(limit=ROWS_SHOWN)))
         say(f"list --tenant {SHOP} --channel email --reached failed --not-reached delivered --limit {ROWS_SHOWN}")
         asked = Filter.model_validate(
             {"tenant": SHOP, "channel": "email", "reached": ["failed"], "not_reached": ["delivered"]}
         )
-        print_page(source.list(Grain.NOTIFICATION, asked, fresh, limit=ROWS_SHOWN, cursor=None))
+        print_page(source.list(Grain.NOTIFICATION, asked, fresh, Part(limit=ROWS_SHOWN)))
         say(f"count --tenant {SHOP} --grain delivery --group-by channel")
         print_count(source.count(Grain.DELIVERY, Filter(tenant=SHOP), fresh, group_by=GroupBy.CHANNEL))
         say(f"count --tenant {SHOP} --grain delivery --group-by kind")
