@@ -15,7 +15,7 @@ from ledger_schemas import TopicSpec
 from ledger_schemas.kinds import Kind
 from ledger_schemas.schema_topic import binding_of
 from ledger_schemas.shipped import current_schema, fingerprint_of_text, shipped_schemas
-from ledger_schemas.topic import ensure_topic, schemas_topic_spec
+from ledger_schemas.topic import DIRECTORY_TOPIC, ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.projectors.building import Raw, append_raw
 from tests.projectors.foreign_writer import WAIT_SECONDS, next_version
@@ -54,12 +54,12 @@ def ready_shell(kafka: Kafka, shell: Shell) -> Shell:
     return shell
 
 
-def test_topic_makes_and_checks_both_topics(kafka: Kafka, topic_name: str, shell: Shell) -> None:
-    """The schema topic has one partition; a wrong one is named, with exit code 30."""
+def test_topic_makes_and_checks_every_topic(kafka: Kafka, topic_name: str, shell: Shell) -> None:
+    """The schema topic and the directory's have one partition; a wrong one is named, with exit code 30."""
     missing = shell.run("topic")
     assert (missing.returncode, f"The topic {topic_name} does not exist" in missing.stderr) == (30, True)
     made = json_of(shell.run("topic", "--create", "--json"))["topics"]
-    assert [(topic_name, 6, True), (shell.schemas_topic, 1, True)] == [
+    assert [(topic_name, 6, True), (shell.schemas_topic, 1, True), (DIRECTORY_TOPIC, 1, False)] == [
         (one["topic"], one["partitions"], one["made"]) for one in made
     ]
     again = shell.run("topic")

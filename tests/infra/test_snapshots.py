@@ -35,7 +35,7 @@ def data_dir(tmp_path: Path) -> Path:
 def anyhow(request: pytest.FixtureRequest, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the data directory of a ledger that is stopped, and of one whose API publishes when it is asked."""
 
-    def ask(_: str) -> tuple[Path, str]:
+    def ask(*_: object) -> tuple[Path, str]:
         with duckdb.connect(read_model_path(data_dir), read_only=True) as connection:
             path, position = snapshots.publish_numbered(connection, data_dir)
         return path, str(position)

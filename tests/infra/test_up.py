@@ -20,6 +20,7 @@ from ledger_infra.paths import kafka_dir, read_model_path, run_file
 from ledger_infra.settings import environment_without_settings
 from ledger_schemas import LIFECYCLE_TOPIC, Position, new_id
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, PortTaken, PositionInvalid, SettingInvalid
+from ledger_schemas.topic import DIRECTORY_TOPIC
 from tests.running import RunningLedger, json_of, processes_below, run_command
 
 CREATED: dict[str, object] = {
@@ -298,7 +299,8 @@ def test_a_position_of_another_ledger_is_refused(ledger: RunningLedger) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, "position_invalid")
         refused = ledger.run("list", "--tenant", "acme", "--at-least", position, "--wait-seconds", "30")
         assert refused.returncode == PositionInvalid.exit_code
-        assert f"it has partitions 0 to 5 of {LIFECYCLE_TOPIC}" in refused.stderr
+        has = f"it has partition 0 of {DIRECTORY_TOPIC}, partitions 0 to 5 of {LIFECYCLE_TOPIC}"
+        assert has in refused.stderr
 
 
 def test_head_is_answered_wherever_get_is(ledger: RunningLedger) -> None:
