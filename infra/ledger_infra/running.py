@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from ledger_infra.paths import run_file
 from ledger_infra.settings import Settings
+
+RUN_FILE_MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,22 @@ def running_ledger(data_dir: Path) -> RunningLedger | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) else None
+
+
+@contextmanager
+def running_note(data_dir: Path, ledger: RunningLedger) -> Iterator[None]:
+    """Leave a note of where this process answers, for the commands of this user that look for it.
+
+    The secret is an operator's credential for as long as the process lives: nobody else may read the file.
+    """
+    path = run_file(data_dir)
+    path.unlink(missing_ok=True)  # One that a killed process left may be readable by others.
+    path.touch(RUN_FILE_MODE, exist_ok=False)
+    path.write_text(json.dumps(asdict(ledger)) + "\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def credential_for(url: str, running: RunningLedger | None, settings: Settings) -> str | None:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp
 
-from ledger_infra.service import _app, _Parts
+from ledger_infra.api import Parts, app_of
 from ledger_infra.settings import load_settings
 from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.progress import Progress
@@ -121,7 +121,7 @@ def application(folder: Path, model: ReadModel, directory: Directory) -> FastAPI
     """Put the whole application together, as the service does."""
     settings = load_settings(data_dir=folder)
     stubs = cast("Any", (_Projector(), _Schemas(), directory, _Sink(), _Sink()))
-    return _app(_Parts(settings, model, *stubs))
+    return app_of(Parts(settings, model, *stubs))
 
 
 def walk(app: ASGIApp, prefix: str = "") -> Iterator[Walked]:

@@ -120,7 +120,7 @@ def rebuild(
     prepare_data_dir(configured.data_dir)
 
     async def work() -> Rebuilt:
-        from ledger_infra.service import kafka_of  # noqa: PLC0415 - as above
+        from ledger_infra.kafka_access import kafka_of  # noqa: PLC0415 - as above
 
         with counting_bar(_stderr) as bar, DownloadBar(_stderr) as download:
             task = bar.add_task("Replaying the log", total=None)
