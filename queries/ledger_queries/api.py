@@ -66,6 +66,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = []
             else:
                 operation["responses"] = problem_responses(401, 403, 503) | operation["responses"]
+                for parameter in operation.get("parameters", ()):
+                    # The credential says it; without one the route asks for it.
+                    parameter["required"] = parameter["required"] and parameter["name"] != "tenant"
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})

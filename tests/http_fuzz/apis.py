@@ -75,6 +75,14 @@ ALLOWANCES: Final[Mapping[Name, Sequence[Allowance]]] = {
             "`startDate` may lie after `endDate`.",
         ),
     ),
+    "nextinteract": (
+        Allowance(
+            "GET /rest/notification/sent",
+            "positive_data_acceptance",
+            (*ACCEPTED, "400"),
+            "A type or a schedule must be named, and types GT, GE and GA need a parameter of their own.",
+        ),
+    ),
     "realtimeregister": (
         Allowance(
             "GET /v2/customers/{customer}/notifications/{notificationId}",
