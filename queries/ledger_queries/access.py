@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.routing import compile_path
@@ -17,10 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ledger_queries.problems import problem_response
 from ledger_schemas.access import Caller, Directory, Role
 from ledger_schemas.errors import Forbidden, LedgerError
+from ledger_schemas.field_types import Id
 
 NOBODY: Final = secrets.token_hex(16)
 """A tenant, and a recipient, that no event names: what a credential does not reach is answered as if asked of it."""
 
+_ID: Final = TypeAdapter(Id)
 
 _LISTED: Final = "ledger.listed"
 """In the scope of a request that a rule is for."""
@@ -153,6 +156,17 @@ def _decided(query: bytes, caller: Caller, rule: Rule) -> bytes:
     if not decided:
         return query
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="utf-8")
-    kept = [(name, value if value == decided.get(name, value) else NOBODY) for name, value in given]
+    kept = [(name, _named(value, decided.get(name))) for name, value in given]
     named = {name for name, _ in given}
     return urlencode([*kept, *((name, value) for name, value in decided.items() if name not in named)]).encode("ascii")
+
+
+def _named(value: str, own: str | None) -> str:
+    """Return NOBODY in the place of another's id. What is no id stays: the route refuses it, whoever asks."""
+    if own is None or value == own:
+        return value
+    try:
+        _ID.validate_python(value)
+    except ValidationError:
+        return value
+    return NOBODY

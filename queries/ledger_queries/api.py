@@ -66,6 +66,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = []
             else:
                 operation["responses"] = problem_responses(401, 403, 503) | operation["responses"]
+                for parameter in operation.get("parameters", ()):
+                    # The credential says it; without one the route asks for it.
+                    parameter["required"] = parameter["required"] and parameter["name"] != "tenant"
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
@@ -74,5 +77,16 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas |= request_schemas()
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}, {}]
+    for page in ("NotificationPage", "InboxEntryPage", "DeliveryPage"):
+        _rows_by_choice(schemas, schemas[page])
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     return document
+
+
+def _rows_by_choice(schemas: dict[str, Any], page: dict[str, Any]) -> None:
+    """Let the rows of a page be whole, or only what the parameter `fields` chose of them."""
+    whole = page["properties"]["rows"]["items"]
+    name = whole["$ref"].rpartition("/")[2]
+    chosen = {key: value for key, value in schemas[name].items() if key != "required"}
+    schemas[f"{name}Fields"] = {**chosen, "title": f"{name}Fields", "description": "What `fields` chose of a row."}
+    page["properties"]["rows"]["items"] = {"anyOf": [whole, {"$ref": f"#/components/schemas/{name}Fields"}]}

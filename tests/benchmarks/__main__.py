@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from ledger_infra.logs import configure_logs
-from tests.benchmarks import apply_profile, catching_up, codec, growth, latency, over_http
+from tests.benchmarks import apply_profile, catching_up, codec, dialects, growth, latency, over_http
 from tests.benchmarks.measuring import machine
 
 COMMANDS: Final = {
@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "projector": (catching_up, "a whole log to a closed file: the projector, two other loops, and its ceilings"),
     "latency": (latency, "from before an append to the commit that shows it, while the log is written"),
     "http": (over_http, "how soon a whole `up` answers over connections that are kept alive"),
+    "dialects": (dialects, "what an answer of each dialect costs beside the native one for the same rows"),
     "growth": (growth, "what an event costs as a file grows, and after many of its notifications were touched late"),
     "profile": (apply_profile, "where the time of apply goes, statement by statement; needs no broker"),
 }

@@ -10,8 +10,10 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 CONNECT_SECONDS: Final = 30.0
@@ -42,10 +44,37 @@ class Answers:
     cpu_share: float
 
 
-def request(method: str, target: str, body: bytes = b"") -> bytes:
+def request(method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
     """Return the bytes of one request."""
-    length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
-    return f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}\r\n".encode() + body
+    length = {"Content-Type": "application/json", "Content-Length": str(len(body))} if body else {}
+    lines = [f"{name}: {value}\r\n" for name, value in {**length, **(headers or {})}.items()]
+    return f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{''.join(lines)}\r\n".encode() + body
+
+
+def take_turns(port: int, ways: Sequence[Sequence[bytes]], seconds: float, warm_up_rounds: int) -> list[list[int]]:
+    """Return for each way how long its answers took, in nanoseconds: one client, which asks one way after the other.
+
+    In a round each way sends its next request; the one that begins changes. Raises ValueError on an answer that is no
+    success.
+    """
+    took: list[list[int]] = [[] for _ in ways]
+    with socket.create_connection(("127.0.0.1", port), timeout=CONNECT_SECONDS) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ends = time.perf_counter() + seconds
+        round_ = 0
+        while round_ <= warm_up_rounds or time.perf_counter() < ends:
+            for place in range(len(ways)):
+                way = (place + round_) % len(ways)
+                sent = time.perf_counter_ns()
+                connection.sendall(ways[way][round_ % len(ways[way])])
+                status = _answer(connection)
+                if status != HTTPStatus.OK:
+                    message = f"expected {HTTPStatus.OK}, the answer is {status}"
+                    raise ValueError(message)
+                if round_ >= warm_up_rounds:
+                    took[way].append(time.perf_counter_ns() - sent)
+            round_ += 1
+    return took
 
 
 def put_on(load: Load) -> Answers:

@@ -123,14 +123,16 @@ def _created(done: Prefilled, rows: Numbers, channels: pa.Array) -> dict[str, pa
         "body": pa.repeat("Soon with you. " * 9, len(rows)),
     }
     return {
-        "audience": pa.ListArray.from_arrays(one_each, _struct(member, EVENT_SCHEMA.field("audience").type.value_type)),
-        "personal": _struct(personal, EVENT_SCHEMA.field("personal").type),
+        "audience": pa.ListArray.from_arrays(
+            one_each, struct_array(member, EVENT_SCHEMA.field("audience").type.value_type)
+        ),
+        "personal": struct_array(personal, EVENT_SCHEMA.field("personal").type),
         "type": pa.repeat("order_update", len(rows)),
         "category": pa.repeat("transactional", len(rows)),
     }
 
 
-def _struct(parts: Mapping[str, pa.Array], struct: pa.StructType) -> pa.StructArray:
+def struct_array(parts: Mapping[str, pa.Array], struct: pa.StructType) -> pa.StructArray:
     """Return records with these parts; the others are null."""
     length = len(next(iter(parts.values())))
     arrays = [parts[one.name].cast(one.type) if one.name in parts else pa.nulls(length, one.type) for one in struct]

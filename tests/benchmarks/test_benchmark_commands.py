@@ -12,15 +12,17 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
-from tests.benchmarks import apply_profile, catching_up, growth, latency, outcome, over_http
+from tests.benchmarks import apply_profile, catching_up, dialects, growth, latency, outcome, over_http
 from tests.benchmarks.latency import Commits
 from tests.benchmarks.outcome import SHARD_DIGITS, SUMMED, Expected, Judge
 from tests.benchmarks.workload import make_workload
 from tests.conftest import Kafka
+from tests.loopback import Servers
 
 SOME: Final = ("obvious", "careful", "ours", "apply")
 """Contenders: all but those that only do what another of these begins with."""
@@ -147,6 +149,39 @@ def test_growth_is_measured_at_every_size_and_after_late_touches() -> None:
         assert touched[way]["batches"] == 1
     assert touched["catching_up"]["events"] == 200
     assert "0.0001, 20% touched late" in growth.text(told)
+
+
+def test_each_dialect_is_measured_beside_the_native_answer_for_the_same_rows() -> None:
+    """Median and 99 % of both, and the overhead of the dialect, once both were seen to have the same rows."""
+    told = _run("dialects", "--notifications", "1500", "--seconds", "0.1")
+    assert {one["answer"]: one["rows"] for one in told["answers"]} == {
+        "suger, 50": 50,
+        "suger, 1,000": 1_000,
+        "nextinteract, 500": 500,
+        "easir, 15": 15,
+        "realtimeregister, one": 1,
+        "novu, one": 1,
+    }
+    for one in told["answers"]:
+        for side in ("dialect", "native"):
+            assert one[side]["answers"] > 0
+            assert 0 < one[side]["p50_ms"] <= one[side]["p99_ms"]
+        assert one["overhead"] == pytest.approx(one["dialect"]["p50_ms"] / one["native"]["p50_ms"] - 1)
+    table = dialects.text(told).splitlines()
+    assert [line[:24].strip() for line in table[-len(told["answers"]) :]] == [one["answer"] for one in told["answers"]]
+
+
+def test_answers_with_other_rows_have_no_figure() -> None:
+    """A benchmark of two different questions is refused."""
+    name = {"name": "x"}
+    with Servers() as servers:
+        app = FastAPI()
+        app.get("/{rows}")(lambda rows: {"rows": [name] * int(rows)})
+        port = servers.serve(app).base_url.port
+        assert port is not None
+        sides = [dialects.Side([f"/{rows}"], {}, lambda answer: answer["rows"]) for rows in (1, 2)]
+        with pytest.raises(AssertionError, match="beside"):
+            dialects.check_same_rows(port, "it", *sides)
 
 
 @pytest.mark.kafka

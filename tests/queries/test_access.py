@@ -76,6 +76,14 @@ def test_a_persons_inbox_is_theirs(client: httpx2.Client) -> None:
     assert get(client, "ann", f"/v1/notifications/{numbered(1)}").status_code == 403
 
 
+@pytest.mark.parametrize("malformed", ["", "a\tb", "a" * 129])
+def test_what_is_no_id_is_refused_as_it_is_without_a_credential(client: httpx2.Client, malformed: str) -> None:
+    """The credential decides whose rows are seen, not whether a parameter has its form."""
+    for secret, name in (("application", "tenant"), ("ann", "recipient"), ("operator", "tenant")):
+        answer = get(client, secret, "/v1/inbox", **{name: malformed})
+        assert (answer.status_code, answer.json()["field"]) == (400, name)
+
+
 def test_a_parameter_that_is_given_twice_is_refused(client: httpx2.Client) -> None:
     """Neither the first nor the last decides: a credential is no way around it."""
     for query in ("tenant=acme&tenant=other", "tenant=other&tenant=acme", "tenant=acme&tenant=acme"):
