@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validat
 
 from ledger_projectors.quarantine import Result, RetryOutcome, Selection
 from ledger_projectors.records import Reason
-from ledger_queries.parameters import only
+from ledger_queries.parameters import only_fields_of
 from ledger_queries.problems import problem_responses
 from ledger_queries.quarantine import (
     QuarantineCount,
@@ -87,14 +87,19 @@ def quarantine_router(reader: Reader, known: Callable[[], KnownSchemas], retry: 
     """
     router = APIRouter(prefix="/v1/operator/quarantine", tags=["operator"])
 
-    @router.get("", summary="List the quarantine", responses=_MANY, dependencies=[Depends(only(QuarantineListQuery))])
+    @router.get(
+        "", summary="List the quarantine", responses=_MANY, dependencies=[Depends(only_fields_of(QuarantineListQuery))]
+    )
     def list_records(query: Annotated[QuarantineListQuery, Query()]) -> QuarantinePage:
         """List records that cannot be applied, the one that the log took last first."""
         with open_reading(reader) as reading:
             return list_quarantined(reading, query)
 
     @router.get(
-        "/count", summary="Count the quarantine", responses=_MANY, dependencies=[Depends(only(QuarantineCountQuery))]
+        "/count",
+        summary="Count the quarantine",
+        responses=_MANY,
+        dependencies=[Depends(only_fields_of(QuarantineCountQuery))],
     )
     def count_records(query: Annotated[QuarantineCountQuery, Query()]) -> QuarantineCount:
         """Count exactly the records that the list with the same filter walks through."""
@@ -105,7 +110,7 @@ def quarantine_router(reader: Reader, known: Callable[[], KnownSchemas], retry: 
         "/{partition}/{offset}",
         summary="Show one record of the quarantine",
         responses=_ONE,
-        dependencies=[Depends(only(QuarantineShowQuery))],
+        dependencies=[Depends(only_fields_of(QuarantineShowQuery))],
     )
     def show_record(partition: int, offset: int, query: Annotated[QuarantineShowQuery, Query()]) -> QuarantinedDetail:
         """Show where it lies, why it is here, its key and headers, and what its first bytes say of its schema."""

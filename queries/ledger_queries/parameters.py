@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from fastapi import Request
@@ -111,28 +111,32 @@ class BadgeQuery(Consistency):
     recipient: Id = Field(description="Whose badge.", examples=["ann"])
 
 
-def only(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
-    """Make a dependency that refuses query parameters that `model` does not have, and single ones given twice.
+def only(names: Collection[str], repeatable: Collection[str] = ()) -> Callable[[Request], Awaitable[None]]:
+    """Make a dependency that refuses other query parameters than `names`, and one given twice that is not repeatable.
 
     Without it a misspelt filter would be dropped and the answer would be to another question.
     """
-    allowed = model.model_fields
 
     async def refuse_others(request: Request) -> None:
         given = Counter(name for name, _ in request.query_params.multi_items())
         for name, times in given.items():
-            if name not in allowed:
+            if name not in names:
                 raise BadRequest(
                     f"There is no query parameter {name[:NAME_SHOWN_CHARS]!r} here.",
-                    hint=f"Allowed are {', '.join(allowed)}.",
+                    hint=f"Allowed are {', '.join(names)}.",
                     field=name[:NAME_SHOWN_CHARS],
                 )
-            if times > 1 and name not in _REPEATABLE:
+            if times > 1 and name not in repeatable:
                 raise BadRequest(f"{name}: is given more than once.", hint="Give it once.", field=name)
             if times > VALUES_MAX:
                 raise BadRequest(f"{name}: is given {times:,} times.", hint=f"VALUES_MAX is {VALUES_MAX}.", field=name)
 
     return refuse_others
+
+
+def only_fields_of(model: type[BaseModel]) -> Callable[[Request], Awaitable[None]]:
+    """Make the dependency of `only` for the query parameters of the native API that are the fields of a model."""
+    return only(model.model_fields, _REPEATABLE)
 
 
 _REPEATABLE: Final = frozenset({"reached", "not_reached", *REPEATABLE})

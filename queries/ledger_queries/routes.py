@@ -21,7 +21,7 @@ from ledger_queries.parameters import (
     NotificationCountQuery,
     NotificationListQuery,
     NotificationQuery,
-    only,
+    only_fields_of,
 )
 from ledger_queries.problems import problem_responses
 from ledger_queries.reading import Reading, parse_at_least
@@ -70,7 +70,7 @@ def _add_notifications(router: APIRouter, answers: "_Answers") -> None:
         summary="List notifications",
         response_model=NotificationPage,
         responses=_PAGES,
-        dependencies=[Depends(only(NotificationListQuery))],
+        dependencies=[Depends(only_fields_of(NotificationListQuery))],
     )
     async def list_notifications(request: Request, query: Annotated[NotificationListQuery, Query()]) -> Response:
         """List notifications, newest first; recipient and channel mean: has such an inbox entry, such a delivery."""
@@ -81,7 +81,7 @@ def _add_notifications(router: APIRouter, answers: "_Answers") -> None:
         summary="Count notifications",
         response_model=CountAnswer,
         responses=_MANY,
-        dependencies=[Depends(only(NotificationCountQuery))],
+        dependencies=[Depends(only_fields_of(NotificationCountQuery))],
     )
     async def count_notifications(query: Annotated[NotificationCountQuery, Query()]) -> Response:
         """Count exactly the rows that the list with the same filter walks through."""
@@ -92,7 +92,7 @@ def _add_notifications(router: APIRouter, answers: "_Answers") -> None:
         summary="Get one notification with its whole timeline",
         response_model=NotificationDetail,
         responses=_ONE,
-        dependencies=[Depends(only(NotificationQuery))],
+        dependencies=[Depends(only_fields_of(NotificationQuery))],
     )
     async def get_one_notification(notification_id: UUID, query: Annotated[NotificationQuery, Query()]) -> Response:
         """Get its row, what it says, its inbox entries, its deliveries, and every event of its history.
@@ -108,7 +108,7 @@ def _add_inbox(router: APIRouter, answers: "_Answers") -> None:
         summary="List inbox entries",
         response_model=InboxEntryPage,
         responses=_PAGES,
-        dependencies=[Depends(only(EntryListQuery))],
+        dependencies=[Depends(only_fields_of(EntryListQuery))],
     )
     async def list_inbox_entries(request: Request, query: Annotated[EntryListQuery, Query()]) -> Response:
         """List inbox entries, newest first; channel means: has a delivery over it."""
@@ -119,7 +119,7 @@ def _add_inbox(router: APIRouter, answers: "_Answers") -> None:
         summary="Count inbox entries",
         response_model=CountAnswer,
         responses=_MANY,
-        dependencies=[Depends(only(EntryCountQuery))],
+        dependencies=[Depends(only_fields_of(EntryCountQuery))],
     )
     async def count_inbox_entries(query: Annotated[EntryCountQuery, Query()]) -> Response:
         """Count inbox entries. Unread by recipient: read=false and group_by=recipient; of one: its badge."""
@@ -132,7 +132,7 @@ def _add_badge(router: APIRouter, answers: "_Answers") -> None:
         summary="Look up the badge of a recipient",
         response_model=BadgeAnswer,
         responses=_MANY,
-        dependencies=[Depends(only(BadgeQuery))],
+        dependencies=[Depends(only_fields_of(BadgeQuery))],
     )
     async def get_badge(query: Annotated[BadgeQuery, Query()]) -> Response:
         """Look up how many inbox entries a recipient has, unread and otherwise, on every shelf.
@@ -149,7 +149,7 @@ def _add_deliveries(router: APIRouter, answers: "_Answers") -> None:
         summary="List deliveries",
         response_model=DeliveryPage,
         responses=_PAGES,
-        dependencies=[Depends(only(EntryListQuery))],
+        dependencies=[Depends(only_fields_of(EntryListQuery))],
     )
     async def list_deliveries(request: Request, query: Annotated[EntryListQuery, Query()]) -> Response:
         """List deliveries, newest first."""
@@ -160,7 +160,7 @@ def _add_deliveries(router: APIRouter, answers: "_Answers") -> None:
         summary="Count deliveries",
         response_model=CountAnswer,
         responses=_MANY,
-        dependencies=[Depends(only(EntryCountQuery))],
+        dependencies=[Depends(only_fields_of(EntryCountQuery))],
     )
     async def count_deliveries(query: Annotated[EntryCountQuery, Query()]) -> Response:
         """Count exactly the rows that the list with the same filter walks through."""

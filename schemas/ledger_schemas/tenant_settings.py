@@ -31,6 +31,11 @@ TENANT_SETTINGS: Final[Mapping[str, TenantSetting]] = MappingProxyType(
         "novu.organization_id": TenantSetting(
             "The `_organizationId` of the tenant in the Novu dialect.", _OBJECT_ID, _OBJECT_ID_RULE
         ),
+        "novu.envelope": TenantSetting(
+            'Whether the Novu dialect answers with `{"data": {...}}`; without it events are bare.',
+            re.compile("data"),
+            "`data`",
+        ),
     }
 )
 """Every setting by name. The dialects use them."""

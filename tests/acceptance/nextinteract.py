@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx2
 from pydantic import TypeAdapter
 
-from ledger_queries.dialects.nextinteract.answers import SentNotification
+from ledger_queries.dialects.nextinteract.answer_types import SentNotification
 from ledger_queries.dialects.nextinteract.failures import ErrorBody
 from ledger_schemas import Event
 from tests.queries.builder import NOON, numbered

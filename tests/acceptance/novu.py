@@ -8,7 +8,7 @@ from typing import Any, Final
 from httpx2 import Response
 
 from ledger_infra.demo.transcripts import Sample, transcribe
-from ledger_queries.dialects.novu.answers import ErrorDto, Event, ValidationErrorDto
+from ledger_queries.dialects.novu.answer_types import ErrorDto, Event, ValidationErrorDto
 from ledger_queries.dialects.novu.object_ids import id_of_entry
 from ledger_schemas.events import Event as LedgerEvent
 from ledger_schemas.ids import derive_inbox_entry_id

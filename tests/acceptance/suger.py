@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx2
 
 from ledger_infra.demo.samples import vendor_samples
-from ledger_queries.dialects.suger.models import NotificationEvents
+from ledger_queries.dialects.suger.answer_types import NotificationEvents
 from ledger_schemas import Event
 from tests.queries.builder import NOON
 

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from ledger_queries.dialects.nextinteract import app
-from ledger_queries.dialects.nextinteract.answers import BROADCAST_TYPES, SentNotification
+from ledger_queries.dialects.nextinteract.answer_types import BROADCAST_TYPES, SentNotification
 from ledger_queries.dialects.nextinteract.failures import EXCEPTIONS, RESPONSES
-from ledger_queries.dialects.nextinteract.sent import DEFAULTS, FIELDS
+from ledger_queries.dialects.nextinteract.fields import DEFAULTS, FIELDS
 from ledger_schemas.access import Caller, Role
 from ledger_schemas.errors import DirectoryUnread, QueryTooLong
 from tests.queries.builder import NOON

@@ -11,7 +11,7 @@ import pytest
 
 from ledger_queries.dialects.dialect import Failure, Violation
 from ledger_queries.dialects.novu import lookup
-from ledger_queries.dialects.novu.answers import Event, WrappedEvent
+from ledger_queries.dialects.novu.answer_types import Event, WrappedEvent
 from ledger_queries.dialects.novu.failures import STATUSES, render_failure
 from ledger_schemas.access import Role
 from ledger_schemas.errors import DirectoryUnread, QueryTooLong

@@ -1,8 +1,8 @@
 import json
 from typing import Any
 
-from ledger_queries.dialects.suger.events import CREATED_BY, DEFAULTS, FIELDS
-from ledger_queries.dialects.suger.models import CreatedBy, NotificationEvent
+from ledger_queries.dialects.suger.answer_types import CreatedBy, NotificationEvent
+from ledger_queries.dialects.suger.fields import CREATED_BY, DEFAULTS, FIELDS
 
 from .guides import GUIDES, requests_of
 from .serving import SUGER, Served, secret_of

@@ -16,7 +16,7 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger_queries.content_encoding import ContentEncodings
-from ledger_queries.dialects.own_document import describe_exactly
+from ledger_queries.dialects.openapi_document import describe_exactly
 from ledger_queries.problems import UnexpectedErrors
 from ledger_queries.request_texts import Utf8Requests
 from ledger_schemas.errors import LedgerError

@@ -8,8 +8,10 @@ from fastapi.security import APIKeyHeader
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller
 from ledger_queries.dialects.dialect import answer_json, make_app
-from ledger_queries.dialects.nextinteract.answers import SentNotification
-from ledger_queries.dialects.nextinteract.asked import (
+from ledger_queries.dialects.nextinteract.answer_types import SentNotification
+from ledger_queries.dialects.nextinteract.failures import RESPONSES, WsError, render, render_ws_error
+from ledger_queries.dialects.nextinteract.fields import Recorded, latest, sent_notification
+from ledger_queries.dialects.nextinteract.parameters import (
     NAMES,
     Asked,
     BroadcastType,
@@ -18,11 +20,9 @@ from ledger_queries.dialects.nextinteract.asked import (
     Version,
     require_version,
 )
-from ledger_queries.dialects.nextinteract.failures import RESPONSES, WsError, render, render_ws_error
-from ledger_queries.dialects.nextinteract.sent import Recorded, latest, sent_notification
 from ledger_queries.dialects.page_events import page_events
-from ledger_queries.dialects.parameters import only
 from ledger_queries.finding import Page, find_notifications
+from ledger_queries.parameters import only
 from ledger_queries.reading import Reading
 from ledger_queries.recorded import contents_of
 from ledger_queries.sorting import RowKey

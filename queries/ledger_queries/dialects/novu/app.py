@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import answer_json, make_app
-from ledger_queries.dialects.novu.answers import Event, WrappedEvent
+from ledger_queries.dialects.novu.answer_types import Event, WrappedEvent
 from ledger_queries.dialects.novu.event import Recorded, event_of
 from ledger_queries.dialects.novu.failures import failure_responses, render_failure
 from ledger_queries.dialects.novu.lookup import find_recorded

@@ -32,7 +32,7 @@ from ledger_queries.dialects.novu.jobs import Recipient, jobs_of
 from ledger_queries.dialects.novu.object_ids import hashed_id
 from ledger_queries.dialects.novu.recorded_shapes import TRIGGERS
 from ledger_queries.dialects.novu.shapes import ABSENT, Shape, any_object, flag, items, present, text
-from ledger_queries.dialects.novu.times import iso
+from ledger_queries.dialects.times import utc_milliseconds
 from ledger_queries.recorded import RecordedContent, RecordedEvent
 from ledger_queries.rows import DeliveryRow, InboxEntryRow
 
@@ -79,8 +79,8 @@ def event_of(recorded: Recorded, settings: Mapping[str, str]) -> dict[str, Any]:
         transactionId=content.correlation_id or str(entry.notification_id),
         _templateId=template_id,
         _digestedNotificationId=content.digest.merged_into if content.digest else None,
-        createdAt=iso(created_at),
-        updatedAt=iso(max((created_at, *changes, *facts))),
+        createdAt=utc_milliseconds(created_at),
+        updatedAt=utc_milliseconds(max((created_at, *changes, *facts))),
         channels=_channels(entry, content),
         subscriber=subscriber,
         template=_template(content),

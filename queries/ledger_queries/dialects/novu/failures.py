@@ -11,8 +11,8 @@ import structlog
 from fastapi import Response
 
 from ledger_queries.dialects.dialect import Failure, answer_json
-from ledger_queries.dialects.novu.answers import ErrorDto, ValidationErrorDto
-from ledger_queries.dialects.novu.times import iso
+from ledger_queries.dialects.novu.answer_types import ErrorDto, ValidationErrorDto
+from ledger_queries.dialects.times import utc_milliseconds
 from ledger_schemas.ids import new_id
 
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ def render_failure(failure: Failure) -> Response:
     status = failure.status if failure.status in STATUSES else _documented(failure.status)
     body: dict[str, Any] = {
         "statusCode": status,
-        "timestamp": iso(datetime.now(UTC)),
+        "timestamp": utc_milliseconds(datetime.now(UTC)),
         "path": failure.path,
         "message": failure.message,
     }

@@ -25,7 +25,7 @@ from ledger_queries.dialects.novu.defaults import DEFAULTS
 from ledger_queries.dialects.novu.object_ids import hashed_id
 from ledger_queries.dialects.novu.recorded_shapes import DIGEST, STEP
 from ledger_queries.dialects.novu.shapes import ABSENT, Shape, any_object, number, present
-from ledger_queries.dialects.novu.times import iso
+from ledger_queries.dialects.times import utc_milliseconds
 from ledger_queries.recorded import RecordedEvent
 from ledger_queries.rows import DeliveryRow
 from ledger_schemas.kinds import Kind
@@ -116,7 +116,7 @@ def _job(recipient: Recipient, delivery: DeliveryRow, events: Sequence[RecordedE
         payload=_first(said, _data("payload"), any_object),
         providerId=next((event.provider for event in said if event.provider), _JOB["providerId"]),
         status=_status(delivery, events),
-        updatedAt=iso(max(fact.last_at for fact in delivery.facts.values())),
+        updatedAt=utc_milliseconds(max(fact.last_at for fact in delivery.facts.values())),
         scheduleExtensionsCount=_first(said, _attribute("scheduleExtensionsCount"), number),
     )
 
@@ -126,7 +126,7 @@ def _detail(event: RecordedEvent) -> dict[str, Any]:
     return {
         **present(
             _id=event.attempt_id or hashed_id(str(event.event_id)),
-            createdAt=iso(event.occurred_at),
+            createdAt=utc_milliseconds(event.occurred_at),
             status=event.status or _DETAIL["status"],
             detail=event.reason or _DETAIL["detail"],
             isRetry=_DETAIL["isRetry"] if event.retry is None else event.retry,

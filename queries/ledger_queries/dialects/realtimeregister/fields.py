@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from ledger_queries.dialects.field_table import answer_of, member
+from ledger_queries.dialects.times import utc_seconds
 from ledger_queries.recorded import RecordedContent
 from ledger_queries.rows import InboxEntryRow
 from ledger_schemas import limits
@@ -35,35 +37,26 @@ class Recorded:
     delivered_at: datetime | None
 
 
-_Take = Callable[[Recorded], Any]
+Read = Callable[[Recorded], Any]
+"""Reads one field. None: the ledger never recorded it."""
 
 
-def _first(kind: Kind) -> _Take:
-    """Return what takes the first time of a kind, as the vendor writes times."""
+def _first(kind: Kind) -> Read:
+    """Return what reads the first time of a kind, as the vendor writes times."""
 
-    def take(recorded: Recorded) -> str | None:
+    def read(recorded: Recorded) -> str | None:
         fact = recorded.entry.facts.get(kind.value)
-        return None if fact is None else iso_seconds(fact.first_at)
+        return None if fact is None else utc_seconds(fact.first_at)
 
-    return take
-
-
-def _datum(name: str, *types: type) -> _Take:
-    """Return what takes a key of the free-form data, when its value has one of the documented JSON types."""
-
-    def take(recorded: Recorded) -> Any:  # noqa: ANN401 - any JSON
-        return _of_type(recorded.content.data, name, types)
-
-    return take
+    return read
 
 
-def _of_type(document: object, name: str, types: Collection[type]) -> Any:  # noqa: ANN401 - any JSON
-    value = document.get(name) if isinstance(document, dict) else None
-    # By identity: to Python, true is an int.
-    return value if type(value) in types else None
+def _datum(name: str, *types: type) -> Read:
+    """Return what reads a key of the free-form data, when its value has one of the documented JSON types."""
+    return lambda recorded: member(recorded.content.data, name, *types)
 
 
-def _subject(part: str) -> _Take:
+def _subject(part: str) -> Read:
     return lambda recorded: getattr(recorded.content.subject, part, None)
 
 
@@ -73,20 +66,20 @@ def _process(recorded: Recorded) -> int | None:
     return None if number is None or number > limits.NUMBER_MAX else number
 
 
-FIELDS: Final[Mapping[str, _Take]] = MappingProxyType(
+FIELDS: Final[Mapping[str, Read]] = MappingProxyType(
     {
         "id": lambda recorded: recorded.content.number,
         "fireDate": _first(Kind.FIRED),
         "readDate": _first(Kind.READ),
         "acknowledgeDate": _first(Kind.ACKNOWLEDGED),
-        "deliveryDate": lambda recorded: None if recorded.delivered_at is None else iso_seconds(recorded.delivered_at),
+        "deliveryDate": lambda recorded: None if recorded.delivered_at is None else utc_seconds(recorded.delivered_at),
         "message": lambda recorded: recorded.content.body or recorded.content.title,
         "reason": lambda recorded: recorded.content.reason,
         "process": _process,
         "eventType": lambda recorded: recorded.content.action,
         "notificationType": lambda recorded: recorded.content.type,
         "payload": _datum("payload", dict),
-        "isAsync": lambda recorded: _of_type(recorded.content.attributes, "isAsync", {bool}),
+        "isAsync": lambda recorded: member(recorded.content.attributes, "isAsync", bool),
         "processIdentifier": _subject("id"),
         "processType": _subject("type"),
         "customer": lambda recorded: recorded.customer,
@@ -120,16 +113,5 @@ FIELDS: Final[Mapping[str, _Take]] = MappingProxyType(
 
 def notification_of(recorded: Recorded, names: Collection[str]) -> dict[str, Any]:
     """Return the named fields of a notification, in the vendor's order, without those that say nothing."""
-    answer = {}
-    for name, take in FIELDS.items():
-        if name in names:
-            value = take(recorded)
-            value = DEFAULTS.get(name) if value is None else value
-            if value is not None:
-                answer[name] = value
-    return answer
-
-
-def iso_seconds(time: datetime) -> str:
-    """Return a time in ISO 8601, UTC, whole seconds, as in `2025-10-01T08:15:30Z`."""
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    asked = {name: read for name, read in FIELDS.items() if name in names}
+    return answer_of(asked, DEFAULTS, recorded)

@@ -14,12 +14,12 @@ from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import Failure, answer_json, make_app
 from ledger_queries.dialects.page_events import page_events
-from ledger_queries.dialects.parameters import only
-from ledger_queries.dialects.suger.events import Recorded, notification_event
-from ledger_queries.dialects.suger.models import NotificationEvents
+from ledger_queries.dialects.suger.answer_types import NotificationEvents
+from ledger_queries.dialects.suger.fields import Recorded, notification_event
 from ledger_queries.dialects.suger.parameters import NAMES, ROWS_MAX, Day, Limit, Offset, Priorities, listed, window
 from ledger_queries.filters import Filter
 from ledger_queries.finding import Page, find_notifications
+from ledger_queries.parameters import only
 from ledger_queries.reading import Reading
 from ledger_queries.recorded import contents_of
 from ledger_queries.sorting import Sort, SortBy

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from ledger_queries.dialects.field_table import answer_of, member
 from ledger_queries.dialects.suger.vocabulary import OPEN_EMAIL
+from ledger_queries.dialects.times import utc_milliseconds
 from ledger_queries.recorded import RecordedContent, RecordedEvent
 from ledger_queries.rows import NotificationRow
 
@@ -53,22 +55,22 @@ FIELDS: Final[Mapping[str, Read]] = MappingProxyType(
         "contactEmails": lambda of: list(_addresses(of)),
         "contactIds": lambda of: _members(of, lambda role: role not in {"cc", ADDRESS}),
         "createdBy": lambda of: {name: read(of) or "" for name, read in CREATED_BY.items()},
-        "customFields": lambda of: _stated(of.content.data, "customFields", dict),
+        "customFields": lambda of: member(of.content.data, "customFields", dict),
         "entityID": lambda of: of.content.subject and of.content.subject.id,
         "entityName": lambda of: of.content.subject_name,
         "entityStatus": lambda of: of.content.subject and of.content.subject.status,
         "entityType": lambda of: of.content.subject and of.content.subject.type,
         "eventID": lambda of: of.content.external_id or str(of.row.notification_id),
-        "eventStatus": lambda of: _stated(of.content.attributes, "eventStatus", str) or _derived_status(of),
-        "info": lambda of: _stated(of.content.data, "info", dict),
-        "isActionItem": lambda of: _stated(of.content.attributes, "isActionItem", bool),
-        "lastUpdateTime": lambda of: in_milliseconds(_last_update(of)),
+        "eventStatus": lambda of: member(of.content.attributes, "eventStatus", str) or _derived_status(of),
+        "info": lambda of: member(of.content.data, "info", dict),
+        "isActionItem": lambda of: member(of.content.attributes, "isActionItem", bool),
+        "lastUpdateTime": lambda of: utc_milliseconds(_last_update(of)),
         "message": lambda of: of.content.body,
         "organizationID": lambda of: of.row.tenant_id,
-        "partner": lambda of: _stated(of.content.attributes, "partner", str),
+        "partner": lambda of: member(of.content.attributes, "partner", str),
         "priority": lambda of: of.content.priority,
-        "requireAudit": lambda of: _stated(of.content.attributes, "requireAudit", bool),
-        "timestamp": lambda of: in_milliseconds(of.due_at),
+        "requireAudit": lambda of: member(of.content.attributes, "requireAudit", bool),
+        "timestamp": lambda of: utc_milliseconds(of.due_at),
         "title": lambda of: of.content.title,
         "trackEvents": lambda of: list(_track_events(of)),
     }
@@ -104,17 +106,7 @@ OPENINGS: Final = frozenset({"opened", "automated_opened"})
 
 def notification_event(of: Recorded) -> dict[str, Any]:
     """Return Suger's notification event, its keys in the order of Suger's document."""
-    values = ((name, read(of)) for name, read in FIELDS.items())
-    return {
-        name: DEFAULTS[name] if value is None else value
-        for name, value in values
-        if value is not None or name in DEFAULTS
-    }
-
-
-def in_milliseconds(at: datetime) -> str:
-    """Return a time as Suger writes it. What is finer is cut, so that a time is never later than it was."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return answer_of(FIELDS, DEFAULTS, of)
 
 
 def _members(of: Recorded, has_role: Callable[[str], bool]) -> list[str]:
@@ -123,7 +115,7 @@ def _members(of: Recorded, has_role: Callable[[str], bool]) -> list[str]:
 
 def _addresses(of: Recorded) -> Iterator[str]:
     for recipient_id in _members(of, lambda role: role == ADDRESS):
-        by_channel = _stated(of.content.addresses, recipient_id, dict) or {}
+        by_channel = member(of.content.addresses, recipient_id, dict) or {}
         yield from (str(address) for channel, address in by_channel.items() if channel.casefold() == MAIL)
 
 
@@ -134,7 +126,7 @@ def _track_events(of: Recorded) -> Iterator[dict[str, str]]:
             continue
         known = event.recipient_id is not None and event.recipient_id not in addressed
         contact = {"contactId": str(event.recipient_id)} if known else {}
-        yield {"action": OPEN_EMAIL, **contact, "timestamp": in_milliseconds(event.occurred_at)}
+        yield {"action": OPEN_EMAIL, **contact, "timestamp": utc_milliseconds(event.occurred_at)}
 
 
 def _last_update(of: Recorded) -> datetime:
@@ -150,9 +142,3 @@ def _derived_status(of: Recorded) -> str | None:
     if "fired" in of.row.facts:
         return "PENDING"
     return "SCHEDULED" if of.content.scheduled_at else None
-
-
-def _stated(document: object, name: str, kind: type) -> Any:  # noqa: ANN401 - what was recorded is any JSON
-    """Return a member of a recorded document if it has the JSON type that Suger's field has."""
-    value = document.get(name) if isinstance(document, dict) else None
-    return value if isinstance(value, kind) else None

@@ -10,9 +10,9 @@ from typing import Annotated, Final
 from fastapi import Request
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from ledger_queries.dialects.nextinteract.answers import BROADCAST_TYPES
+from ledger_queries.dialects.nextinteract.answer_types import BROADCAST_TYPES
 from ledger_queries.dialects.nextinteract.failures import INVALID_PARAMETER, UNSUPPORTED_VERSION, WsError
-from ledger_queries.dialects.nextinteract.sent import BROCHURE, COMPANY, EVENT
+from ledger_queries.dialects.nextinteract.fields import BROCHURE, COMPANY, EVENT
 from ledger_queries.dialects.numerals import DecimalText
 from ledger_queries.filters import Filter
 from ledger_schemas import limits

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from ledger_queries.dialects.nextinteract.answers import (
+from ledger_queries.dialects.field_table import answer_of, member
+from ledger_queries.dialects.nextinteract.answer_types import (
     DESCRIPTION_CHARS_MAX,
     KEY_CHARS_MAX,
     MESSAGE_CHARS_MAX,
@@ -69,9 +70,8 @@ def _template(of: Recorded) -> str | None:
 
 def _description(of: Recorded) -> str | None:
     """Return the long description; where an adhoc notification has none, its teams, as the document has it."""
-    data = of.content.data
-    stated = data.get("description") if isinstance(data, dict) else None
-    if isinstance(stated, str):
+    stated: str | None = member(of.content.data, "description", str)
+    if stated is not None:
         return stated
     return None if of.schedule_id else ",".join(of.groups(TEAM)) or None
 
@@ -85,9 +85,8 @@ def _successful(row: NotificationRow) -> bool:
 
 def _email_params(of: Recorded) -> list[dict[str, str]] | None:
     """Return the recorded objects that have a key and a value, which are texts."""
-    data = of.content.data
-    stated = data.get("emailParams") if isinstance(data, dict) else None
-    if not isinstance(stated, list):
+    stated: list[Any] | None = member(of.content.data, "emailParams", list)
+    if stated is None:
         return None
     return [
         {"key": key[:KEY_CHARS_MAX], "value": value[:VALUE_CHARS_MAX]}
@@ -146,12 +145,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
 
 def sent_notification(of: Recorded) -> dict[str, Any]:
     """Return NextInteract's sent notification, its keys in the order of the document."""
-    values = ((name, read(of)) for name, read in FIELDS.items())
-    return {
-        name: DEFAULTS[name] if value is None else value
-        for name, value in values
-        if value is not None or name in DEFAULTS
-    }
+    return answer_of(FIELDS, DEFAULTS, of)
 
 
 def latest(amended: Sequence[RecordedEvent]) -> RecordedEvent | None:
