@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ledger_infra.broker import Progress
 from ledger_infra.clients import directory_emitter_of, ensure_topics
+from ledger_infra.kafka_access import kafka_of
 from ledger_infra.paths import prepare_data_dir
 from ledger_infra.running import running_ledger
-from ledger_infra.service import kafka_of
 from ledger_infra.settings import Settings
 from ledger_projectors.directory.state import DirectoryState
 from ledger_projectors.directory.store import decode_directory

@@ -11,9 +11,9 @@ import duckdb
 
 from ledger_infra.broker import Progress
 from ledger_infra.clients import check_topics, schemas_of
+from ledger_infra.kafka_access import kafka_of
 from ledger_infra.paths import read_model_path
 from ledger_infra.quarantine_routes import Retry
-from ledger_infra.service import kafka_of
 from ledger_infra.settings import Settings
 from ledger_projectors.log_again import read_again, with_copies
 from ledger_projectors.quarantine import RetryOutcome, Selection

@@ -1,14 +1,19 @@
-"""Finds the ledger that runs over a data directory, by the note that it left there."""
+"""The note that a running ledger leaves in its data directory: written by `up`, read by the commands of its user."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from ledger_infra.paths import run_file
 from ledger_infra.settings import Settings
+
+RUN_FILE_MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,19 @@ class RunningLedger:
     topic: str
     operator_secret: str | None = field(default=None, repr=False)
     """A credential of an operator, for as long as the process lives; None: it has no API."""
+
+
+@contextmanager
+def run_note(data_dir: Path, ledger: RunningLedger) -> Iterator[None]:
+    """Leave the note for as long as the context is open. It has the operator's secret: its user alone may read it."""
+    path = run_file(data_dir)
+    path.unlink(missing_ok=True)  # One that a killed process left may be readable by others.
+    path.touch(RUN_FILE_MODE, exist_ok=False)
+    path.write_text(json.dumps(asdict(ledger)) + "\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def running_ledger(data_dir: Path) -> RunningLedger | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import json
 import os
 import resource
 import signal
@@ -17,15 +15,17 @@ from functools import partial
 from typing import Final
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
-from ledger_infra.broker import NativeKafka, Progress
+from ledger_infra.api_server import ApiServer, listen, url_of
+from ledger_infra.broker import Progress
 from ledger_infra.browser_guard import BrowserGuard
 from ledger_infra.clients import dead_letters_of, directory_emitter_of, emitter_of, ensure_topics, schemas_of
+from ledger_infra.kafka_access import StoppedWhileStartingError, kafka_of
 from ledger_infra.operator_routes import operator_router
-from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path, run_file
+from ledger_infra.paths import prepare_data_dir, read_model_path
 from ledger_infra.quarantine_routes import quarantine_router
+from ledger_infra.running import RunningLedger, run_note
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.directory_emitter import DirectoryEmitter
@@ -41,21 +41,12 @@ from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import KafkaSource
 from ledger_projectors.topic_watch import watch_topics
 from ledger_queries import Desk, Readiness, create_app
-from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.credentials import new_key
-from ledger_schemas.errors import BrokerUnavailable, PortTaken, SettingInvalid
+from ledger_schemas.errors import SettingInvalid
 from ledger_schemas.topic import settings_reader
-
-DRAIN_SECONDS: Final = 10
-"""How long open HTTP requests may go on after a stop was asked for."""
-
-WATCH_SECONDS: Final = 1.0
-"""How often the embedded broker is looked at."""
 
 DIRECTORY_START_SECONDS: Final = 5.0
 """How long the start waits on loopback until the directory was read, to say whether there are keys."""
-
-RUN_FILE_MODE: Final = 0o600
 
 INGEST_SOURCE: Final = "http-ingest"
 
@@ -95,9 +86,9 @@ async def serve(
     stop = asyncio.Event()
     _raise_file_limit()
     prepare_data_dir(settings.data_dir)
-    with _signals(stop), contextlib.suppress(_StoppedWhileStartingError):
+    with _signals(stop), contextlib.suppress(StoppedWhileStartingError):
         async with AsyncExitStack() as stack:
-            listener = stack.enter_context(_listen(settings)) if with_api else None
+            listener = stack.enter_context(listen(settings.api_host, settings.api_port)) if with_api else None
             model = await stack.enter_async_context(_read_model(settings))
             connection = await stack.enter_async_context(kafka_of(settings, told.download, stop))
             await ensure_topics(settings, connection)
@@ -136,10 +127,17 @@ async def serve(
             ]
             if until_caught_up:
                 jobs.append(asyncio.create_task(projector.wait_caught_up(), name="caught-up"))
-            addresses = Addresses(connection.bootstrap_servers, settings.topic, _url(listener) if listener else None)
+            addresses = Addresses(connection.bootstrap_servers, settings.topic, url_of(listener) if listener else None)
+            note = RunningLedger(
+                pid=os.getpid(),
+                api_url=addresses.api_url,
+                bootstrap_servers=addresses.bootstrap_servers,
+                topic=addresses.topic,
+                operator_secret=secret if addresses.api_url is not None else None,
+            )
 
             def announce(has_keys: bool | None) -> None:  # noqa: FBT001 - the one thing that it is told
-                stack.enter_context(_run_file(settings, addresses, secret))
+                stack.enter_context(run_note(settings.data_dir, note))
                 told.announce(replace(addresses, has_keys=has_keys))
 
             server = None
@@ -149,61 +147,10 @@ async def serve(
                 emitter = await stack.enter_async_context(emitter_of(settings, connection, INGEST_SOURCE))
                 directory_emitter = await stack.enter_async_context(directory_emitter_of(settings, connection))
                 parts = _Parts(settings, model, projector, schemas, mirror, emitter, directory_emitter)
-                server = _Server(BrowserGuard(_app(parts), mirror))
+                server = ApiServer(BrowserGuard(_app(parts), mirror))
                 opening = _open_api(server, listener, partial(_keys_known, settings, follower, mirror), announce)
                 jobs.append(asyncio.create_task(opening, name="api"))
             await _until_stopped(stop, jobs, server, projector)
-
-
-@asynccontextmanager
-async def kafka_of(
-    settings: Settings, download: Progress | None = None, stop: asyncio.Event | None = None
-) -> AsyncIterator[KafkaConnection]:
-    """Give the way to Kafka: the configured cluster, else a native broker over `data_dir`, for as long as it is used.
-
-    A native broker that dies sets `stop`.
-    """
-    if settings.bootstrap_servers is not None:
-        yield settings.connection()
-        return
-
-    def show(done: int, total: int, name: str) -> None:
-        _refuse_if(stop)
-        if download is not None:
-            download(done, total, name)
-
-    broker = NativeKafka(
-        kafka_dir(settings.data_dir), port=settings.broker_port, cache_dir=settings.cache_dir, progress=show
-    )
-    await asyncio.to_thread(broker.start)
-    watch = asyncio.create_task(_watch(broker, stop)) if stop is not None else None
-    try:
-        _refuse_if(stop)
-        yield broker.connection
-        if watch is not None and watch.done():
-            watch.result()
-    finally:
-        if watch is not None:
-            watch.cancel()
-        await asyncio.to_thread(broker.stop)
-
-
-class _StoppedWhileStartingError(Exception):
-    """A stop was asked for before everything ran: what runs already is drained, the rest is not started."""
-
-
-def _refuse_if(stop: asyncio.Event | None) -> None:
-    if stop is not None and stop.is_set():
-        raise _StoppedWhileStartingError
-
-
-async def _watch(broker: NativeKafka, stop: asyncio.Event) -> None:
-    while broker.running:  # noqa: ASYNC110 - a process has no event to wait for
-        await asyncio.sleep(WATCH_SECONDS)
-    stop.set()
-    raise BrokerUnavailable(
-        "The embedded Kafka broker stopped by itself.", hint=f"Its log: {broker.data_dir / 'kafka.log'}."
-    )
 
 
 @asynccontextmanager
@@ -222,7 +169,7 @@ async def _read_model(settings: Settings) -> AsyncIterator[ReadModel]:
 
 
 async def _open_api(
-    server: _Server,
+    server: ApiServer,
     listener: socket.socket,
     keys_known: Callable[[], Awaitable[bool | None]],
     announce: Callable[[bool | None], None],
@@ -254,7 +201,7 @@ async def _keys_known(settings: Settings, follower: DirectoryFollower, mirror: D
 
 
 async def _until_stopped(
-    stop: asyncio.Event, jobs: list[asyncio.Task[None]], server: _Server | None, projector: Projector
+    stop: asyncio.Event, jobs: list[asyncio.Task[None]], server: ApiServer | None, projector: Projector
 ) -> None:
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
@@ -315,24 +262,6 @@ def _app(parts: _Parts) -> FastAPI:
     )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the service decides when to drain."""
-
-    def __init__(self, app: BrowserGuard) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS
-            )
-        )
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def run(self, listener: socket.socket) -> None:  # type: ignore[override] # ours is awaited, not blocking
-        await self.serve(sockets=[listener])
-
-
 def _raise_file_limit() -> None:
     """Allow as many open files as the system lets this process have: each connection of a client is one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -357,56 +286,3 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in wanted:
             loop.remove_signal_handler(number)
-
-
-@contextmanager
-def _listen(settings: Settings) -> Iterator[socket.socket]:
-    """Bind the API's port before anything is started, so that a taken one costs nothing."""
-    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
-    # asyncio sets TCP_NODELAY only where the protocol is named; without it each keep-alive answer waits some 40 ms.
-    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.api_host, settings.api_port))
-            listener.listen()
-        except OSError as error:
-            where = f"port {settings.api_port} of {settings.api_host}"
-            if error.errno == errno.EADDRINUSE:
-                raise PortTaken(
-                    f"Another process has {where}.",
-                    hint="Stop it, or choose another port with --api-port (NOTIFICATION_LEDGER_API_PORT).",
-                ) from error
-            raise SettingInvalid(
-                f"api_port: {where} cannot be used ({error.strerror}).",
-                hint="Choose another with --api-port, or another NOTIFICATION_LEDGER_API_HOST.",
-                field="api_port",
-            ) from error
-        yield listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-@contextmanager
-def _run_file(settings: Settings, addresses: Addresses, operator_secret: str) -> Iterator[None]:
-    """Leave a note of where this process answers, for the commands of this user that look for it.
-
-    The secret is an operator's credential for as long as the process lives: nobody else may read the file.
-    """
-    path = run_file(settings.data_dir)
-    note = {
-        "pid": os.getpid(),
-        "api_url": addresses.api_url,
-        "bootstrap_servers": addresses.bootstrap_servers,
-        "topic": addresses.topic,
-        "operator_secret": operator_secret if addresses.api_url is not None else None,
-    }
-    path.unlink(missing_ok=True)  # One that a killed process left may be readable by others.
-    path.touch(RUN_FILE_MODE, exist_ok=False)
-    path.write_text(json.dumps(note) + "\n", encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)

@@ -78,7 +78,7 @@ def test_ci_runs_the_two_commands_from_nothing() -> None:
 
 
 def test_the_readme_is_a_front_door() -> None:
-    """It has at most 900 words beside its code. Each guide is linked from it or another guide, and from the contents."""
+    """It has at most 900 words beside its code. It or a guide links to each guide, and so does the contents page."""
     text = README.read_text(encoding="utf-8")
     assert len(re.sub(r"```.*?```", "", text, flags=re.DOTALL).split()) <= WORDS_MAX
     guides = ROOT / "infra" / "guides"

@@ -120,7 +120,7 @@ def rebuild(
     prepare_data_dir(configured.data_dir)
 
     async def work() -> Rebuilt:
-        from ledger_infra.service import kafka_of  # noqa: PLC0415 - as above
+        from ledger_infra.kafka_access import kafka_of  # noqa: PLC0415 - as above
 
         with counting_bar(_stderr) as bar, DownloadBar(_stderr) as download:
             task = bar.add_task("Replaying the log", total=None)
@@ -226,6 +226,8 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
                 "Keys     none: whoever is on this machine may do everything, and nobody else may ask. "
                 "`notification-ledger keys issue` makes one; then everybody needs one."
             )
+        if addresses.api_url and addresses.has_keys:
+            lines.append("Keys     every request needs one; `notification-ledger keys issue` makes one.")
         lines.append(f"Data     {configured.data_dir.resolve()}")
         _stderr.print("[bold green]notification-ledger is up[/]; Ctrl-C drains and stops it")
         for line in lines:
