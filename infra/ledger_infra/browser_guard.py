@@ -22,7 +22,7 @@ NATIVE_PATHS: Final = ("/v1/", "/health/")
 
 
 class BrowserGuard:
-    """ASGI middleware of an API that may have no credentials yet.
+    """ASGI middleware of an API for which no key may have been issued yet.
 
     Without any key, a request whose Host is no loopback name came by a foreign name that was pointed here (DNS
     rebinding). A write whose body is not declared as JSON may have been sent by a form or a script of any page that is

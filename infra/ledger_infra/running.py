@@ -1,4 +1,4 @@
-"""Finds the ledger that runs over a data directory, by the note that it left there."""
+"""The note that a running ledger leaves in its data directory: written by `up`, read by the commands of its user."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ class RunningLedger:
     """A credential of an operator, for as long as the process lives; None: it has no API."""
 
 
+@contextmanager
+def run_note(data_dir: Path, ledger: RunningLedger) -> Iterator[None]:
+    """Leave the note for as long as the context is open. It has the operator's secret: its user alone may read it."""
+    path = run_file(data_dir)
+    path.unlink(missing_ok=True)  # One that a killed process left may be readable by others.
+    path.touch(RUN_FILE_MODE, exist_ok=False)
+    path.write_text(json.dumps(asdict(ledger)) + "\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def running_ledger(data_dir: Path) -> RunningLedger | None:
     """Return the ledger that runs over `data_dir`, or None.
 
@@ -41,22 +54,6 @@ def running_ledger(data_dir: Path) -> RunningLedger | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) else None
-
-
-@contextmanager
-def running_note(data_dir: Path, ledger: RunningLedger) -> Iterator[None]:
-    """Leave a note of where this process answers, for the commands of this user that look for it.
-
-    The secret is an operator's credential for as long as the process lives: nobody else may read the file.
-    """
-    path = run_file(data_dir)
-    path.unlink(missing_ok=True)  # One that a killed process left may be readable by others.
-    path.touch(RUN_FILE_MODE, exist_ok=False)
-    path.write_text(json.dumps(asdict(ledger)) + "\n", encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def credential_for(url: str, running: RunningLedger | None, settings: Settings) -> str | None:

@@ -23,7 +23,7 @@ from ledger_infra.clients import dead_letters_of, directory_emitter_of, emitter_
 from ledger_infra.http_server import ApiServer, listen, url_of
 from ledger_infra.kafka_access import StoppedWhileStartingError, kafka_of
 from ledger_infra.paths import prepare_data_dir, read_model_path
-from ledger_infra.running import RunningLedger, running_note
+from ledger_infra.running import RunningLedger, run_note
 from ledger_infra.settings import Settings
 from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.dead_letters import DeadLetters
@@ -128,7 +128,7 @@ async def serve(
             addresses = Addresses(connection.bootstrap_servers, settings.topic, url_of(listener) if listener else None)
 
             def announce(has_keys: bool | None) -> None:  # noqa: FBT001 - the one thing that it is told
-                stack.enter_context(running_note(settings.data_dir, addresses.as_ledger(secret)))
+                stack.enter_context(run_note(settings.data_dir, addresses.as_ledger(secret)))
                 told.announce(replace(addresses, has_keys=has_keys))
 
             server = None

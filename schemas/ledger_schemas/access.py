@@ -33,7 +33,8 @@ class Role(StrEnum):
 class Caller:
     """Who asks. `tenant_id` is None for an operator alone, `recipient_id` is set for a person alone.
 
-    `key_id` names the credential; None: there are no credentials yet, and the caller came over loopback.
+    `key_id` names the credential. It is None for a caller over loopback before the first key, and for a command that
+    has the secret of `run.json`.
     """
 
     role: Role

@@ -10,12 +10,13 @@ from rich.console import Console
 from ledger_infra.cli import (
     broker_commands,
     contract_commands,
-    directory_commands,
     history_commands,
+    key_commands,
     quarantine_commands,
     read_commands,
     run_commands,
     schema_commands,
+    tenant_commands,
     write_commands,
 )
 from ledger_schemas.errors import LedgerError
@@ -41,7 +42,8 @@ def build_app() -> typer.Typer:
     schema_commands.register(app)
     contract_commands.register(app)
     history_commands.register(app)
-    directory_commands.register(app)
+    key_commands.register(app)
+    tenant_commands.register(app)
     return app
 
 

@@ -226,6 +226,8 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
                 "Keys     none: whoever is on this machine may do everything, and nobody else may ask. "
                 "`notification-ledger keys issue` makes one; then everybody needs one."
             )
+        if addresses.api_url and addresses.has_keys:
+            lines.append("Keys     every request needs one; `notification-ledger keys issue` makes one.")
         lines.append(f"Data     {configured.data_dir.resolve()}")
         _stderr.print("[bold green]notification-ledger is up[/]; Ctrl-C drains and stops it")
         for line in lines:
