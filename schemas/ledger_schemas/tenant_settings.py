@@ -31,6 +31,9 @@ TENANT_SETTINGS: Final[Mapping[str, TenantSetting]] = MappingProxyType(
         "novu.organization_id": TenantSetting(
             "The `_organizationId` of the tenant in the Novu dialect.", _OBJECT_ID, _OBJECT_ID_RULE
         ),
+        "novu.envelope": TenantSetting(
+            '`data`: the Novu dialect answers the tenant\'s events as `{"data": {...}}`.', re.compile("data"), "`data`"
+        ),
     }
 )
 """Every setting by name. The dialects use them."""
