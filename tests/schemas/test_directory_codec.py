@@ -166,6 +166,7 @@ def test_tenant_settings_are_known_names_with_valid_values() -> None:
     """An empty value removes one; an unknown name, and a value of another form, are refused with the name."""
     check_settings({"novu.environment_id": "6a" * 12, "novu.organization_id": "", "novu.envelope": "data"})
     for settings, field in (
+        ({"novu.envelope": "bare"}, "novu.envelope"),
         ({"colour": "red"}, "settings"),
         ({"novu.environment_id": "6A" * 12}, "novu.environment_id"),
         ({"novu.envelope": "yes"}, "novu.envelope"),

@@ -1,4 +1,7 @@
-"""The follower of the directory's log: reads it on, folds it on the writer's thread, and then changes the mirror."""
+"""The follower of the directory's log: reads it on, folds it on the writer's thread, and then changes the mirror.
+
+A revocation is the exception: it acts as soon as it was read. The writer may be busy with a batch for many seconds.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,17 @@ from typing import Final
 import structlog
 
 from ledger_projectors.alarm_board import AlarmBoard
+from ledger_projectors.directory.fetches_ahead import FetchesAhead
 from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.directory.state import DirectoryState
-from ledger_projectors.directory.store import DirectoryOutcome, DirectoryStore
+from ledger_projectors.directory.store import DirectoryOutcome, DirectoryStore, decode_directory
 from ledger_projectors.log_ends import END_POLL_SECONDS, EndWatch
 from ledger_projectors.read_model import ReadModel
 from ledger_projectors.source import Fetched, KafkaSource
 from ledger_projectors.writer_thread import WriterThread
 from ledger_schemas.alarms import Alarm, AlarmCode
 from ledger_schemas.connection import KafkaConnection
+from ledger_schemas.directory_events import KeyRevoked
 from ledger_schemas.positions import Position
 
 BATCH_RECORDS_MAX: Final = 10_000
@@ -88,14 +93,14 @@ class DirectoryFollower:
             with contextlib.suppress(TimeoutError):
                 # An empty log is read at once, and not only after a fetch that finds nothing.
                 await asyncio.wait_for(self._end_known.wait(), END_POLL_SECONDS)
-            while state is not None and not stopping.is_set():
-                if watching.done():
-                    watching.result()
-                await self._open_if_read(moved)
-                fetched = await self._source.fetch()
-                if fetched.records or not self._position().reached(self._after(fetched)):
-                    state = await self._advance(writer, state, fetched)
-                    await moved(self._position())
+            async with FetchesAhead(self._source, self._revoke) as fetches:
+                while state is not None and not stopping.is_set():
+                    if watching.done():
+                        watching.result()
+                    await self._open_if_read(moved)
+                    if (fetched := await fetches.next()) is not None:
+                        state = await self._advance(writer, state, fetched)
+                        await moved(self._position())
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -108,14 +113,21 @@ class DirectoryFollower:
         if outcome is None:
             return None
         self._tell(outcome)
-        return await writer.tried(self._load)
+        # Not read from the tables again: that takes longer with every key, member and device.
+        return await writer.tried(lambda: self._show(state.with_changes(outcome.changes)))
 
     def _load(self) -> DirectoryState:
-        state = self._store.state()
-        self._mirror.replace(state)
+        return self._show(self._store.state())
+
+    def _show(self, state: DirectoryState) -> DirectoryState:
         waiting = self._store.quarantined()
+        self._mirror.replace(state, unreadable=waiting > 0)
         self._alarms.report("directory", [_alarm(self._topic, waiting)] if waiting else [])
         return state
+
+    def _revoke(self, fetched: Fetched) -> None:
+        events, _ = decode_directory(fetched.records)
+        self._mirror.revoke(event.key_id for event in events if isinstance(event, KeyRevoked))
 
     async def _open_if_read(self, moved: Moved) -> None:
         first = self._ends.first
@@ -132,9 +144,6 @@ class DirectoryFollower:
 
     def _position(self) -> Position:
         return self._read_model.position().only(self._topic)
-
-    def _after(self, fetched: Fetched) -> Position:
-        return Position({(self._topic, partition): offset for partition, offset in fetched.next_offsets.items()})
 
     async def _first_end(self) -> None:
         self._end_known.set()

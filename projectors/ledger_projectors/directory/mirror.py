@@ -1,9 +1,9 @@
-"""The directory in memory: answers every request, and changes after COMMIT only."""
+"""The directory in memory: answers every request, and changes after COMMIT; a key may be revoked before."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,6 +32,7 @@ class DirectoryMirror:
         self._operator_secret = operator_secret
         self._clock = clock
         self._state = _Indexed(DirectoryState())
+        self._revoked: frozenset[str] = frozenset()
         self._is_read = False
 
     @property
@@ -39,9 +40,16 @@ class DirectoryMirror:
         """Whether the directory was read to the end that its log had at the start."""
         return self._is_read
 
-    def replace(self, state: DirectoryState) -> None:
-        """Take what the tables hold now, after their COMMIT."""
-        self._state = _Indexed(state)
+    def replace(self, state: DirectoryState, *, unreadable: bool = False) -> None:
+        """Take what the tables hold now, after their COMMIT. `unreadable`: the log has records that are in none.
+
+        One of these may have issued a key: without any key that can be read, callers without a credential stay out.
+        """
+        self._state = _Indexed(state, unreadable=unreadable)
+
+    def revoke(self, key_ids: Iterable[str]) -> None:
+        """Refuse these keys from now on: the log has their revocation, the tables perhaps not yet."""
+        self._revoked |= frozenset(key_ids)
 
     def open(self) -> None:
         """Let callers in: the directory was read to its end."""
@@ -91,21 +99,25 @@ class DirectoryMirror:
         return self._state
 
     def _holds(self, key: Key) -> bool:
+        if key.key_id in self._revoked:
+            return False
         return key.revoked_at is None and (key.expires_at is None or self._clock() < key.expires_at)
 
 
 class _Indexed:
     """A state by what is asked of it; never changed."""
 
-    def __init__(self, state: DirectoryState) -> None:
+    def __init__(self, state: DirectoryState, *, unreadable: bool = False) -> None:
         self.keys = state.keys
-        self.has_keys = any(key.key_hash is not None for key in state.keys.values())
+        # A key of which only the revocation was read was issued, too.
+        self.has_keys = bool(state.keys) or unreadable
         self.settings: dict[str, dict[str, str]] = {}
         for (tenant, name), value in sorted(state.settings.items()):
             self.settings.setdefault(tenant, {})[name] = value
-        self.teams: dict[tuple[str, str], tuple[str, ...]] = {}
+        teams: dict[tuple[str, str], list[str]] = {}
         for tenant, team, recipient in sorted(state.members):
-            self.teams[tenant, team] = (*self.teams.get((tenant, team), ()), recipient)
+            teams.setdefault((tenant, team), []).append(recipient)
+        self.teams = {place: tuple(members) for place, members in teams.items()}
 
 
 def _refused() -> Unauthenticated:

@@ -95,6 +95,35 @@ def test_a_key_that_does_not_hold_is_refused(events: Sequence[DirectoryEvent]) -
     assert mirror.has_keys()
 
 
+def test_a_revoked_key_is_refused_before_its_revocation_is_committed() -> None:
+    """Also when the tables are shown meanwhile without it; every other key holds."""
+    other = new_key()
+    state = DirectoryState().with_changes(DirectoryState().changed_by([issued(KEY), issued(other)]))
+    mirror = mirror_of([issued(KEY), issued(other)])
+    mirror.revoke([KEY.key_id])
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            mirror.authenticate(KEY.credential)
+        assert mirror.authenticate(other.credential).role is Role.OPERATOR
+        mirror.replace(state)
+
+
+@pytest.mark.parametrize(
+    ("events", "unreadable"), [([], True), ([revoked(KEY)], False)], ids=["unreadable", "revocation alone"]
+)
+def test_a_directory_that_may_have_issued_keys_is_no_empty_one(
+    events: Sequence[DirectoryEvent],
+    unreadable: bool,  # noqa: FBT001 - one of the cases
+) -> None:
+    """A record that cannot be read may be the first key: without a credential no caller is let in."""
+    mirror = mirror_of([], operator_secret=LOCAL)
+    mirror.replace(DirectoryState().with_changes(DirectoryState().changed_by(events)), unreadable=unreadable)
+    with pytest.raises(Unauthenticated):
+        mirror.authenticate(None)
+    assert mirror.has_keys()
+    assert Caller(Role.OPERATOR) == mirror.authenticate(LOCAL)
+
+
 def test_another_secret_under_a_known_id_is_refused() -> None:
     """The id alone opens nothing, and neither does the hash."""
     mirror = mirror_of([issued(KEY)])

@@ -21,7 +21,7 @@ from ledger_schemas.errors import Forbidden, NotFound
 SCHEME: Final = "ApiKey"
 ENVELOPE_SETTING: Final = "novu.envelope"
 WRAPPED: Final = "data"
-"""Value of the tenant's setting `novu.envelope` that asks for `{"data": {...}}`; any other, or none: bare."""
+"""Value of the tenant's setting `novu.envelope` that asks for `{"data": {...}}`; without it: bare."""
 
 _EXAMPLE: Final = "de3000000000000000000001"
 """An event of the samples."""
