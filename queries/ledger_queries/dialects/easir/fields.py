@@ -12,6 +12,16 @@ from typing import Any, Final
 from ledger_queries.recorded import RecordedContent
 from ledger_queries.rows import InboxEntryRow
 
+SAID: Final = (
+    "action",
+    "body",
+    "body_formatted",
+    "data",
+    "title",
+    "type",
+)
+"""The fields of the content that the table reads."""
+
 CUSTOM: Final = "custom"
 """The type of a notification that a user writes, and of one of which no type is recorded."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.datastructures import URL
 
 from ledger_queries.dialects.easir.failures import wrong
-from ledger_queries.dialects.easir.fields import Recorded, notification_of
+from ledger_queries.dialects.easir.fields import SAID, Recorded, notification_of
 from ledger_queries.dialects.easir.read_times import read_times
 from ledger_queries.filters import Filter, Grain
 from ledger_queries.finding import Page, find_inbox_entries, find_total
@@ -48,6 +48,6 @@ def _rows(reading: Reading, asked: Filter, page: int, per_page: int) -> list[dic
     return [
         notification_of(Recorded(entry, content, read_at))
         for entry, content, read_at in zip(
-            found.rows, contents_of(reading, found.places), read_times(reading, found), strict=True
+            found.rows, contents_of(reading, found.places, SAID), read_times(reading, found), strict=True
         )
     ]

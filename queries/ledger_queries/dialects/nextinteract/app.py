@@ -10,7 +10,7 @@ from ledger_queries.dialects.credentials import require_caller
 from ledger_queries.dialects.dialect import answer_json, make_app
 from ledger_queries.dialects.nextinteract.answer_types import SentNotification
 from ledger_queries.dialects.nextinteract.failures import RESPONSES, WsError, render, render_ws_error
-from ledger_queries.dialects.nextinteract.fields import Recorded, latest, sent_notification
+from ledger_queries.dialects.nextinteract.fields import SAID, Recorded, latest, sent_notification
 from ledger_queries.dialects.nextinteract.parameters import (
     NAMES,
     Asked,
@@ -90,7 +90,7 @@ def _sent(reading: Reading, tenant_id: str, asked: Asked) -> list[dict[str, Any]
     while True:
         page = Page(limit=min(PAGE_ROWS, NOTIFICATIONS_SENT_ROWS_MAX - rows_read), after=after)
         found = find_notifications(reading, asked.filter(tenant_id), page)
-        contents = contents_of(reading, found.places)
+        contents = contents_of(reading, found.places, SAID)
         amended = page_events(reading, found, Kind.AMENDED)
         recorded = map(Recorded, found.rows, contents, map(latest, amended))
         answer += [

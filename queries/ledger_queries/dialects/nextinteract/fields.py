@@ -21,6 +21,18 @@ from ledger_queries.dialects.nextinteract.answer_types import (
 from ledger_queries.recorded import RecordedContent, RecordedEvent
 from ledger_queries.rows import NotificationRow
 
+SAID: Final = (
+    "body",
+    "creator",
+    "data",
+    "groups",
+    "schedule",
+    "template",
+    "title",
+    "type",
+)
+"""The fields of the content that the table reads."""
+
 COMPANY: Final = "company"
 EVENT: Final = "event"
 BROCHURE: Final = "brochure"

@@ -8,8 +8,8 @@ from typing import Final
 from ledger_queries.dialects.novu import jobs
 from ledger_queries.dialects.novu.event import Recorded
 from ledger_queries.dialects.novu.object_ids import id_of_entry, ids_between, is_object_id
-from ledger_queries.filters import Filter
-from ledger_queries.finding import Page, Place, find_deliveries, find_inbox_entries
+from ledger_queries.filters import Filter, Grain
+from ledger_queries.finding import Page, Place, find_deliveries, find_inbox_entries, find_total
 from ledger_queries.reading import Reading
 from ledger_queries.recorded import RecordedContent, contents_of, events_of
 from ledger_queries.rows import InboxEntryRow
@@ -40,7 +40,7 @@ def find_recorded(reading: Reading, tenant_id: str, object_id: str, recipient_id
     return Recorded(
         object_id=hit.object_id,
         entry=entry,
-        alone=len(find_inbox_entries(reading, of_notification, Page(limit=2)).rows) == 1,
+        alone=find_total(reading, Grain.INBOX_ENTRY, of_notification) == 1,
         content=hit.content,
         deliveries=find_deliveries(reading, of_recipient, Page(limit=JOBS_MAX)).rows,
         events=events,

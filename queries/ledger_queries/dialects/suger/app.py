@@ -15,7 +15,7 @@ from ledger_queries.dialects.credentials import require_caller, secret_after
 from ledger_queries.dialects.dialect import Failure, answer_json, make_app
 from ledger_queries.dialects.page_events import page_events
 from ledger_queries.dialects.suger.answer_types import NotificationEvents
-from ledger_queries.dialects.suger.fields import Recorded, notification_event
+from ledger_queries.dialects.suger.fields import SAID, Recorded, notification_event
 from ledger_queries.dialects.suger.parameters import NAMES, ROWS_MAX, Day, Limit, Offset, Priorities, listed, window
 from ledger_queries.filters import Filter
 from ledger_queries.finding import Page, find_notifications
@@ -89,7 +89,7 @@ def suger_app(desk: Desk) -> FastAPI:
 def _list(reading: Reading, asked: Filter, page: Page) -> dict[str, Any]:
     """Return a page of events, with the total on the first one."""
     found = find_notifications(reading, asked, page, total=page.offset == 0)
-    contents = contents_of(reading, found.places)
+    contents = contents_of(reading, found.places, SAID)
     opened = page_events(reading, found, Kind.OPENED)
     events = [notification_event(Recorded(*each)) for each in zip(found.rows, contents, opened, strict=True)]
     return {

@@ -34,6 +34,26 @@ class Recorded:
 Read = Callable[[Recorded], Any]
 """Reads one field. None: the ledger never recorded it."""
 
+SAID: Final = (
+    "action",
+    "addresses",
+    "attributes",
+    "audience",
+    "body",
+    "channels",
+    "creator",
+    "creator_address",
+    "creator_name",
+    "data",
+    "external_id",
+    "priority",
+    "scheduled_at",
+    "subject",
+    "subject_name",
+    "title",
+)
+"""The fields of the content that the table reads."""
+
 CC: Final = ("cc", "to_cc")
 ADDRESS: Final = "to_address"
 """The role of a member who is an address alone: its id is made and is never shown."""

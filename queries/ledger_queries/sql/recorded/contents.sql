@@ -1,4 +1,4 @@
--- What notifications say (their batches and numbers, in lists), and under what they were created, and when.
+-- What notifications say (their batches and numbers, in lists): the fields that are asked for, each a line.
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
@@ -7,8 +7,8 @@ WITH asked AS MATERIALIZED (
 created AS MATERIALIZED (
     SELECT
         n,
-        min(occurred_at) AS created_at,
-        arg_min(correlation_id, row(occurred_at, event_id)) AS correlation_id
+        arg_min(correlation_id, row(occurred_at, event_id)) AS correlation_id, -- when correlation_id
+        min(occurred_at) AS created_at
     FROM event_rows
     WHERE touched_in = ANY($touched_in::INTEGER[])
     AND n = ANY($n::BIGINT[])
@@ -17,19 +17,43 @@ created AS MATERIALIZED (
     GROUP BY n
 )
 SELECT
-    asked.place,
-    content.* EXCLUDE (n, tenant_id, notification_id, personal),
-    content.personal.title AS title,
-    content.personal.body AS body,
-    content.personal.body_formatted AS body_formatted,
-    content.personal.link AS link,
-    content.personal.data AS data,
-    content.personal.subject_name AS subject_name,
-    content.personal.creator_name AS creator_name,
-    content.personal.creator_address AS creator_address,
-    content.personal.addresses AS addresses,
-    created.created_at,
-    created.correlation_id
+    content.source, -- when source
+    content.actor, -- when actor
+    content.creator, -- when creator
+    content.parent_notification_id, -- when parent_notification_id
+    content.external_id, -- when external_id
+    content."number", -- when number
+    content.attributes, -- when attributes
+    content.audience, -- when audience
+    content.channels, -- when channels
+    content.groups, -- when groups
+    content."type", -- when type
+    content.category, -- when category
+    content."action", -- when action
+    content.reason, -- when reason
+    content.priority, -- when priority
+    content.severity, -- when severity
+    content.subject, -- when subject
+    content."template", -- when template
+    content.schedule, -- when schedule
+    content.scheduled_at, -- when scheduled_at
+    content.expires_at, -- when expires_at
+    content.digest, -- when digest
+    content.tags, -- when tags
+    content.contexts, -- when contexts
+    content.personal_key_id, -- when personal_key_id
+    content.personal.title AS title, -- when title
+    content.personal.body AS body, -- when body
+    content.personal.body_formatted AS body_formatted, -- when body_formatted
+    content.personal.link AS link, -- when link
+    content.personal."data" AS "data", -- when data
+    content.personal.subject_name AS subject_name, -- when subject_name
+    content.personal.creator_name AS creator_name, -- when creator_name
+    content.personal.creator_address AS creator_address, -- when creator_address
+    content.personal.addresses AS addresses, -- when addresses
+    created.correlation_id, -- when correlation_id
+    created.created_at, -- when created_at
+    asked.place
 FROM asked
 INNER JOIN content_rows AS content ON content.n = asked.n
 LEFT JOIN created ON created.n = asked.n
