@@ -89,6 +89,15 @@ def test_the_readme_is_a_front_door() -> None:
         assert f"]({page.relative_to(ROOT / 'infra')})" in contents, page
 
 
+@pytest.mark.parametrize("room", ["schemas", "producers", "projectors", "queries", "infra"])
+def test_the_readme_of_a_room_names_each_module(room: str) -> None:
+    """A module that the table of its folder lacks is not found by those who read the table first."""
+    text = (ROOT / room / "README.md").read_text(encoding="utf-8")
+    named = {name.strip("/").rsplit("/", 1)[-1].removesuffix(".py") for name in re.findall(r"`([\w/.]+)`", text)}
+    modules = {path.stem for path in (ROOT / room / f"ledger_{room}").glob("*.py") if not path.stem.startswith("__")}
+    assert modules - named == set()
+
+
 def test_every_command_is_in_the_reference() -> None:
     """The table of commands names exactly the commands that there are."""
     command = typer.main.get_command(build_app())

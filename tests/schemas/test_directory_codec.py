@@ -169,7 +169,6 @@ def test_tenant_settings_are_known_names_with_valid_values() -> None:
         ({"novu.envelope": "bare"}, "novu.envelope"),
         ({"colour": "red"}, "settings"),
         ({"novu.environment_id": "6A" * 12}, "novu.environment_id"),
-        ({"novu.envelope": "yes"}, "novu.envelope"),
     ):
         with pytest.raises(BadRequest) as refused:
             check_settings(settings)
