@@ -24,6 +24,7 @@ class SortBy(StrEnum):
     """When it is scheduled, else when it is listed."""
     NUMBER = "number"
     EXTERNAL_ID = "external_id"
+    """What its source calls it, else its own id."""
     TYPE = "type"
     CATEGORY = "category"
     ACTION = "action"
@@ -38,7 +39,7 @@ _EXPRESSIONS: Final[Mapping[SortBy, str]] = MappingProxyType(
         SortBy.LISTED_AT: "filtered.listed_at",
         SortBy.DUE_AT: "coalesce(content.scheduled_at, filtered.listed_at)",
         SortBy.NUMBER: 'content."number"',
-        SortBy.EXTERNAL_ID: "content.external_id",
+        SortBy.EXTERNAL_ID: "coalesce(content.external_id, filtered.notification_id::VARCHAR)",
         SortBy.TYPE: 'content."type"',
         SortBy.CATEGORY: "content.category",
         SortBy.ACTION: 'content."action"',

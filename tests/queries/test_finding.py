@@ -94,9 +94,10 @@ VALUES: Final[Mapping[SortBy, Callable[[Row, Row], Any]]] = {
     SortBy.LISTED_AT: lambda row, _: row["listed_at"],
     SortBy.DUE_AT: lambda row, said: said["scheduled_at"] or row["listed_at"],
     SortBy.NUMBER: lambda _, said: said["number"],
+    SortBy.EXTERNAL_ID: lambda row, said: said["external_id"] or str(row["notification_id"]),
     SortBy.SUBJECT_TYPE: lambda _, said: (said["subject"] or {}).get("type"),
     SortBy.SUBJECT_ID: lambda _, said: (said["subject"] or {}).get("id"),
-    **{by: lambda _, said, name=by.value: said[name] for by in SortBy if by.value in SINGLE},  # type: ignore[misc]
+    **{by: lambda _, said, name=by.value: said[name] for by in SortBy if by.value in {*SINGLE} - {"external_id"}},  # type: ignore[misc]
 }
 
 

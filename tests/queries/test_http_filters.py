@@ -120,7 +120,7 @@ def test_every_sort_key_goes_up_and_down_and_rows_without_a_value_come_last(clie
     up, down = (found(client, "inbox", sort=sort) for sort in (by.value, f"-{by}"))
     if by in {SortBy.LISTED_AT, SortBy.NUMBER}:
         assert (up, down) == (([1, 2], [2, 1]) if by is SortBy.LISTED_AT else ([2, 1], [1, 2]))
-    elif by is SortBy.DUE_AT:
+    elif by in {SortBy.DUE_AT, SortBy.EXTERNAL_ID}:
         assert (up, down) == ([2, 1], [1, 2])
     else:
         assert (up, down) == ([1, 2], [1, 2])
