@@ -318,7 +318,7 @@ def test_an_answer_has_a_named_limit_of_rows(
 
 def test_the_openapi_document_is_exact(ledger: Served) -> None:
     """The parameters with their bounds, the token, every status with its shape, and none of the framework's own."""
-    document = ledger.client.get("/nextinteract/openapi.json").json()
+    document = ledger.client.get("/nextinteract/openapi.json", headers=credential("nextinteract")).json()
     assert document["servers"] == [{"url": "/nextinteract"}]
     assert list(document["paths"]) == ["/rest/notification/sent"]
     (operation,) = document["paths"]["/rest/notification/sent"].values()

@@ -5,12 +5,12 @@ from ledger_queries.dialects.suger.answer_types import CreatedBy, NotificationEv
 from ledger_queries.dialects.suger.fields import CREATED_BY, DEFAULTS, FIELDS
 
 from .guides import GUIDES, requests_of
-from .serving import SUGER, Served, secret_of
+from .serving import SUGER, Served, credential, secret_of
 
 
 def document(served: Served) -> dict[str, Any]:
-    """Return the OpenAPI document, which needs no key."""
-    found: dict[str, Any] = served.client.get("/suger/openapi.json").json()
+    """Return the OpenAPI document."""
+    found: dict[str, Any] = served.client.get("/suger/openapi.json", headers=credential("suger")).json()
     return found
 
 

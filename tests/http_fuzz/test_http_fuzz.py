@@ -14,8 +14,10 @@ from fastapi.responses import PlainTextResponse
 from ledger_queries.api import create_app
 from ledger_queries.desk import Desk
 from ledger_queries.health import Readiness
+from ledger_schemas.access import Caller, Role
 from ledger_schemas.positions import Position
-from tests.directories import OPEN
+from tests.acceptance.serving import SCHEMES
+from tests.directories import StatedDirectory
 from tests.http_fuzz.apis import NAMES, Allowance, Api, Name, api_of
 from tests.http_fuzz.fuzzing import Extent, Report, fuzz, operations_of
 from tests.loopback import Servers
@@ -72,10 +74,14 @@ def test_allowances_name_operations_that_there_are(name: Name) -> None:
     def nobody_reads() -> Any:  # noqa: ANN401 - it never returns
         raise NotImplementedError
 
-    app = create_app(Desk(nobody_reads, directory=OPEN), readiness=lambda: Readiness(ready=True, position=Position()))
+    directory = StatedDirectory({"key": Caller(Role.OPERATOR)})
+    ready = Readiness(ready=True, position=Position())
+    app = create_app(Desk(nobody_reads, directory=directory), readiness=lambda: ready)
     api = api_of(name)
+    header, scheme = SCHEMES.get(name, ("Authorization", "Bearer "))
     with Servers() as servers:
-        operations = operations_of(servers.serve(app).get(f"{api.mount}/openapi.json").json())
+        client = servers.serve(app)
+        operations = operations_of(client.get(f"{api.mount}/openapi.json", headers={header: f"{scheme}key"}).json())
     assert {each.operation for each in api.allowances} <= {*operations}
     assert all(each.reason.endswith(".") for each in api.allowances)
 

@@ -11,14 +11,18 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger_queries.content_encoding import ContentEncodings
+from ledger_queries.desk import Desk
+from ledger_queries.dialects.credentials import require_caller
 from ledger_queries.dialects.openapi_document import describe_exactly
 from ledger_queries.problems import UnexpectedErrors
 from ledger_queries.request_texts import Utf8Requests
+from ledger_schemas.access import Role
 from ledger_schemas.errors import LedgerError
 
 
@@ -47,13 +51,19 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+SecretOf = Callable[[Headers], str | None]
+"""Finds the secret in the headers of a request; None: there is none."""
+
 Render = Callable[[Failure], Response]
 """Makes a dialect's answer for a failure."""
 
 
-def make_app(title: str, summary: str, render: Render) -> FastAPI:
-    """Make the application of a dialect: with its own OpenAPI document, and `render` for every failure."""
-    app = FastAPI(title=title, version="1", summary=summary, docs_url=None, redoc_url=None)
+def make_app(title: str, summary: str, render: Render, *, desk: Desk, secret_of: SecretOf) -> FastAPI:
+    """Make the application of a dialect: with its own OpenAPI document, and `render` for every failure.
+
+    The document too is for those who have a key, of any role: `secret_of` finds it in the vendor's header.
+    """
+    app = FastAPI(title=title, version="1", summary=summary, docs_url=None, redoc_url=None, openapi_url=None)
 
     def ledger_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, LedgerError)  # noqa: S101 - Starlette calls a handler for its own class only
@@ -85,6 +95,12 @@ def make_app(title: str, summary: str, render: Render) -> FastAPI:
     app.add_middleware(ContentEncodings, refuse=refuse)
     app.add_middleware(Utf8Requests, refuse=refuse)
     describe_exactly(app)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document(request: Request) -> Response:
+        require_caller(desk, secret_of(request.headers), frozenset(Role))
+        return answer_json({**app.openapi(), "servers": [{"url": request.scope["root_path"] or "/"}]})
+
     return app
 
 

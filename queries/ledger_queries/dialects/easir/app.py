@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.security import HTTPBearer
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.bodies import read_json
@@ -59,11 +60,17 @@ class _User:
 
 def easir_app(desk: Desk) -> FastAPI:
     """Make the application of the dialect."""
-    app = make_app("EASI'R notifications", "Notifications of this ledger as EASI'R's API answers with them.", render)
+    app = make_app(
+        "EASI'R notifications",
+        "Notifications of this ledger as EASI'R's API answers with them.",
+        render,
+        desk=desk,
+        secret_of=_secret_of,
+    )
 
     # The scheme is for the document alone: it would refuse in words of its own.
     def user_of(request: Request, _: Annotated[object, Depends(_BEARER)]) -> _User:
-        caller = require_caller(desk, secret_after("Bearer", request.headers.get("Authorization")), _PERSONS)
+        caller = require_caller(desk, _secret_of(request.headers), _PERSONS)
         assert caller.tenant_id is not None  # noqa: S101 - of every person
         assert caller.recipient_id is not None  # noqa: S101 - likewise
         return _User(caller.tenant_id, caller.recipient_id, caller)
@@ -197,3 +204,7 @@ def _nothing() -> Response:
 
 def _json_body(schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
     return {"requestBody": {"content": {"application/json": {"schema": schema}}, "required": required}}
+
+
+def _secret_of(headers: Headers) -> str | None:
+    return secret_after("Bearer", headers.get("Authorization"))

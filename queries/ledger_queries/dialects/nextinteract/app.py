@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Query, Response
 from fastapi.security import APIKeyHeader
+from starlette.datastructures import Headers
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller
@@ -47,7 +48,9 @@ _TOKEN: Final = APIKeyHeader(
 
 def nextinteract_app(desk: Desk) -> FastAPI:
     """Make the application of NextInteract's dialect."""
-    app = make_app("NextInteract sent notifications", "Notifications that were sent.", render)
+    app = make_app(
+        "NextInteract sent notifications", "Notifications that were sent.", render, desk=desk, secret_of=_secret_of
+    )
     app.add_exception_handler(WsError, render_ws_error)
 
     def tenant_of(token: Annotated[str | None, Depends(_TOKEN)]) -> str:
@@ -105,3 +108,7 @@ def _sent(reading: Reading, tenant_id: str, asked: Asked) -> list[dict[str, Any]
                 hint="Ask for one notificationScheduleId.",
             )
         after = found.last
+
+
+def _secret_of(headers: Headers) -> str | None:
+    return headers.get("x-nextinteract-authtoken") or None

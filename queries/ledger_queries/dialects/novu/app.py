@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, FastAPI, Header, Path, Response
 from fastapi.security import APIKeyHeader
 from pydantic.json_schema import SkipJsonSchema
+from starlette.datastructures import Headers
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
@@ -33,7 +34,9 @@ _key: Final = APIKeyHeader(
 
 def novu_app(desk: Desk) -> FastAPI:
     """Return the application of the dialect."""
-    app = make_app("Novu", "Events of a ledger as Novu's API answers them.", render_failure)
+    app = make_app(
+        "Novu", "Events of a ledger as Novu's API answers them.", render_failure, desk=desk, secret_of=_secret_of
+    )
 
     def caller(authorization: Annotated[str | None, Depends(_key)]) -> Caller:
         return require_caller(desk, secret_after(SCHEME, authorization))
@@ -78,3 +81,7 @@ def _tenant_of(caller: Caller) -> str:
     if caller.tenant_id is None:
         raise Forbidden("The credential belongs to no environment.", hint="Ask with the key of a tenant.")
     return caller.tenant_id
+
+
+def _secret_of(headers: Headers) -> str | None:
+    return secret_after(SCHEME, headers.get("Authorization"))

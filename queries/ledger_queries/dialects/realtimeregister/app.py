@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import Depends, FastAPI, Path, Query, Response
 from fastapi.security import APIKeyHeader
 from pydantic import AfterValidator, Field, WithJsonSchema
+from starlette.datastructures import Headers
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
@@ -66,6 +67,8 @@ def realtimeregister_app(desk: Desk) -> FastAPI:
         "Realtime Register notifications",
         "Notifications of this ledger as Realtime Register's API answers with them.",
         render,
+        desk=desk,
+        secret_of=_secret_of,
     )
 
     def caller_of(key: Annotated[str | None, Depends(_KEY)]) -> Caller:
@@ -132,3 +135,7 @@ def _find(reading: Reading, customer: str, number: int, names: Collection[str]) 
 def _missing() -> NotFound:
     """Return the one answer for what there is not, is not fired, is deleted, or is another customer's."""
     return NotFound("The notification does not exist.", hint="Check the customer and the id.")
+
+
+def _secret_of(headers: Headers) -> str | None:
+    return secret_after("ApiKey", headers.get("Authorization"))

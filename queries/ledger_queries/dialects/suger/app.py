@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
+from starlette.datastructures import Headers
 
 from ledger_queries.desk import Desk
 from ledger_queries.dialects.credentials import require_caller, secret_after
@@ -47,16 +48,21 @@ _KEPT: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPSta
 
 def suger_app(desk: Desk) -> FastAPI:
     """Make the application of Suger's dialect."""
-    app = make_app("Suger notification events", "Notification events of an organization.", _render)
+    app = make_app(
+        "Suger notification events",
+        "Notification events of an organization.",
+        _render,
+        desk=desk,
+        secret_of=_secret_of,
+    )
 
     async def authorize(
         request: Request,
-        key: Annotated[str | None, Depends(_KEY)],
+        _key: Annotated[str | None, Depends(_KEY)],
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> None:
         """Let in who may read for the organization of the path."""
-        secret = secret_after("Key", key) or secret_after("Bearer", key)
-        caller = require_caller(desk, secret, READERS)
+        caller = require_caller(desk, _secret_of(request.headers), READERS)
         if caller.role is not Role.OPERATOR and caller.tenant_id != request.path_params["orgId"]:
             raise Unauthenticated(UNAUTHENTICATED)
 
@@ -122,3 +128,8 @@ _ERRORS: Final[Mapping[int | str, dict[str, Any]]] = {
     404: _error("There is no such path"),
     500: _error("Internal server error"),
 }
+
+
+def _secret_of(headers: Headers) -> str | None:
+    header = headers.get("Authorization")
+    return secret_after("Key", header) or secret_after("Bearer", header)
