@@ -34,6 +34,9 @@ class RecordedContent(Content):
 
 
 FIELDS: Final = tuple(RecordedContent.model_fields)
+_OF_CREATED: Final = frozenset({"created_at", "correlation_id"})
+"""Fields that come from the events, not from the folded content."""
+
 _NOTHING: Final[dict[str, Any]] = dict.fromkeys(FIELDS)
 
 
@@ -57,7 +60,13 @@ def contents_of(reading: Reading, places: Sequence[Place], fields: Collection[st
     """
     if not places:
         return []
-    rows = reading.rows(statement("recorded/contents", fields), _lists(places))
+    asked = _lists(places)
+    given = {*fields}
+    if given & _OF_CREATED:
+        given.add("created_asked")
+    else:
+        del asked["touched_in"]
+    rows = reading.rows(statement("recorded/contents", given), asked)
     found = {row["place"]: RecordedContent.from_row(_NOTHING | row) for row in rows}
     return [found[place] for place in range(len(places))]
 

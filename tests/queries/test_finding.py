@@ -166,7 +166,7 @@ def _keeps(row: Row, said: Row, asked: Filter) -> bool:
     ]
     return (
         all(
-            not getattr(asked, name) or (texts | said)[name] in getattr(asked, name)
+            not getattr(asked, name) or (said | texts)[name] in getattr(asked, name)
             for name in (*SINGLE, "correlation_id")
         )
         and all(getattr(asked, name) in {None, texts[name]} for name in OBJECTS)

@@ -3,8 +3,9 @@ WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
         unnest($n::BIGINT[]) AS n
-),
-created AS MATERIALIZED (
+)
+-- when created_asked
+, created AS MATERIALIZED (
     SELECT
         n,
         arg_min(correlation_id, row(occurred_at, event_id)) AS correlation_id, -- when correlation_id
@@ -16,6 +17,7 @@ created AS MATERIALIZED (
     AND NOT is_retracted
     GROUP BY n
 )
+-- end when
 SELECT
     content.source, -- when source
     content.actor, -- when actor
@@ -56,5 +58,5 @@ SELECT
     asked.place
 FROM asked
 INNER JOIN content_rows AS content ON content.n = asked.n
-LEFT JOIN created ON created.n = asked.n
+LEFT JOIN created ON created.n = asked.n -- when created_asked
 WHERE content.n = ANY($n::BIGINT[]);
