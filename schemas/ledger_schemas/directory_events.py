@@ -139,7 +139,19 @@ def parse_directory_event(values: object) -> DirectoryEvent:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(map(str, first["loc"][1:])) or "event"
         raise ContractViolation(
-            f"{path}: {first['msg'].removeprefix('Value error, ')}.",
+            f"{path}: {first['msg'].removeprefix('Value error, ')}{_limit(first['type'], path)}.",
             hint="Correct the field; nothing was written.",
             field=path,
         ) from None
+
+
+def _limit(finding: str, path: str) -> str:
+    """Name the limit that was passed."""
+    field, _, inside = path.partition(".")
+    if finding == "string_too_long":
+        name = {"settings": "SETTING_CHARS_MAX", "device_token": "DEVICE_TOKEN_CHARS_MAX"}.get(field, "ID_CHARS_MAX")
+    elif finding == "too_long" and not inside:
+        name = {"settings": "SETTINGS_PER_EVENT_MAX"}.get(field, "RECIPIENTS_PER_EVENT_MAX")
+    else:
+        return ""
+    return f", {name} = {getattr(limits, name)}"

@@ -140,6 +140,40 @@ def test_an_event_that_breaks_a_rule_is_not_written(kind: DirectoryKind, change:
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "limit"),
+    [
+        (
+            DirectoryKind.DEVICE_REGISTERED,
+            {"device_token": "t" * (limits.DEVICE_TOKEN_CHARS_MAX + 1)},
+            "DEVICE_TOKEN_CHARS_MAX",
+        ),
+        (DirectoryKind.DEVICE_REGISTERED, {"recipient_id": "r" * (limits.ID_CHARS_MAX + 1)}, "ID_CHARS_MAX"),
+        (
+            DirectoryKind.TENANT_SETTINGS_CHANGED,
+            {"settings": {"novu.envelope": "x" * (limits.SETTING_CHARS_MAX + 1)}},
+            "SETTING_CHARS_MAX",
+        ),
+        (
+            DirectoryKind.TENANT_SETTINGS_CHANGED,
+            {"settings": {f"s{number}": "x" for number in range(limits.SETTINGS_PER_EVENT_MAX + 1)}},
+            "SETTINGS_PER_EVENT_MAX",
+        ),
+        (
+            DirectoryKind.TEAM_MEMBERS_ADDED,
+            {"recipient_ids": [f"r{number}" for number in range(limits.RECIPIENTS_PER_EVENT_MAX + 1)]},
+            "RECIPIENTS_PER_EVENT_MAX",
+        ),
+    ],
+)
+def test_a_limit_of_the_directory_is_named_with_its_value(
+    kind: DirectoryKind, change: dict[str, Any], limit: str
+) -> None:
+    """Whoever passes it by one learns its name and its size."""
+    with pytest.raises(ContractViolation, match=f"{limit} = {getattr(limits, limit)}"):
+        parse_directory_event({**documents()[kind, "full"], **change})
+
+
 def test_a_key_has_256_random_bits_and_comes_back() -> None:
     """Two are never the same; only the secret has the hash; the credential is in no representation."""
     keys = [new_key() for _ in range(50)]
