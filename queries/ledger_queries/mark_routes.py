@@ -11,14 +11,14 @@ from ledger_queries.access import NOBODY, asking
 from ledger_queries.answer_types import Answer
 from ledger_queries.content_filter import NOTIFICATION_IDS_MAX, Instant
 from ledger_queries.desk import Desk
-from ledger_queries.filters import Filter, refusal
+from ledger_queries.filters import Filter, Grain, refusal
 from ledger_queries.marks import Mark, Marking, mark_entries
 from ledger_queries.parameters import WAIT_SECONDS_DEFAULT
 from ledger_queries.problems import problem_responses
 from ledger_schemas import limits
 from ledger_schemas.access import Caller
 from ledger_schemas.bodies import read_body
-from ledger_schemas.errors import ContractViolation, NotFound
+from ledger_schemas.errors import BadRequest, ContractViolation, NotFound
 from ledger_schemas.field_types import Id, RfcUuid
 from ledger_schemas.json_texts import NotJsonError, check_widths, load_json
 
@@ -83,10 +83,14 @@ class MarkRequest(BaseModel):
                 f"filter.{name}: is stated beside the filter.", hint="Leave it out.", field=f"filter.{name}"
             )
         try:
-            asked = Filter.model_validate({"tenant": tenant, "recipient": recipient, **stated})
+            asked = Filter.model_validate({"tenant": tenant, "recipient": recipient, **stated}).checked(
+                Grain.INBOX_ENTRY
+            )
         except ValidationError as error:
             found = [{**one, "loc": ("body", "filter", *one["loc"])} for one in error.errors(include_input=False)]
             raise refusal(found) from None
+        except BadRequest as error:
+            raise ContractViolation(error.message, hint=error.hint, field=f"filter.{error.field}") from None
         return Marking(self.mark, asked, self.snoozed_until, self.action_type)
 
 

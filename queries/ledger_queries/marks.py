@@ -18,7 +18,7 @@ from ledger_queries.reading import Reading
 from ledger_queries.sql import over_filter
 from ledger_schemas import limits
 from ledger_schemas.access import Caller
-from ledger_schemas.errors import BadRequest, LimitExceeded
+from ledger_schemas.errors import ContractViolation, LimitExceeded
 from ledger_schemas.events import Event
 from ledger_schemas.kinds import Kind
 from ledger_schemas.parsing import parse_event
@@ -96,7 +96,7 @@ class Marked:
 async def mark_entries(desk: Desk, caller: Caller, marking: Marking, *, wait_seconds: float) -> Marked:
     """Put one event for each inbox entry that is not marked so yet, and wait until the read model shows them.
 
-    Deleted entries are passed over. Raises BadRequest, LimitExceeded above MARKED_ENTRIES_MAX, and what the sink
+    Deleted entries are passed over. Raises ContractViolation, LimitExceeded above MARKED_ENTRIES_MAX, and what the sink
     raises.
     """
     _check(marking)
@@ -146,12 +146,12 @@ def _event(caller: Caller, marking: Marking, notification_id: UUID) -> Event:
 
 def _check(marking: Marking) -> None:
     if marking.asked.recipient is None:
-        raise BadRequest("recipient: is required.", hint="State whose inbox it is.", field="recipient")
+        raise ContractViolation("recipient: is required.", hint="State whose inbox it is.", field="recipient")
     if (marking.mark in _OF_ACTIONS) != (marking.action_type is not None):
-        raise BadRequest(
+        raise ContractViolation(
             f"action_type: goes with {' and '.join(_OF_ACTIONS)}, which need it.",
             hint="State it with one of these, and with nothing else.",
             field="action_type",
         )
     if marking.snoozed_until is not None and marking.mark is not Mark.SNOOZED:
-        raise BadRequest("snoozed_until: goes with snoozed alone.", hint="Leave it out.", field="snoozed_until")
+        raise ContractViolation("snoozed_until: goes with snoozed alone.", hint="Leave it out.", field="snoozed_until")

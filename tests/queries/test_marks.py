@@ -185,7 +185,7 @@ def test_every_mark_becomes_an_event_of_its_kind(client: httpx2.Client, log: Log
         ({"filter": {"type": ["a"]}}, "body"),
         ({"notification_ids": None, "all": True, "filter": {"nothing": 1}}, "filter.nothing"),
         ({"notification_ids": None, "all": True, "filter": {"tenant": "b"}}, "filter.tenant"),
-        ({"notification_ids": None, "all": True, "filter": {"data_path": "$.a"}}, "data_value"),
+        ({"notification_ids": None, "all": True, "filter": {"data_path": "$.a"}}, "filter.data_value"),
         ({"snoozed_until": "2026-02-01T00:00:00Z"}, "snoozed_until"),
         ({"action_type": "a"}, "action_type"),
         ({"mark": "action_completed"}, "action_type"),
@@ -200,7 +200,7 @@ def test_a_bad_call_names_the_field_and_writes_nothing(
     body = {"mark": "read", "tenant": "acme", "recipient": "ann", "notification_ids": [str(numbered(1))]} | change
     body = {name: value for name, value in body.items() if value is not None}
     answer = client.post("/v1/inbox/marks", json=body)
-    assert answer.status_code in {400, 422}, answer.text
+    assert answer.status_code == 422, answer.text
     assert answer.json()["field"].split(".")[0] == field.split(".", maxsplit=1)[0], answer.text
     assert log.events == []
 

@@ -12,11 +12,11 @@ PLATFORMS: Final = ("iOS", "Android")
 TOKEN_CHARS_MAX: Final = 1_000
 
 BODY_SCHEMA: Final[dict[str, Any]] = {
-    "type": ["object", "null"],
+    "type": "object",
     "properties": {"type": {"type": "string", "enum": [*PLATFORMS], "default": PLATFORMS[0]}},
     "example": {"type": "iOS"},
 }
-"""The body in the OpenAPI document. It may be absent, or null."""
+"""The body in the OpenAPI document. It may be absent."""
 
 
 def platform_of(document: object) -> str:
