@@ -233,7 +233,7 @@ class RegistryUnavailable(Unavailable):
 
 
 class DirectoryUnread(Unavailable):
-    """The directory was not read to its end yet, so nobody can be let in."""
+    """The directory was not read to its end yet: every request but health is refused."""
 
     code = "directory_unread"
     exit_code = 27

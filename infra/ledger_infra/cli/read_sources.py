@@ -96,8 +96,8 @@ def open_source(settings: Settings, url: str | None) -> Iterator[ApiSource | Fil
 def open_api(settings: Settings, url: str | None) -> Iterator[httpx2.Client | None]:
     """Give a client of the API at `url`; without one, of the API that runs over the data directory; None: none does.
 
-    It asks with the configured key. Without one, the ledger of the data directory is asked as its operator: whoever
-    may read its run file may. Raises SettingInvalid when the URL is none.
+    It asks with the configured key. Without one, it asks the ledger of the data directory as its operator: a user who
+    can read its run file may do that. Raises SettingInvalid when the URL is none.
     """
     running = running_ledger(settings.data_dir)
     found = url or (running.api_url if running is not None else None)

@@ -223,7 +223,7 @@ def _serve(configured: Settings, *, with_api: bool, until_caught_up: bool) -> No
             ]
         if addresses.api_url and addresses.has_keys is False:
             lines.append(
-                "Keys     none: whoever is on this machine may do everything, and nobody else may ask. "
+                "Keys     none: every user of this machine may do everything; no other machine may ask. "
                 "`notification-ledger keys issue` makes one; then everybody needs one."
             )
         if addresses.api_url and addresses.has_keys:
