@@ -7,6 +7,7 @@ slow minute is shared by both. The overhead is (dialect - native) / native, of t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import multiprocessing
 import tempfile
 import time
@@ -21,9 +22,10 @@ from uuid import UUID
 
 import httpx2
 import numpy as np
-import uvicorn
 
 from ledger_infra.broker.ports import free_ports
+from ledger_infra.http_server import ApiServer, listen
+from ledger_infra.settings import Settings
 from ledger_projectors.read_model import ReadModel
 from ledger_queries.api import create_app
 from ledger_queries.desk import Desk
@@ -238,4 +240,5 @@ def _serve(path: Path, port: int) -> None:
     with ReadModel.create_or_open(path, topic=LIFECYCLE_TOPIC, partitions=1) as model:
         desk = Desk(model.reader, directory=StatedDirectory(callers))
         app = create_app(desk, readiness=lambda: Readiness(ready=True, position=Position()))
-        uvicorn.run(app, port=port, log_config=None, lifespan="off", ws="none")
+        with listen(Settings(api_port=port)) as listener:
+            asyncio.run(ApiServer(app).run(listener))

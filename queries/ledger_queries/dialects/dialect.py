@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
@@ -107,7 +107,7 @@ def make_app(title: str, summary: str, render: Render, *, desk: Desk, secret_of:
 def answer_json(document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON answer, its keys in the order of the document."""
     return Response(
-        json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        to_json(document),
         status_code=status,
         media_type="application/json",
         # Answers hold personal content and go stale with the next event.
