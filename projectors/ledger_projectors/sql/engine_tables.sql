@@ -8,19 +8,15 @@ CREATE TYPE event_kind AS ENUM (
 
 CREATE TABLE directory (
     n BIGINT NOT NULL,
-    touched_in INTEGER NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL
 );
-COMMENT ON TABLE directory IS 'Every notification that an event names: its number in this file, by which rows belong together, and the batch that touched it last, in which all its rows lie.';
+COMMENT ON TABLE directory IS 'Every notification that an event names, and its number in this file, by which its rows belong together. Rows are only added.';
 
 CREATE TABLE event_rows (
-    touched_in INTEGER NOT NULL,
-    written_in INTEGER NOT NULL,
     n BIGINT NOT NULL,
     event_id UUID NOT NULL,
     kind event_kind NOT NULL,
-    is_retracted BOOLEAN NOT NULL,
     occurred_at TIMESTAMPTZ NOT NULL,
     recorded_at TIMESTAMPTZ NOT NULL,
     log_partition INTEGER NOT NULL,
@@ -41,10 +37,21 @@ CREATE TABLE event_rows (
     correlation_id VARCHAR,
     causation_id VARCHAR
 );
-COMMENT ON TABLE event_rows IS 'History, as far as it is folded: every event that was applied, once. The rows of a notification lie together, in the batch that touched it last. Query the view events.';
+COMMENT ON TABLE event_rows IS 'History: what is folded of every event that was applied, once, in the order in which it came. Rows are only added, but for what a release from quarantine displaces. Query the view events.';
+
+CREATE TABLE retractions (
+    n BIGINT NOT NULL,
+    event_id UUID NOT NULL
+);
+COMMENT ON TABLE retractions IS 'The event ids that retracted events name, whether such an event came or not. A retracted itself is never taken back. Rows are only added.';
+
+CREATE TABLE seen_events (
+    n BIGINT NOT NULL,
+    event_hash UBIGINT NOT NULL
+);
+COMMENT ON TABLE seen_events IS 'The hashes of the event ids of notifications with many events: more than their row in notification_rows keeps. Rows are only added.';
 
 CREATE TABLE event_contents (
-    written_in INTEGER NOT NULL,
     log_partition INTEGER NOT NULL,
     log_offset BIGINT NOT NULL,
     personal STRUCT (
@@ -83,10 +90,9 @@ CREATE TABLE event_contents (
     "number" BIGINT,
     cleared VARCHAR[]
 );
-COMMENT ON TABLE event_contents IS 'What created and amended say, one row for each that says any of it, in the batch that applied it. Query the view events.';
+COMMENT ON TABLE event_contents IS 'What created and amended say, one row for each that says any of it. Query the view events.';
 
 CREATE TABLE event_details (
-    written_in INTEGER NOT NULL,
     log_partition INTEGER NOT NULL,
     log_offset BIGINT NOT NULL,
     personal STRUCT (
@@ -114,7 +120,7 @@ CREATE TABLE event_details (
     scope VARCHAR,
     provider_event VARCHAR
 );
-COMMENT ON TABLE event_details IS 'What else events of the other kinds state, one row for each that states any of it, in the batch that applied it. Query the view events.';
+COMMENT ON TABLE event_details IS 'What else events of the other kinds state, one row for each that states any of it. Query the view events.';
 
 CREATE TABLE duplicates (
     tenant_id VARCHAR NOT NULL,
@@ -160,10 +166,10 @@ CREATE TABLE read_model (
 COMMENT ON TABLE read_model IS 'One row: the format of this file, how many writers have opened it, the partitions of its lifecycle topic, the topic of the directory, and what folded that.';
 
 CREATE TABLE numbering (
-    batches INTEGER NOT NULL,
-    notifications BIGINT NOT NULL
+    notifications BIGINT NOT NULL,
+    "rows" BIGINT NOT NULL
 );
-COMMENT ON TABLE numbering IS 'One row: the number of the last batch, and of the last notification that got one.';
+COMMENT ON TABLE numbering IS 'One row: the number of the last notification that got one, and of the last row that was written.';
 
 CREATE TABLE projections (
     projection VARCHAR NOT NULL,

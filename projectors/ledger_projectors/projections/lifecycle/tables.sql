@@ -1,25 +1,22 @@
 -- The read model of the notification lifecycle: what is known, at three grains, and what each notification says.
 
--- What rows of the grains are marked with, one bit each: the kinds first, in their order, then the other facts, then
--- states that hold now. is_sole: the recipient is the only one; is_single: the delivery is its recipient's only one.
+-- What facts are stated (infra/guides/fold.md, section 1): the kinds in their order, then what follows from a field.
 
-CREATE TYPE mark AS ENUM (
+CREATE TYPE fact AS ENUM (
     'created', 'fired', 'delivered', 'opened', 'read', 'acknowledged', 'failed', 'attempted',
     'deferred', 'cancelled', 'expired', 'seen', 'clicked', 'unread', 'archived', 'unarchived', 'snoozed',
-    'unsnoozed', 'action_completed', 'action_reverted', 'deleted', 'unsubscribed', 'complained', 'amended', 'audience_added', 'retracted', 'observed',
-    'automated_opened', 'automated_clicked', 'failed_permanently', 'is_read', 'is_archived', 'is_snoozed', 'is_sole', 'is_single'
+    'unsnoozed', 'action_completed', 'action_reverted', 'deleted', 'unsubscribed', 'complained', 'amended', 'audience_added', 'retracted',
+    'automated_opened', 'automated_clicked', 'failed_permanently', 'declared'
 );
 
-CREATE MACRO mark_of(name) AS 1::BIGINT << enum_code(name::mark);
-CREATE MACRO marked(marks, name) AS (marks & (1::BIGINT << enum_code(name::mark))) <> 0;
-CREATE MACRO downward_marks() AS
-    mark_of('fired') | mark_of('cancelled') | mark_of('expired') | mark_of('failed') | mark_of('failed_permanently');
-CREATE MACRO seen_marks() AS
-    mark_of('seen') | mark_of('opened') | mark_of('clicked') | mark_of('read') | mark_of('unread');
-CREATE MACRO shelf_of(marks) AS CASE
-    WHEN marked(marks, 'deleted') THEN 'deleted'
-    WHEN marked(marks, 'is_archived') THEN 'archived'
-    WHEN marked(marks, 'is_snoozed') THEN 'snoozed'
+-- What a row reached, and what events stated of it.
+
+CREATE MACRO reached(facts, name) AS list_contains([f.fact FOR f IN facts], name::fact);
+CREATE MACRO fact_of(facts, name) AS list_filter(facts, lambda f: f.fact = name::fact)[1];
+CREATE MACRO shelf_of(is_deleted, is_archived, is_snoozed) AS CASE
+    WHEN is_deleted THEN 'deleted'
+    WHEN is_archived THEN 'archived'
+    WHEN is_snoozed THEN 'snoozed'
     ELSE 'inbox'
 END;
 -- Of several events the latest is the one with the largest recency (infra/guides/fold.md, section 1). A clock that runs
@@ -28,9 +25,6 @@ END;
 CREATE MACRO effective_at(occurred_at, recorded_at) AS least(occurred_at, recorded_at);
 CREATE MACRO recency(occurred_at, recorded_at, event_id) AS
     row(effective_at(occurred_at, recorded_at), occurred_at, event_id);
--- Where an amended stands that speaks of a field, by a value or by clearing it; arg_max passes over all others.
-CREATE MACRO spoken_of(field, name, cleared, place) AS
-    CASE WHEN field IS NOT NULL OR list_contains(cleared, name) THEN place END;
 -- Lengths of texts are those of their UTF-8 bytes; a notification_id has 36 ('00000024' in hexadecimal). 48 bits of it
 -- come first; version 8 and the variant stand over the bits of the hash that are theirs.
 CREATE MACRO inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS (
@@ -50,29 +44,107 @@ CREATE MACRO recipient_key(tenant_id, recipient_id) AS
     md5_number_lower(strlen(tenant_id) || ':' || tenant_id || recipient_id);
 
 CREATE TABLE notification_rows (
-    touched_in INTEGER NOT NULL,
+    version BIGINT NOT NULL,
     n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     listed_at TIMESTAMPTZ,
-    marks BIGINT NOT NULL
+    failed_permanently BOOLEAN NOT NULL,
+    channels VARCHAR[] NOT NULL,
+    recipients INTEGER NOT NULL,
+    recipients_fired INTEGER NOT NULL,
+    recipients_delivered INTEGER NOT NULL,
+    recipients_failed INTEGER NOT NULL,
+    recipients_cancelled INTEGER NOT NULL,
+    recipients_expired INTEGER NOT NULL,
+    recipients_seen INTEGER NOT NULL,
+    recipients_opened INTEGER NOT NULL,
+    recipients_clicked INTEGER NOT NULL,
+    recipients_read INTEGER NOT NULL,
+    recipients_acknowledged INTEGER NOT NULL,
+    recipients_archived INTEGER NOT NULL,
+    recipients_snoozed INTEGER NOT NULL,
+    recipients_deleted INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL,
+    first_fired_at TIMESTAMPTZ,
+    first_delivered_at TIMESTAMPTZ,
+    first_failed_at TIMESTAMPTZ,
+    first_cancelled_at TIMESTAMPTZ,
+    first_expired_at TIMESTAMPTZ,
+    first_seen_at TIMESTAMPTZ,
+    first_opened_at TIMESTAMPTZ,
+    first_clicked_at TIMESTAMPTZ,
+    first_read_at TIMESTAMPTZ,
+    first_acknowledged_at TIMESTAMPTZ,
+    facts STRUCT (fact fact, first_at TIMESTAMPTZ, last_at TIMESTAMPTZ, "count" INTEGER)[] NOT NULL,
+    stated STRUCT (
+        channel VARCHAR,
+        delivery_ref VARCHAR,
+        fact fact,
+        "count" INTEGER,
+        first_at TIMESTAMPTZ,
+        last_at TIMESTAMPTZ,
+        effective_at TIMESTAMPTZ,
+        latest_at TIMESTAMPTZ,
+        latest_id UUID,
+        snoozed_until TIMESTAMPTZ
+    )[] NOT NULL,
+    seen_events UBIGINT[] NOT NULL,
+    seen_elsewhere INTEGER NOT NULL
 );
 COMMENT ON TABLE notification_rows IS 'Grain: notification. Query the view notifications.';
+COMMENT ON COLUMN notification_rows.version IS 'Tells row from row: the later one was written, the larger.';
+COMMENT ON COLUMN notification_rows.channels IS 'Of its deliveries, sorted.';
+COMMENT ON COLUMN notification_rows.facts IS 'All facts of it and of what lies below it, by fact.';
+COMMENT ON COLUMN notification_rows.stated IS 'Facts as events stated them without a recipient, by channel and delivery_ref (null: none) and fact. The latest of a reversible fact is told by effective_at, then latest_at (its occurred_at), then latest_id; of others they are null.';
+COMMENT ON COLUMN notification_rows.seen_events IS 'Hashes of the ids of its events: 64 bits, the first half of the id XOR the second. seen_elsewhere: how many more stand in the table seen_events.';
 
 CREATE TABLE inbox_entry_rows (
-    touched_in INTEGER NOT NULL,
+    version BIGINT NOT NULL,
     n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
     recipient_id VARCHAR NOT NULL,
     listed_at TIMESTAMPTZ,
-    marks BIGINT NOT NULL,
-    snoozed_until TIMESTAMPTZ
+    failed_permanently BOOLEAN NOT NULL,
+    is_seen BOOLEAN NOT NULL,
+    is_read BOOLEAN NOT NULL,
+    is_archived BOOLEAN NOT NULL,
+    is_snoozed BOOLEAN NOT NULL,
+    snoozed_until TIMESTAMPTZ,
+    is_deleted BOOLEAN NOT NULL,
+    channels VARCHAR[] NOT NULL,
+    deliveries INTEGER NOT NULL,
+    first_fired_at TIMESTAMPTZ,
+    first_delivered_at TIMESTAMPTZ,
+    first_failed_at TIMESTAMPTZ,
+    first_cancelled_at TIMESTAMPTZ,
+    first_expired_at TIMESTAMPTZ,
+    first_seen_at TIMESTAMPTZ,
+    first_opened_at TIMESTAMPTZ,
+    first_clicked_at TIMESTAMPTZ,
+    first_read_at TIMESTAMPTZ,
+    first_acknowledged_at TIMESTAMPTZ,
+    facts STRUCT (fact fact, first_at TIMESTAMPTZ, last_at TIMESTAMPTZ, "count" INTEGER)[] NOT NULL,
+    stated STRUCT (
+        channel VARCHAR,
+        delivery_ref VARCHAR,
+        fact fact,
+        "count" INTEGER,
+        first_at TIMESTAMPTZ,
+        last_at TIMESTAMPTZ,
+        effective_at TIMESTAMPTZ,
+        latest_at TIMESTAMPTZ,
+        latest_id UUID,
+        snoozed_until TIMESTAMPTZ
+    )[] NOT NULL
 );
 COMMENT ON TABLE inbox_entry_rows IS 'Grain: inbox entry. Query the view inbox_entries.';
+COMMENT ON COLUMN inbox_entry_rows.facts IS 'What it shows: its own facts, and those of its notification that apply to it.';
+COMMENT ON COLUMN inbox_entry_rows.stated IS 'Facts as events stated them of this recipient, as in notification_rows.';
 
 CREATE TABLE delivery_rows (
-    touched_in INTEGER NOT NULL,
+    version BIGINT NOT NULL,
     n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
@@ -80,10 +152,26 @@ CREATE TABLE delivery_rows (
     channel VARCHAR NOT NULL,
     delivery_ref VARCHAR NOT NULL,
     listed_at TIMESTAMPTZ,
-    marks BIGINT NOT NULL,
-    snoozed_until TIMESTAMPTZ
+    failed_permanently BOOLEAN NOT NULL,
+    is_seen BOOLEAN NOT NULL,
+    is_read BOOLEAN NOT NULL,
+    is_archived BOOLEAN NOT NULL,
+    is_snoozed BOOLEAN NOT NULL,
+    snoozed_until TIMESTAMPTZ,
+    is_deleted BOOLEAN NOT NULL,
+    first_fired_at TIMESTAMPTZ,
+    first_delivered_at TIMESTAMPTZ,
+    first_failed_at TIMESTAMPTZ,
+    first_cancelled_at TIMESTAMPTZ,
+    first_expired_at TIMESTAMPTZ,
+    first_seen_at TIMESTAMPTZ,
+    first_opened_at TIMESTAMPTZ,
+    first_clicked_at TIMESTAMPTZ,
+    first_read_at TIMESTAMPTZ,
+    first_acknowledged_at TIMESTAMPTZ,
+    facts STRUCT (fact fact, first_at TIMESTAMPTZ, last_at TIMESTAMPTZ, "count" INTEGER)[] NOT NULL
 );
-COMMENT ON TABLE delivery_rows IS 'Grain: delivery. Query the view deliveries.';
+COMMENT ON TABLE delivery_rows IS 'Grain: delivery. version is that of its inbox entry: both are written together. Query the view deliveries.';
 
 CREATE TABLE recipient_count_rows (
     recipient_key UBIGINT NOT NULL,
