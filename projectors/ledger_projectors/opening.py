@@ -16,7 +16,7 @@ from ledger_projectors.duckdb_errors import may_pass
 from ledger_projectors.projection import Projection, engine_sql
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ProjectorFailed, ReadModelUnusable
 
-FORMAT_VERSION: Final = 5
+FORMAT_VERSION: Final = 6
 """Of the file as a whole; another format is rebuilt from the log, never altered in place."""
 
 OWN_CHECKPOINT_THRESHOLD: Final = "1TB"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+from polars import DataFrame
 
 from ledger_projectors.projection import engine_sql
 from ledger_projectors.records import BatchOutcome, LogRecord, LogRecords, Reason, Rejection
@@ -82,10 +83,9 @@ class RetryOutcome(BatchOutcome):
     wanted: tuple[Place, ...] = ()
 
 
-def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord]) -> list[Rejection]:
-    """Return the records of a deduplicated batch that state other content under an event's identity."""
-    rows = connection.execute(engine_sql("conflicts")).fetchall()
-    if not rows:
+def conflicts(copies: DataFrame, records: Sequence[LogRecord]) -> list[Rejection]:
+    """Return the records of copies (log_partition, log_offset, tenant_id) that state other content than the first."""
+    if copies.is_empty():
         return []
     columns = LogRecords.of(records)
     # By index, not by record: of a large batch in columns no record exists before somebody asks for it.
@@ -94,7 +94,7 @@ def conflicts(connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord
     detail = "Another event with the same tenant, notification and event_id, but other content, came first."
     return [
         Rejection(columns[index_of[partition, offset]], Reason.CONFLICT, detail, tenant)
-        for partition, offset, tenant in rows
+        for partition, offset, tenant in copies.select("log_partition", "log_offset", "tenant_id").iter_rows()
     ]
 
 
@@ -186,12 +186,6 @@ def duplicates_among(connection: duckdb.DuckDBPyConnection, records: Sequence[Lo
     """Return the places of those records that are further copies of events by now."""
     rows = connection.execute(engine_sql("became_duplicates"), _columns(_places(records))).fetchall()
     return {(partition, offset) for partition, offset in rows}
-
-
-def overtaken(connection: duckdb.DuckDBPyConnection) -> tuple[Place, ...]:
-    """Return where the copies lie that a deduplicated batch conflicts with, though it comes before them in the log."""
-    rows = connection.execute(engine_sql("overtaken")).fetchall()
-    return tuple((partition, offset) for partition, offset in rows)
 
 
 def with_conflicts(

@@ -72,7 +72,7 @@ class ReadModel:
         self.directory_topic = directory_topic
         self._projection: Projection = lifecycle()
         self._connection = open_file(path, self._projection, Logs(topic, partitions, directory_topic))
-        self._writer = BatchWriter(self._connection, self._projection)
+        self._writer = BatchWriter(self._connection, partitions)
         self._readers = Readers(self._connection)
         try:
             with damage_told(path):
@@ -116,7 +116,7 @@ class ReadModel:
         events, rejections = self._staged(records, known) if staged is None else staged
         on_step(Step.DECODED)
         with self.transaction(on_step):
-            outcome = self._writer.write(events, rejections, records, on_step)
+            outcome = self._writer.write(events, rejections, records, on_step).outcome
             advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
         return outcome
@@ -161,16 +161,6 @@ class ReadModel:
             return RetryOutcome()
         return self._take_out(records, known, on_step, copies)
 
-    def refold(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Recompute the rows of notifications, by (tenant_id, notification_id), from history alone, in one transaction.
-
-        For those in doubt: it changes no row of a read model that is right. The counts of their recipients are made
-        anew off the rows of all entries, which it reads once. What it goes by (history, and where the directory says
-        that rows lie) it cannot restore. A notification that no event names is left out. Raises what `apply` raises.
-        """
-        with self.transaction(unobserved):
-            self._writer.refold(keys)
-
     def references(self, selection: Selection) -> set[SchemaReference]:
         """Return the schemas that those records name which one call of `retry` would try again."""
         return quarantine.references(self._selected(selection))
@@ -214,14 +204,13 @@ class ReadModel:
         wanted: tuple[Place, ...] = ()
         with contextlib.suppress(_CopiesWantedError), self.transaction(on_step):
             quarantine.remove(self._connection, together)
-            outcome = self._writer.write(staged, rejections, together, on_step, earlier=True, anew=copies or ())
-            overtaken = quarantine.overtaken(self._connection) if staged.events.num_rows else ()
+            written = self._writer.write(staged, rejections, together, on_step, earlier=True, again=copies or ())
             # Those at hand are judged already, as duplicates of what must give way.
             at_hand = {(record.partition, record.offset) for record in together}
-            wanted = tuple(place for place in overtaken if place not in at_hand)
+            wanted = tuple(place for place in written.overtaken if place not in at_hand)
             if wanted and copies is not None:
                 raise _CopiesWantedError
-            done = quarantine.told(outcome, records, quarantine.duplicates_among(self._connection, records), wanted)
+            done = quarantine.told(written.outcome, records, quarantine.duplicates_among(self._connection, records), wanted)
         return done or RetryOutcome(wanted=wanted)
 
     def checkpoint_if_due(self, wal_bytes: int | None = None, on_step: StepObserver = unobserved) -> bool | None:

@@ -1,8 +1,3 @@
--- What people query: the three grains in full, contents, counts, facts and history; and views for analysts over them.
--- They are policies over the rows and over history: change one without any replay.
-
--- CASE inside aggregates, not FILTER: with as many of them as here DuckDB 2.0 takes two to four times as long for it.
-
 CREATE OR REPLACE VIEW events AS
 SELECT
     d.tenant_id,
@@ -32,411 +27,272 @@ SELECT
     coalesce(said.personal_key_id, more.personal_key_id) AS personal_key_id,
     coalesce(said.attributes, more.attributes) AS attributes,
     coalesce(said.reason, more.reason) AS reason,
-    said.* EXCLUDE (written_in, log_partition, log_offset, personal, personal_key_id, attributes, reason),
-    more.* EXCLUDE (written_in, log_partition, log_offset, personal, personal_key_id, attributes, reason)
+    said.* EXCLUDE (log_partition, log_offset, personal, personal_key_id, attributes, reason),
+    more.* EXCLUDE (log_partition, log_offset, personal, personal_key_id, attributes, reason)
 FROM event_rows AS e
-INNER JOIN directory AS d ON d.touched_in = e.touched_in AND d.n = e.n
+INNER JOIN directory AS d ON d.n = e.n
 LEFT JOIN event_contents AS said
-    ON said.written_in = e.written_in
-    AND said.log_partition = e.log_partition
+    ON said.log_partition = e.log_partition
     AND said.log_offset = e.log_offset
 LEFT JOIN event_details AS more
-    ON more.written_in = e.written_in
-    AND more.log_partition = e.log_partition
+    ON more.log_partition = e.log_partition
     AND more.log_offset = e.log_offset;
 COMMENT ON VIEW events IS 'History: every event that was applied, once, as it was recorded. Columns of other kinds are null. Grain: event.';
 
+
 CREATE OR REPLACE VIEW history AS
-SELECT events.*, e.is_retracted
+SELECT events.*, e.kind <> 'retracted' AND EXISTS (FROM retractions t WHERE t.n = e.n AND t.event_id = e.event_id) AS is_retracted
 FROM events
 INNER JOIN event_rows AS e USING (log_partition, log_offset);
-COMMENT ON VIEW history IS 'Every event that was applied, and whether it counts no more because a retracted names it. Grain: event.';
 
--- What was said of one row, per fact: earliest, latest, how often.
-
-CREATE OR REPLACE MACRO told_of_notification(batch_number, notification_number) AS TABLE
-SELECT
-    min(CASE WHEN e.kind = 'created' THEN e.occurred_at END) AS first_created_at,
-    max(CASE WHEN e.kind = 'created' THEN e.occurred_at END) AS last_created_at,
-    count(CASE WHEN e.kind = 'created' THEN 1 END) AS created_count,
-    min(CASE WHEN e.kind = 'amended' THEN e.occurred_at END) AS first_amended_at,
-    max(CASE WHEN e.kind = 'amended' THEN e.occurred_at END) AS last_amended_at,
-    count(CASE WHEN e.kind = 'amended' THEN 1 END) AS amended_count,
-    min(CASE WHEN e.kind = 'audience_added' THEN e.occurred_at END) AS first_audience_added_at,
-    max(CASE WHEN e.kind = 'audience_added' THEN e.occurred_at END) AS last_audience_added_at,
-    count(CASE WHEN e.kind = 'audience_added' THEN 1 END) AS audience_added_count,
-    min(CASE WHEN e.kind = 'retracted' THEN e.occurred_at END) AS first_retracted_at,
-    max(CASE WHEN e.kind = 'retracted' THEN e.occurred_at END) AS last_retracted_at,
-    count(CASE WHEN e.kind = 'retracted' THEN 1 END) AS retracted_count,
-    min(CASE WHEN e.kind = 'fired' THEN e.occurred_at END) AS first_fired_at,
-    max(CASE WHEN e.kind = 'fired' THEN e.occurred_at END) AS last_fired_at,
-    count(CASE WHEN e.kind = 'fired' THEN 1 END) AS fired_count,
-    min(CASE WHEN e.kind = 'attempted' THEN e.occurred_at END) AS first_attempted_at,
-    max(CASE WHEN e.kind = 'attempted' THEN e.occurred_at END) AS last_attempted_at,
-    count(CASE WHEN e.kind = 'attempted' THEN 1 END) AS attempted_count,
-    min(CASE WHEN e.kind = 'deferred' THEN e.occurred_at END) AS first_deferred_at,
-    max(CASE WHEN e.kind = 'deferred' THEN e.occurred_at END) AS last_deferred_at,
-    count(CASE WHEN e.kind = 'deferred' THEN 1 END) AS deferred_count,
-    min(CASE WHEN e.kind = 'delivered' THEN e.occurred_at END) AS first_delivered_at,
-    max(CASE WHEN e.kind = 'delivered' THEN e.occurred_at END) AS last_delivered_at,
-    count(CASE WHEN e.kind = 'delivered' THEN 1 END) AS delivered_count,
-    min(CASE WHEN e.kind = 'failed' THEN e.occurred_at END) AS first_failed_at,
-    max(CASE WHEN e.kind = 'failed' THEN e.occurred_at END) AS last_failed_at,
-    count(CASE WHEN e.kind = 'failed' THEN 1 END) AS failed_count,
-    min(CASE WHEN e.kind = 'cancelled' THEN e.occurred_at END) AS first_cancelled_at,
-    max(CASE WHEN e.kind = 'cancelled' THEN e.occurred_at END) AS last_cancelled_at,
-    count(CASE WHEN e.kind = 'cancelled' THEN 1 END) AS cancelled_count,
-    min(CASE WHEN e.kind = 'expired' THEN e.occurred_at END) AS first_expired_at,
-    max(CASE WHEN e.kind = 'expired' THEN e.occurred_at END) AS last_expired_at,
-    count(CASE WHEN e.kind = 'expired' THEN 1 END) AS expired_count,
-    min(CASE WHEN e.kind = 'seen' THEN e.occurred_at END) AS first_seen_at,
-    max(CASE WHEN e.kind = 'seen' THEN e.occurred_at END) AS last_seen_at,
-    count(CASE WHEN e.kind = 'seen' THEN 1 END) AS seen_count,
-    min(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS first_opened_at,
-    max(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS last_opened_at,
-    count(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN 1 END) AS opened_count,
-    min(CASE WHEN e.kind = 'opened' AND e.automated THEN e.occurred_at END) AS first_automated_opened_at,
-    max(CASE WHEN e.kind = 'opened' AND e.automated THEN e.occurred_at END) AS last_automated_opened_at,
-    count(CASE WHEN e.kind = 'opened' AND e.automated THEN 1 END) AS automated_opened_count,
-    min(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS first_clicked_at,
-    max(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS last_clicked_at,
-    count(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN 1 END) AS clicked_count,
-    min(CASE WHEN e.kind = 'clicked' AND e.automated THEN e.occurred_at END) AS first_automated_clicked_at,
-    max(CASE WHEN e.kind = 'clicked' AND e.automated THEN e.occurred_at END) AS last_automated_clicked_at,
-    count(CASE WHEN e.kind = 'clicked' AND e.automated THEN 1 END) AS automated_clicked_count,
-    min(CASE WHEN e.kind = 'read' THEN e.occurred_at END) AS first_read_at,
-    max(CASE WHEN e.kind = 'read' THEN e.occurred_at END) AS last_read_at,
-    count(CASE WHEN e.kind = 'read' THEN 1 END) AS read_count,
-    min(CASE WHEN e.kind = 'unread' THEN e.occurred_at END) AS first_unread_at,
-    max(CASE WHEN e.kind = 'unread' THEN e.occurred_at END) AS last_unread_at,
-    count(CASE WHEN e.kind = 'unread' THEN 1 END) AS unread_count,
-    min(CASE WHEN e.kind = 'acknowledged' THEN e.occurred_at END) AS first_acknowledged_at,
-    max(CASE WHEN e.kind = 'acknowledged' THEN e.occurred_at END) AS last_acknowledged_at,
-    count(CASE WHEN e.kind = 'acknowledged' THEN 1 END) AS acknowledged_count,
-    min(CASE WHEN e.kind = 'archived' THEN e.occurred_at END) AS first_archived_at,
-    max(CASE WHEN e.kind = 'archived' THEN e.occurred_at END) AS last_archived_at,
-    count(CASE WHEN e.kind = 'archived' THEN 1 END) AS archived_count,
-    min(CASE WHEN e.kind = 'unarchived' THEN e.occurred_at END) AS first_unarchived_at,
-    max(CASE WHEN e.kind = 'unarchived' THEN e.occurred_at END) AS last_unarchived_at,
-    count(CASE WHEN e.kind = 'unarchived' THEN 1 END) AS unarchived_count,
-    min(CASE WHEN e.kind = 'snoozed' THEN e.occurred_at END) AS first_snoozed_at,
-    max(CASE WHEN e.kind = 'snoozed' THEN e.occurred_at END) AS last_snoozed_at,
-    count(CASE WHEN e.kind = 'snoozed' THEN 1 END) AS snoozed_count,
-    min(CASE WHEN e.kind = 'unsnoozed' THEN e.occurred_at END) AS first_unsnoozed_at,
-    max(CASE WHEN e.kind = 'unsnoozed' THEN e.occurred_at END) AS last_unsnoozed_at,
-    count(CASE WHEN e.kind = 'unsnoozed' THEN 1 END) AS unsnoozed_count,
-    min(CASE WHEN e.kind = 'action_completed' THEN e.occurred_at END) AS first_action_completed_at,
-    max(CASE WHEN e.kind = 'action_completed' THEN e.occurred_at END) AS last_action_completed_at,
-    count(CASE WHEN e.kind = 'action_completed' THEN 1 END) AS action_completed_count,
-    min(CASE WHEN e.kind = 'action_reverted' THEN e.occurred_at END) AS first_action_reverted_at,
-    max(CASE WHEN e.kind = 'action_reverted' THEN e.occurred_at END) AS last_action_reverted_at,
-    count(CASE WHEN e.kind = 'action_reverted' THEN 1 END) AS action_reverted_count,
-    min(CASE WHEN e.kind = 'deleted' THEN e.occurred_at END) AS first_deleted_at,
-    max(CASE WHEN e.kind = 'deleted' THEN e.occurred_at END) AS last_deleted_at,
-    count(CASE WHEN e.kind = 'deleted' THEN 1 END) AS deleted_count,
-    min(CASE WHEN e.kind = 'unsubscribed' THEN e.occurred_at END) AS first_unsubscribed_at,
-    max(CASE WHEN e.kind = 'unsubscribed' THEN e.occurred_at END) AS last_unsubscribed_at,
-    count(CASE WHEN e.kind = 'unsubscribed' THEN 1 END) AS unsubscribed_count,
-    min(CASE WHEN e.kind = 'complained' THEN e.occurred_at END) AS first_complained_at,
-    max(CASE WHEN e.kind = 'complained' THEN e.occurred_at END) AS last_complained_at,
-    count(CASE WHEN e.kind = 'complained' THEN 1 END) AS complained_count
-FROM event_rows AS e
-WHERE
-    e.touched_in = batch_number
-    AND e.n = notification_number
-    AND e.kind <> 'observed'
-    AND NOT e.is_retracted;
-
-CREATE OR REPLACE MACRO told_of_inbox_entry(batch_number, notification_number, recipient, row_marks) AS TABLE
-SELECT
-    min(CASE WHEN e.kind = 'fired' THEN e.occurred_at END) AS first_fired_at,
-    max(CASE WHEN e.kind = 'fired' THEN e.occurred_at END) AS last_fired_at,
-    count(CASE WHEN e.kind = 'fired' THEN 1 END) AS fired_count,
-    min(CASE WHEN e.kind = 'attempted' THEN e.occurred_at END) AS first_attempted_at,
-    max(CASE WHEN e.kind = 'attempted' THEN e.occurred_at END) AS last_attempted_at,
-    count(CASE WHEN e.kind = 'attempted' THEN 1 END) AS attempted_count,
-    min(CASE WHEN e.kind = 'deferred' THEN e.occurred_at END) AS first_deferred_at,
-    max(CASE WHEN e.kind = 'deferred' THEN e.occurred_at END) AS last_deferred_at,
-    count(CASE WHEN e.kind = 'deferred' THEN 1 END) AS deferred_count,
-    min(CASE WHEN e.kind = 'delivered' THEN e.occurred_at END) AS first_delivered_at,
-    max(CASE WHEN e.kind = 'delivered' THEN e.occurred_at END) AS last_delivered_at,
-    count(CASE WHEN e.kind = 'delivered' THEN 1 END) AS delivered_count,
-    min(CASE WHEN e.kind = 'failed' THEN e.occurred_at END) AS first_failed_at,
-    max(CASE WHEN e.kind = 'failed' THEN e.occurred_at END) AS last_failed_at,
-    count(CASE WHEN e.kind = 'failed' THEN 1 END) AS failed_count,
-    min(CASE WHEN e.kind = 'cancelled' THEN e.occurred_at END) AS first_cancelled_at,
-    max(CASE WHEN e.kind = 'cancelled' THEN e.occurred_at END) AS last_cancelled_at,
-    count(CASE WHEN e.kind = 'cancelled' THEN 1 END) AS cancelled_count,
-    min(CASE WHEN e.kind = 'expired' THEN e.occurred_at END) AS first_expired_at,
-    max(CASE WHEN e.kind = 'expired' THEN e.occurred_at END) AS last_expired_at,
-    count(CASE WHEN e.kind = 'expired' THEN 1 END) AS expired_count,
-    min(CASE WHEN e.kind = 'seen' THEN e.occurred_at END) AS first_seen_at,
-    max(CASE WHEN e.kind = 'seen' THEN e.occurred_at END) AS last_seen_at,
-    count(CASE WHEN e.kind = 'seen' THEN 1 END) AS seen_count,
-    min(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS first_opened_at,
-    max(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS last_opened_at,
-    count(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN 1 END) AS opened_count,
-    min(CASE WHEN e.kind = 'opened' AND e.automated THEN e.occurred_at END) AS first_automated_opened_at,
-    max(CASE WHEN e.kind = 'opened' AND e.automated THEN e.occurred_at END) AS last_automated_opened_at,
-    count(CASE WHEN e.kind = 'opened' AND e.automated THEN 1 END) AS automated_opened_count,
-    min(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS first_clicked_at,
-    max(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS last_clicked_at,
-    count(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN 1 END) AS clicked_count,
-    min(CASE WHEN e.kind = 'clicked' AND e.automated THEN e.occurred_at END) AS first_automated_clicked_at,
-    max(CASE WHEN e.kind = 'clicked' AND e.automated THEN e.occurred_at END) AS last_automated_clicked_at,
-    count(CASE WHEN e.kind = 'clicked' AND e.automated THEN 1 END) AS automated_clicked_count,
-    min(CASE WHEN e.kind = 'read' THEN e.occurred_at END) AS first_read_at,
-    max(CASE WHEN e.kind = 'read' THEN e.occurred_at END) AS last_read_at,
-    count(CASE WHEN e.kind = 'read' THEN 1 END) AS read_count,
-    min(CASE WHEN e.kind = 'unread' THEN e.occurred_at END) AS first_unread_at,
-    max(CASE WHEN e.kind = 'unread' THEN e.occurred_at END) AS last_unread_at,
-    count(CASE WHEN e.kind = 'unread' THEN 1 END) AS unread_count,
-    min(CASE WHEN e.kind = 'acknowledged' THEN e.occurred_at END) AS first_acknowledged_at,
-    max(CASE WHEN e.kind = 'acknowledged' THEN e.occurred_at END) AS last_acknowledged_at,
-    count(CASE WHEN e.kind = 'acknowledged' THEN 1 END) AS acknowledged_count,
-    min(CASE WHEN e.kind = 'archived' THEN e.occurred_at END) AS first_archived_at,
-    max(CASE WHEN e.kind = 'archived' THEN e.occurred_at END) AS last_archived_at,
-    count(CASE WHEN e.kind = 'archived' THEN 1 END) AS archived_count,
-    min(CASE WHEN e.kind = 'unarchived' THEN e.occurred_at END) AS first_unarchived_at,
-    max(CASE WHEN e.kind = 'unarchived' THEN e.occurred_at END) AS last_unarchived_at,
-    count(CASE WHEN e.kind = 'unarchived' THEN 1 END) AS unarchived_count,
-    min(CASE WHEN e.kind = 'snoozed' THEN e.occurred_at END) AS first_snoozed_at,
-    max(CASE WHEN e.kind = 'snoozed' THEN e.occurred_at END) AS last_snoozed_at,
-    count(CASE WHEN e.kind = 'snoozed' THEN 1 END) AS snoozed_count,
-    min(CASE WHEN e.kind = 'unsnoozed' THEN e.occurred_at END) AS first_unsnoozed_at,
-    max(CASE WHEN e.kind = 'unsnoozed' THEN e.occurred_at END) AS last_unsnoozed_at,
-    count(CASE WHEN e.kind = 'unsnoozed' THEN 1 END) AS unsnoozed_count,
-    min(CASE WHEN e.kind = 'action_completed' THEN e.occurred_at END) AS first_action_completed_at,
-    max(CASE WHEN e.kind = 'action_completed' THEN e.occurred_at END) AS last_action_completed_at,
-    count(CASE WHEN e.kind = 'action_completed' THEN 1 END) AS action_completed_count,
-    min(CASE WHEN e.kind = 'action_reverted' THEN e.occurred_at END) AS first_action_reverted_at,
-    max(CASE WHEN e.kind = 'action_reverted' THEN e.occurred_at END) AS last_action_reverted_at,
-    count(CASE WHEN e.kind = 'action_reverted' THEN 1 END) AS action_reverted_count,
-    min(CASE WHEN e.kind = 'deleted' THEN e.occurred_at END) AS first_deleted_at,
-    max(CASE WHEN e.kind = 'deleted' THEN e.occurred_at END) AS last_deleted_at,
-    count(CASE WHEN e.kind = 'deleted' THEN 1 END) AS deleted_count,
-    min(CASE WHEN e.kind = 'unsubscribed' THEN e.occurred_at END) AS first_unsubscribed_at,
-    max(CASE WHEN e.kind = 'unsubscribed' THEN e.occurred_at END) AS last_unsubscribed_at,
-    count(CASE WHEN e.kind = 'unsubscribed' THEN 1 END) AS unsubscribed_count,
-    min(CASE WHEN e.kind = 'complained' THEN e.occurred_at END) AS first_complained_at,
-    max(CASE WHEN e.kind = 'complained' THEN e.occurred_at END) AS last_complained_at,
-    count(CASE WHEN e.kind = 'complained' THEN 1 END) AS complained_count
-FROM event_rows AS e
-WHERE
-    e.touched_in = batch_number
-    AND e.n = notification_number
-    AND e.kind <> 'observed'
-    AND NOT e.is_retracted
-    AND e.kind <> 'retracted'
-    AND (
-        e.recipient_id = recipient
-        OR (e.recipient_id IS NULL AND marked(row_marks, 'is_sole'))
-        OR (
-            e.recipient_id IS NULL
-            AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
-            AND (
-                e.channel IS NULL
-                OR EXISTS (
-                    FROM delivery_rows AS s
-                    WHERE
-                        s.touched_in = batch_number
-                        AND s.n = notification_number
-                        AND s.recipient_id = recipient
-                        AND s.channel = e.channel
-                        AND coalesce(e.delivery_ref, '') IN ('', s.delivery_ref)
-                )
-            )
-        )
-    );
-
-CREATE OR REPLACE MACRO told_of_delivery(batch_number, notification_number, recipient, over_channel, under_ref, row_marks) AS TABLE
-SELECT
-    min(CASE WHEN e.kind = 'fired' THEN e.occurred_at END) AS first_fired_at,
-    max(CASE WHEN e.kind = 'fired' THEN e.occurred_at END) AS last_fired_at,
-    count(CASE WHEN e.kind = 'fired' THEN 1 END) AS fired_count,
-    min(CASE WHEN e.kind = 'attempted' THEN e.occurred_at END) AS first_attempted_at,
-    max(CASE WHEN e.kind = 'attempted' THEN e.occurred_at END) AS last_attempted_at,
-    count(CASE WHEN e.kind = 'attempted' THEN 1 END) AS attempted_count,
-    min(CASE WHEN e.kind = 'deferred' THEN e.occurred_at END) AS first_deferred_at,
-    max(CASE WHEN e.kind = 'deferred' THEN e.occurred_at END) AS last_deferred_at,
-    count(CASE WHEN e.kind = 'deferred' THEN 1 END) AS deferred_count,
-    min(CASE WHEN e.kind = 'delivered' THEN e.occurred_at END) AS first_delivered_at,
-    max(CASE WHEN e.kind = 'delivered' THEN e.occurred_at END) AS last_delivered_at,
-    count(CASE WHEN e.kind = 'delivered' THEN 1 END) AS delivered_count,
-    min(CASE WHEN e.kind = 'failed' THEN e.occurred_at END) AS first_failed_at,
-    max(CASE WHEN e.kind = 'failed' THEN e.occurred_at END) AS last_failed_at,
-    count(CASE WHEN e.kind = 'failed' THEN 1 END) AS failed_count,
-    min(CASE WHEN e.kind = 'cancelled' THEN e.occurred_at END) AS first_cancelled_at,
-    max(CASE WHEN e.kind = 'cancelled' THEN e.occurred_at END) AS last_cancelled_at,
-    count(CASE WHEN e.kind = 'cancelled' THEN 1 END) AS cancelled_count,
-    min(CASE WHEN e.kind = 'expired' THEN e.occurred_at END) AS first_expired_at,
-    max(CASE WHEN e.kind = 'expired' THEN e.occurred_at END) AS last_expired_at,
-    count(CASE WHEN e.kind = 'expired' THEN 1 END) AS expired_count,
-    min(CASE WHEN e.kind = 'seen' THEN e.occurred_at END) AS first_seen_at,
-    max(CASE WHEN e.kind = 'seen' THEN e.occurred_at END) AS last_seen_at,
-    count(CASE WHEN e.kind = 'seen' THEN 1 END) AS seen_count,
-    min(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS first_opened_at,
-    max(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS last_opened_at,
-    count(CASE WHEN e.kind = 'opened' AND e.automated IS DISTINCT FROM true THEN 1 END) AS opened_count,
-    min(CASE WHEN e.kind = 'opened' AND e.automated THEN e.occurred_at END) AS first_automated_opened_at,
-    max(CASE WHEN e.kind = 'opened' AND e.automated THEN e.occurred_at END) AS last_automated_opened_at,
-    count(CASE WHEN e.kind = 'opened' AND e.automated THEN 1 END) AS automated_opened_count,
-    min(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS first_clicked_at,
-    max(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN e.occurred_at END) AS last_clicked_at,
-    count(CASE WHEN e.kind = 'clicked' AND e.automated IS DISTINCT FROM true THEN 1 END) AS clicked_count,
-    min(CASE WHEN e.kind = 'clicked' AND e.automated THEN e.occurred_at END) AS first_automated_clicked_at,
-    max(CASE WHEN e.kind = 'clicked' AND e.automated THEN e.occurred_at END) AS last_automated_clicked_at,
-    count(CASE WHEN e.kind = 'clicked' AND e.automated THEN 1 END) AS automated_clicked_count,
-    min(CASE WHEN e.kind = 'read' THEN e.occurred_at END) AS first_read_at,
-    max(CASE WHEN e.kind = 'read' THEN e.occurred_at END) AS last_read_at,
-    count(CASE WHEN e.kind = 'read' THEN 1 END) AS read_count,
-    min(CASE WHEN e.kind = 'unread' THEN e.occurred_at END) AS first_unread_at,
-    max(CASE WHEN e.kind = 'unread' THEN e.occurred_at END) AS last_unread_at,
-    count(CASE WHEN e.kind = 'unread' THEN 1 END) AS unread_count,
-    min(CASE WHEN e.kind = 'acknowledged' THEN e.occurred_at END) AS first_acknowledged_at,
-    max(CASE WHEN e.kind = 'acknowledged' THEN e.occurred_at END) AS last_acknowledged_at,
-    count(CASE WHEN e.kind = 'acknowledged' THEN 1 END) AS acknowledged_count,
-    min(CASE WHEN e.kind = 'archived' THEN e.occurred_at END) AS first_archived_at,
-    max(CASE WHEN e.kind = 'archived' THEN e.occurred_at END) AS last_archived_at,
-    count(CASE WHEN e.kind = 'archived' THEN 1 END) AS archived_count,
-    min(CASE WHEN e.kind = 'unarchived' THEN e.occurred_at END) AS first_unarchived_at,
-    max(CASE WHEN e.kind = 'unarchived' THEN e.occurred_at END) AS last_unarchived_at,
-    count(CASE WHEN e.kind = 'unarchived' THEN 1 END) AS unarchived_count,
-    min(CASE WHEN e.kind = 'snoozed' THEN e.occurred_at END) AS first_snoozed_at,
-    max(CASE WHEN e.kind = 'snoozed' THEN e.occurred_at END) AS last_snoozed_at,
-    count(CASE WHEN e.kind = 'snoozed' THEN 1 END) AS snoozed_count,
-    min(CASE WHEN e.kind = 'unsnoozed' THEN e.occurred_at END) AS first_unsnoozed_at,
-    max(CASE WHEN e.kind = 'unsnoozed' THEN e.occurred_at END) AS last_unsnoozed_at,
-    count(CASE WHEN e.kind = 'unsnoozed' THEN 1 END) AS unsnoozed_count,
-    min(CASE WHEN e.kind = 'action_completed' THEN e.occurred_at END) AS first_action_completed_at,
-    max(CASE WHEN e.kind = 'action_completed' THEN e.occurred_at END) AS last_action_completed_at,
-    count(CASE WHEN e.kind = 'action_completed' THEN 1 END) AS action_completed_count,
-    min(CASE WHEN e.kind = 'action_reverted' THEN e.occurred_at END) AS first_action_reverted_at,
-    max(CASE WHEN e.kind = 'action_reverted' THEN e.occurred_at END) AS last_action_reverted_at,
-    count(CASE WHEN e.kind = 'action_reverted' THEN 1 END) AS action_reverted_count,
-    min(CASE WHEN e.kind = 'deleted' THEN e.occurred_at END) AS first_deleted_at,
-    max(CASE WHEN e.kind = 'deleted' THEN e.occurred_at END) AS last_deleted_at,
-    count(CASE WHEN e.kind = 'deleted' THEN 1 END) AS deleted_count,
-    min(CASE WHEN e.kind = 'unsubscribed' THEN e.occurred_at END) AS first_unsubscribed_at,
-    max(CASE WHEN e.kind = 'unsubscribed' THEN e.occurred_at END) AS last_unsubscribed_at,
-    count(CASE WHEN e.kind = 'unsubscribed' THEN 1 END) AS unsubscribed_count,
-    min(CASE WHEN e.kind = 'complained' THEN e.occurred_at END) AS first_complained_at,
-    max(CASE WHEN e.kind = 'complained' THEN e.occurred_at END) AS last_complained_at,
-    count(CASE WHEN e.kind = 'complained' THEN 1 END) AS complained_count
-FROM event_rows AS e
-WHERE
-    e.touched_in = batch_number
-    AND e.n = notification_number
-    AND e.kind <> 'observed'
-    AND NOT e.is_retracted
-    AND e.kind <> 'retracted'
-    AND (
-        (
-            (e.recipient_id = recipient OR (e.recipient_id IS NULL AND marked(row_marks, 'is_sole')))
-            AND (
-                (e.channel = over_channel AND coalesce(e.delivery_ref, '') = under_ref)
-                OR (e.channel IS NULL AND (marked(row_marks, 'is_single') OR e.kind IN ('fired', 'cancelled', 'expired', 'failed')))
-            )
-        )
-        OR (
-            e.recipient_id IS NULL
-            AND NOT marked(row_marks, 'is_sole')
-            AND e.kind IN ('fired', 'cancelled', 'expired', 'failed')
-            AND (e.channel IS NULL OR e.channel = over_channel)
-            AND coalesce(e.delivery_ref, '') IN ('', under_ref)
-        )
-    );
-
--- What lies below a notification, and below an inbox entry. A macro's text stands where it is called: an alias in it that
--- its caller uses, too, would take the caller's columns for its own. So tables are e or s in macros, neither in a caller.
-
-CREATE OR REPLACE MACRO entries_of_notification(batch_number, notification_number) AS TABLE
-SELECT
-    count(*) AS recipients,
-    count(CASE WHEN marked(s.marks, 'fired') THEN 1 END) AS recipients_fired,
-    count(CASE WHEN marked(s.marks, 'delivered') THEN 1 END) AS recipients_delivered,
-    count(CASE WHEN marked(s.marks, 'failed') THEN 1 END) AS recipients_failed,
-    count(CASE WHEN marked(s.marks, 'cancelled') THEN 1 END) AS recipients_cancelled,
-    count(CASE WHEN marked(s.marks, 'expired') THEN 1 END) AS recipients_expired,
-    count(CASE WHEN s.marks & seen_marks() <> 0 THEN 1 END) AS recipients_seen,
-    count(CASE WHEN marked(s.marks, 'opened') THEN 1 END) AS recipients_opened,
-    count(CASE WHEN marked(s.marks, 'clicked') THEN 1 END) AS recipients_clicked,
-    count(CASE WHEN marked(s.marks, 'is_read') THEN 1 END) AS recipients_read,
-    count(CASE WHEN marked(s.marks, 'acknowledged') THEN 1 END) AS recipients_acknowledged,
-    count(CASE WHEN marked(s.marks, 'is_archived') THEN 1 END) AS recipients_archived,
-    count(CASE WHEN marked(s.marks, 'is_snoozed') THEN 1 END) AS recipients_snoozed,
-    count(CASE WHEN marked(s.marks, 'deleted') THEN 1 END) AS recipients_deleted
-FROM inbox_entry_rows AS s
-WHERE s.touched_in = batch_number AND s.n = notification_number;
-
-CREATE OR REPLACE MACRO deliveries_of_notification(batch_number, notification_number) AS TABLE
-SELECT count(*) AS deliveries, coalesce(list(DISTINCT s.channel), []) AS channels
-FROM delivery_rows AS s
-WHERE s.touched_in = batch_number AND s.n = notification_number;
-
-CREATE OR REPLACE MACRO deliveries_of_inbox_entry(batch_number, notification_number, recipient) AS TABLE
-SELECT count(*) AS deliveries, coalesce(list_sort(list(DISTINCT s.channel)), []) AS channels
-FROM delivery_rows AS s
-WHERE s.touched_in = batch_number AND s.n = notification_number AND s.recipient_id = recipient;
-
-CREATE OR REPLACE VIEW notifications AS
-SELECT
-    r.tenant_id,
-    r.notification_id,
-    r.listed_at,
-    told.*,
-    marked(r.marks, 'failed_permanently') AS failed_permanently,
-    sent.deliveries,
-    list_sort(list_distinct(list_concat(sent.channels, c.channels))) AS channels,
-    had.*
-FROM notification_rows AS r
-LEFT JOIN content_rows AS c ON c.n = r.n
-CROSS JOIN LATERAL (FROM told_of_notification(r.touched_in, r.n)) AS told
-CROSS JOIN LATERAL (FROM entries_of_notification(r.touched_in, r.n)) AS had
-CROSS JOIN LATERAL (FROM deliveries_of_notification(r.touched_in, r.n)) AS sent;
-COMMENT ON VIEW notifications IS 'Grain: notification. Times and counts of everything below it merged; reversible states as numbers of recipients.';
-
-CREATE OR REPLACE VIEW inbox_entries AS
-SELECT
-    r.tenant_id,
-    r.notification_id,
-    r.recipient_id,
-    inbox_entry_id_of(r.tenant_id, r.notification_id, r.recipient_id) AS inbox_entry_id,
-    r.listed_at,
-    told.*,
-    marked(r.marks, 'failed_permanently') AS failed_permanently,
-    r.marks & seen_marks() <> 0 AS is_seen,
-    marked(r.marks, 'is_read') AS is_read,
-    marked(r.marks, 'is_archived') AS is_archived,
-    marked(r.marks, 'is_snoozed') AS is_snoozed,
-    r.snoozed_until,
-    marked(r.marks, 'deleted') AS is_deleted,
-    sent.*
-FROM inbox_entry_rows AS r,
-deliveries_of_inbox_entry(r.touched_in, r.n, r.recipient_id) AS sent,
-told_of_inbox_entry(r.touched_in, r.n, r.recipient_id, r.marks) AS told;
-COMMENT ON VIEW inbox_entries IS 'Grain: inbox entry, one notification as one recipient has it.';
-
-CREATE OR REPLACE VIEW deliveries AS
-SELECT
-    r.tenant_id,
-    r.notification_id,
-    r.recipient_id,
-    r.channel,
-    r.delivery_ref,
-    r.listed_at,
-    told.*,
-    marked(r.marks, 'failed_permanently') AS failed_permanently,
-    r.marks & seen_marks() <> 0 AS is_seen,
-    marked(r.marks, 'is_read') AS is_read,
-    marked(r.marks, 'is_archived') AS is_archived,
-    marked(r.marks, 'is_snoozed') AS is_snoozed,
-    r.snoozed_until,
-    marked(r.marks, 'deleted') AS is_deleted
-FROM delivery_rows AS r,
-told_of_delivery(r.touched_in, r.n, r.recipient_id, r.channel, r.delivery_ref, r.marks) AS told;
-COMMENT ON VIEW deliveries IS 'Grain: delivery, one inbox entry over one channel; delivery_ref (empty: none) tells apart devices, steps, resends.';
-
+CREATE OR REPLACE VIEW notifications AS SELECT r.tenant_id, r.notification_id, r.listed_at,
+    fact_of(r.facts, 'created').first_at AS first_created_at,
+    fact_of(r.facts, 'created').last_at AS last_created_at,
+    coalesce(fact_of(r.facts, 'created')."count", 0)::BIGINT AS created_count,
+    fact_of(r.facts, 'amended').first_at AS first_amended_at,
+    fact_of(r.facts, 'amended').last_at AS last_amended_at,
+    coalesce(fact_of(r.facts, 'amended')."count", 0)::BIGINT AS amended_count,
+    fact_of(r.facts, 'audience_added').first_at AS first_audience_added_at,
+    fact_of(r.facts, 'audience_added').last_at AS last_audience_added_at,
+    coalesce(fact_of(r.facts, 'audience_added')."count", 0)::BIGINT AS audience_added_count,
+    fact_of(r.facts, 'retracted').first_at AS first_retracted_at,
+    fact_of(r.facts, 'retracted').last_at AS last_retracted_at,
+    coalesce(fact_of(r.facts, 'retracted')."count", 0)::BIGINT AS retracted_count,
+    fact_of(r.facts, 'fired').first_at AS first_fired_at,
+    fact_of(r.facts, 'fired').last_at AS last_fired_at,
+    coalesce(fact_of(r.facts, 'fired')."count", 0)::BIGINT AS fired_count,
+    fact_of(r.facts, 'attempted').first_at AS first_attempted_at,
+    fact_of(r.facts, 'attempted').last_at AS last_attempted_at,
+    coalesce(fact_of(r.facts, 'attempted')."count", 0)::BIGINT AS attempted_count,
+    fact_of(r.facts, 'deferred').first_at AS first_deferred_at,
+    fact_of(r.facts, 'deferred').last_at AS last_deferred_at,
+    coalesce(fact_of(r.facts, 'deferred')."count", 0)::BIGINT AS deferred_count,
+    fact_of(r.facts, 'delivered').first_at AS first_delivered_at,
+    fact_of(r.facts, 'delivered').last_at AS last_delivered_at,
+    coalesce(fact_of(r.facts, 'delivered')."count", 0)::BIGINT AS delivered_count,
+    fact_of(r.facts, 'failed').first_at AS first_failed_at,
+    fact_of(r.facts, 'failed').last_at AS last_failed_at,
+    coalesce(fact_of(r.facts, 'failed')."count", 0)::BIGINT AS failed_count,
+    fact_of(r.facts, 'cancelled').first_at AS first_cancelled_at,
+    fact_of(r.facts, 'cancelled').last_at AS last_cancelled_at,
+    coalesce(fact_of(r.facts, 'cancelled')."count", 0)::BIGINT AS cancelled_count,
+    fact_of(r.facts, 'expired').first_at AS first_expired_at,
+    fact_of(r.facts, 'expired').last_at AS last_expired_at,
+    coalesce(fact_of(r.facts, 'expired')."count", 0)::BIGINT AS expired_count,
+    fact_of(r.facts, 'seen').first_at AS first_seen_at,
+    fact_of(r.facts, 'seen').last_at AS last_seen_at,
+    coalesce(fact_of(r.facts, 'seen')."count", 0)::BIGINT AS seen_count,
+    fact_of(r.facts, 'opened').first_at AS first_opened_at,
+    fact_of(r.facts, 'opened').last_at AS last_opened_at,
+    coalesce(fact_of(r.facts, 'opened')."count", 0)::BIGINT AS opened_count,
+    fact_of(r.facts, 'automated_opened').first_at AS first_automated_opened_at,
+    fact_of(r.facts, 'automated_opened').last_at AS last_automated_opened_at,
+    coalesce(fact_of(r.facts, 'automated_opened')."count", 0)::BIGINT AS automated_opened_count,
+    fact_of(r.facts, 'clicked').first_at AS first_clicked_at,
+    fact_of(r.facts, 'clicked').last_at AS last_clicked_at,
+    coalesce(fact_of(r.facts, 'clicked')."count", 0)::BIGINT AS clicked_count,
+    fact_of(r.facts, 'automated_clicked').first_at AS first_automated_clicked_at,
+    fact_of(r.facts, 'automated_clicked').last_at AS last_automated_clicked_at,
+    coalesce(fact_of(r.facts, 'automated_clicked')."count", 0)::BIGINT AS automated_clicked_count,
+    fact_of(r.facts, 'read').first_at AS first_read_at,
+    fact_of(r.facts, 'read').last_at AS last_read_at,
+    coalesce(fact_of(r.facts, 'read')."count", 0)::BIGINT AS read_count,
+    fact_of(r.facts, 'unread').first_at AS first_unread_at,
+    fact_of(r.facts, 'unread').last_at AS last_unread_at,
+    coalesce(fact_of(r.facts, 'unread')."count", 0)::BIGINT AS unread_count,
+    fact_of(r.facts, 'acknowledged').first_at AS first_acknowledged_at,
+    fact_of(r.facts, 'acknowledged').last_at AS last_acknowledged_at,
+    coalesce(fact_of(r.facts, 'acknowledged')."count", 0)::BIGINT AS acknowledged_count,
+    fact_of(r.facts, 'archived').first_at AS first_archived_at,
+    fact_of(r.facts, 'archived').last_at AS last_archived_at,
+    coalesce(fact_of(r.facts, 'archived')."count", 0)::BIGINT AS archived_count,
+    fact_of(r.facts, 'unarchived').first_at AS first_unarchived_at,
+    fact_of(r.facts, 'unarchived').last_at AS last_unarchived_at,
+    coalesce(fact_of(r.facts, 'unarchived')."count", 0)::BIGINT AS unarchived_count,
+    fact_of(r.facts, 'snoozed').first_at AS first_snoozed_at,
+    fact_of(r.facts, 'snoozed').last_at AS last_snoozed_at,
+    coalesce(fact_of(r.facts, 'snoozed')."count", 0)::BIGINT AS snoozed_count,
+    fact_of(r.facts, 'unsnoozed').first_at AS first_unsnoozed_at,
+    fact_of(r.facts, 'unsnoozed').last_at AS last_unsnoozed_at,
+    coalesce(fact_of(r.facts, 'unsnoozed')."count", 0)::BIGINT AS unsnoozed_count,
+    fact_of(r.facts, 'action_completed').first_at AS first_action_completed_at,
+    fact_of(r.facts, 'action_completed').last_at AS last_action_completed_at,
+    coalesce(fact_of(r.facts, 'action_completed')."count", 0)::BIGINT AS action_completed_count,
+    fact_of(r.facts, 'action_reverted').first_at AS first_action_reverted_at,
+    fact_of(r.facts, 'action_reverted').last_at AS last_action_reverted_at,
+    coalesce(fact_of(r.facts, 'action_reverted')."count", 0)::BIGINT AS action_reverted_count,
+    fact_of(r.facts, 'deleted').first_at AS first_deleted_at,
+    fact_of(r.facts, 'deleted').last_at AS last_deleted_at,
+    coalesce(fact_of(r.facts, 'deleted')."count", 0)::BIGINT AS deleted_count,
+    fact_of(r.facts, 'unsubscribed').first_at AS first_unsubscribed_at,
+    fact_of(r.facts, 'unsubscribed').last_at AS last_unsubscribed_at,
+    coalesce(fact_of(r.facts, 'unsubscribed')."count", 0)::BIGINT AS unsubscribed_count,
+    fact_of(r.facts, 'complained').first_at AS first_complained_at,
+    fact_of(r.facts, 'complained').last_at AS last_complained_at,
+    coalesce(fact_of(r.facts, 'complained')."count", 0)::BIGINT AS complained_count,
+r.failed_permanently, r.deliveries::BIGINT AS deliveries, list_sort(list_distinct(list_concat(r.channels, c.channels))) AS channels, r.recipients,
+    r.recipients_fired,
+    r.recipients_delivered,
+    r.recipients_failed,
+    r.recipients_cancelled,
+    r.recipients_expired,
+    r.recipients_seen,
+    r.recipients_opened,
+    r.recipients_clicked,
+    r.recipients_read,
+    r.recipients_acknowledged,
+    r.recipients_archived,
+    r.recipients_snoozed,
+    r.recipients_deleted
+FROM notification_rows AS r LEFT JOIN content_rows c ON c.n = r.n WHERE len(r.facts) > 0 ;
+CREATE OR REPLACE VIEW inbox_entries AS SELECT r.tenant_id, r.notification_id, r.recipient_id, inbox_entry_id_of(r.tenant_id, r.notification_id, r.recipient_id) AS inbox_entry_id, r.listed_at,
+    fact_of(r.facts, 'fired').first_at AS first_fired_at,
+    fact_of(r.facts, 'fired').last_at AS last_fired_at,
+    coalesce(fact_of(r.facts, 'fired')."count", 0)::BIGINT AS fired_count,
+    fact_of(r.facts, 'attempted').first_at AS first_attempted_at,
+    fact_of(r.facts, 'attempted').last_at AS last_attempted_at,
+    coalesce(fact_of(r.facts, 'attempted')."count", 0)::BIGINT AS attempted_count,
+    fact_of(r.facts, 'deferred').first_at AS first_deferred_at,
+    fact_of(r.facts, 'deferred').last_at AS last_deferred_at,
+    coalesce(fact_of(r.facts, 'deferred')."count", 0)::BIGINT AS deferred_count,
+    fact_of(r.facts, 'delivered').first_at AS first_delivered_at,
+    fact_of(r.facts, 'delivered').last_at AS last_delivered_at,
+    coalesce(fact_of(r.facts, 'delivered')."count", 0)::BIGINT AS delivered_count,
+    fact_of(r.facts, 'failed').first_at AS first_failed_at,
+    fact_of(r.facts, 'failed').last_at AS last_failed_at,
+    coalesce(fact_of(r.facts, 'failed')."count", 0)::BIGINT AS failed_count,
+    fact_of(r.facts, 'cancelled').first_at AS first_cancelled_at,
+    fact_of(r.facts, 'cancelled').last_at AS last_cancelled_at,
+    coalesce(fact_of(r.facts, 'cancelled')."count", 0)::BIGINT AS cancelled_count,
+    fact_of(r.facts, 'expired').first_at AS first_expired_at,
+    fact_of(r.facts, 'expired').last_at AS last_expired_at,
+    coalesce(fact_of(r.facts, 'expired')."count", 0)::BIGINT AS expired_count,
+    fact_of(r.facts, 'seen').first_at AS first_seen_at,
+    fact_of(r.facts, 'seen').last_at AS last_seen_at,
+    coalesce(fact_of(r.facts, 'seen')."count", 0)::BIGINT AS seen_count,
+    fact_of(r.facts, 'opened').first_at AS first_opened_at,
+    fact_of(r.facts, 'opened').last_at AS last_opened_at,
+    coalesce(fact_of(r.facts, 'opened')."count", 0)::BIGINT AS opened_count,
+    fact_of(r.facts, 'automated_opened').first_at AS first_automated_opened_at,
+    fact_of(r.facts, 'automated_opened').last_at AS last_automated_opened_at,
+    coalesce(fact_of(r.facts, 'automated_opened')."count", 0)::BIGINT AS automated_opened_count,
+    fact_of(r.facts, 'clicked').first_at AS first_clicked_at,
+    fact_of(r.facts, 'clicked').last_at AS last_clicked_at,
+    coalesce(fact_of(r.facts, 'clicked')."count", 0)::BIGINT AS clicked_count,
+    fact_of(r.facts, 'automated_clicked').first_at AS first_automated_clicked_at,
+    fact_of(r.facts, 'automated_clicked').last_at AS last_automated_clicked_at,
+    coalesce(fact_of(r.facts, 'automated_clicked')."count", 0)::BIGINT AS automated_clicked_count,
+    fact_of(r.facts, 'read').first_at AS first_read_at,
+    fact_of(r.facts, 'read').last_at AS last_read_at,
+    coalesce(fact_of(r.facts, 'read')."count", 0)::BIGINT AS read_count,
+    fact_of(r.facts, 'unread').first_at AS first_unread_at,
+    fact_of(r.facts, 'unread').last_at AS last_unread_at,
+    coalesce(fact_of(r.facts, 'unread')."count", 0)::BIGINT AS unread_count,
+    fact_of(r.facts, 'acknowledged').first_at AS first_acknowledged_at,
+    fact_of(r.facts, 'acknowledged').last_at AS last_acknowledged_at,
+    coalesce(fact_of(r.facts, 'acknowledged')."count", 0)::BIGINT AS acknowledged_count,
+    fact_of(r.facts, 'archived').first_at AS first_archived_at,
+    fact_of(r.facts, 'archived').last_at AS last_archived_at,
+    coalesce(fact_of(r.facts, 'archived')."count", 0)::BIGINT AS archived_count,
+    fact_of(r.facts, 'unarchived').first_at AS first_unarchived_at,
+    fact_of(r.facts, 'unarchived').last_at AS last_unarchived_at,
+    coalesce(fact_of(r.facts, 'unarchived')."count", 0)::BIGINT AS unarchived_count,
+    fact_of(r.facts, 'snoozed').first_at AS first_snoozed_at,
+    fact_of(r.facts, 'snoozed').last_at AS last_snoozed_at,
+    coalesce(fact_of(r.facts, 'snoozed')."count", 0)::BIGINT AS snoozed_count,
+    fact_of(r.facts, 'unsnoozed').first_at AS first_unsnoozed_at,
+    fact_of(r.facts, 'unsnoozed').last_at AS last_unsnoozed_at,
+    coalesce(fact_of(r.facts, 'unsnoozed')."count", 0)::BIGINT AS unsnoozed_count,
+    fact_of(r.facts, 'action_completed').first_at AS first_action_completed_at,
+    fact_of(r.facts, 'action_completed').last_at AS last_action_completed_at,
+    coalesce(fact_of(r.facts, 'action_completed')."count", 0)::BIGINT AS action_completed_count,
+    fact_of(r.facts, 'action_reverted').first_at AS first_action_reverted_at,
+    fact_of(r.facts, 'action_reverted').last_at AS last_action_reverted_at,
+    coalesce(fact_of(r.facts, 'action_reverted')."count", 0)::BIGINT AS action_reverted_count,
+    fact_of(r.facts, 'deleted').first_at AS first_deleted_at,
+    fact_of(r.facts, 'deleted').last_at AS last_deleted_at,
+    coalesce(fact_of(r.facts, 'deleted')."count", 0)::BIGINT AS deleted_count,
+    fact_of(r.facts, 'unsubscribed').first_at AS first_unsubscribed_at,
+    fact_of(r.facts, 'unsubscribed').last_at AS last_unsubscribed_at,
+    coalesce(fact_of(r.facts, 'unsubscribed')."count", 0)::BIGINT AS unsubscribed_count,
+    fact_of(r.facts, 'complained').first_at AS first_complained_at,
+    fact_of(r.facts, 'complained').last_at AS last_complained_at,
+    coalesce(fact_of(r.facts, 'complained')."count", 0)::BIGINT AS complained_count,
+    r.failed_permanently, r.is_seen, r.is_read, r.is_archived, r.is_snoozed, r.snoozed_until, r.is_deleted, r.deliveries, r.channels FROM inbox_entry_rows r;
+CREATE OR REPLACE VIEW deliveries AS SELECT r.tenant_id, r.notification_id, r.recipient_id, r.channel, r.delivery_ref, r.listed_at,
+    fact_of(r.facts, 'fired').first_at AS first_fired_at,
+    fact_of(r.facts, 'fired').last_at AS last_fired_at,
+    coalesce(fact_of(r.facts, 'fired')."count", 0)::BIGINT AS fired_count,
+    fact_of(r.facts, 'attempted').first_at AS first_attempted_at,
+    fact_of(r.facts, 'attempted').last_at AS last_attempted_at,
+    coalesce(fact_of(r.facts, 'attempted')."count", 0)::BIGINT AS attempted_count,
+    fact_of(r.facts, 'deferred').first_at AS first_deferred_at,
+    fact_of(r.facts, 'deferred').last_at AS last_deferred_at,
+    coalesce(fact_of(r.facts, 'deferred')."count", 0)::BIGINT AS deferred_count,
+    fact_of(r.facts, 'delivered').first_at AS first_delivered_at,
+    fact_of(r.facts, 'delivered').last_at AS last_delivered_at,
+    coalesce(fact_of(r.facts, 'delivered')."count", 0)::BIGINT AS delivered_count,
+    fact_of(r.facts, 'failed').first_at AS first_failed_at,
+    fact_of(r.facts, 'failed').last_at AS last_failed_at,
+    coalesce(fact_of(r.facts, 'failed')."count", 0)::BIGINT AS failed_count,
+    fact_of(r.facts, 'cancelled').first_at AS first_cancelled_at,
+    fact_of(r.facts, 'cancelled').last_at AS last_cancelled_at,
+    coalesce(fact_of(r.facts, 'cancelled')."count", 0)::BIGINT AS cancelled_count,
+    fact_of(r.facts, 'expired').first_at AS first_expired_at,
+    fact_of(r.facts, 'expired').last_at AS last_expired_at,
+    coalesce(fact_of(r.facts, 'expired')."count", 0)::BIGINT AS expired_count,
+    fact_of(r.facts, 'seen').first_at AS first_seen_at,
+    fact_of(r.facts, 'seen').last_at AS last_seen_at,
+    coalesce(fact_of(r.facts, 'seen')."count", 0)::BIGINT AS seen_count,
+    fact_of(r.facts, 'opened').first_at AS first_opened_at,
+    fact_of(r.facts, 'opened').last_at AS last_opened_at,
+    coalesce(fact_of(r.facts, 'opened')."count", 0)::BIGINT AS opened_count,
+    fact_of(r.facts, 'automated_opened').first_at AS first_automated_opened_at,
+    fact_of(r.facts, 'automated_opened').last_at AS last_automated_opened_at,
+    coalesce(fact_of(r.facts, 'automated_opened')."count", 0)::BIGINT AS automated_opened_count,
+    fact_of(r.facts, 'clicked').first_at AS first_clicked_at,
+    fact_of(r.facts, 'clicked').last_at AS last_clicked_at,
+    coalesce(fact_of(r.facts, 'clicked')."count", 0)::BIGINT AS clicked_count,
+    fact_of(r.facts, 'automated_clicked').first_at AS first_automated_clicked_at,
+    fact_of(r.facts, 'automated_clicked').last_at AS last_automated_clicked_at,
+    coalesce(fact_of(r.facts, 'automated_clicked')."count", 0)::BIGINT AS automated_clicked_count,
+    fact_of(r.facts, 'read').first_at AS first_read_at,
+    fact_of(r.facts, 'read').last_at AS last_read_at,
+    coalesce(fact_of(r.facts, 'read')."count", 0)::BIGINT AS read_count,
+    fact_of(r.facts, 'unread').first_at AS first_unread_at,
+    fact_of(r.facts, 'unread').last_at AS last_unread_at,
+    coalesce(fact_of(r.facts, 'unread')."count", 0)::BIGINT AS unread_count,
+    fact_of(r.facts, 'acknowledged').first_at AS first_acknowledged_at,
+    fact_of(r.facts, 'acknowledged').last_at AS last_acknowledged_at,
+    coalesce(fact_of(r.facts, 'acknowledged')."count", 0)::BIGINT AS acknowledged_count,
+    fact_of(r.facts, 'archived').first_at AS first_archived_at,
+    fact_of(r.facts, 'archived').last_at AS last_archived_at,
+    coalesce(fact_of(r.facts, 'archived')."count", 0)::BIGINT AS archived_count,
+    fact_of(r.facts, 'unarchived').first_at AS first_unarchived_at,
+    fact_of(r.facts, 'unarchived').last_at AS last_unarchived_at,
+    coalesce(fact_of(r.facts, 'unarchived')."count", 0)::BIGINT AS unarchived_count,
+    fact_of(r.facts, 'snoozed').first_at AS first_snoozed_at,
+    fact_of(r.facts, 'snoozed').last_at AS last_snoozed_at,
+    coalesce(fact_of(r.facts, 'snoozed')."count", 0)::BIGINT AS snoozed_count,
+    fact_of(r.facts, 'unsnoozed').first_at AS first_unsnoozed_at,
+    fact_of(r.facts, 'unsnoozed').last_at AS last_unsnoozed_at,
+    coalesce(fact_of(r.facts, 'unsnoozed')."count", 0)::BIGINT AS unsnoozed_count,
+    fact_of(r.facts, 'action_completed').first_at AS first_action_completed_at,
+    fact_of(r.facts, 'action_completed').last_at AS last_action_completed_at,
+    coalesce(fact_of(r.facts, 'action_completed')."count", 0)::BIGINT AS action_completed_count,
+    fact_of(r.facts, 'action_reverted').first_at AS first_action_reverted_at,
+    fact_of(r.facts, 'action_reverted').last_at AS last_action_reverted_at,
+    coalesce(fact_of(r.facts, 'action_reverted')."count", 0)::BIGINT AS action_reverted_count,
+    fact_of(r.facts, 'deleted').first_at AS first_deleted_at,
+    fact_of(r.facts, 'deleted').last_at AS last_deleted_at,
+    coalesce(fact_of(r.facts, 'deleted')."count", 0)::BIGINT AS deleted_count,
+    fact_of(r.facts, 'unsubscribed').first_at AS first_unsubscribed_at,
+    fact_of(r.facts, 'unsubscribed').last_at AS last_unsubscribed_at,
+    coalesce(fact_of(r.facts, 'unsubscribed')."count", 0)::BIGINT AS unsubscribed_count,
+    fact_of(r.facts, 'complained').first_at AS first_complained_at,
+    fact_of(r.facts, 'complained').last_at AS last_complained_at,
+    coalesce(fact_of(r.facts, 'complained')."count", 0)::BIGINT AS complained_count,
+    r.failed_permanently, r.is_seen, r.is_read, r.is_archived, r.is_snoozed, r.snoozed_until, r.is_deleted FROM delivery_rows r;
 CREATE OR REPLACE VIEW contents AS
 SELECT * EXCLUDE (n)
 FROM content_rows;
@@ -467,7 +323,8 @@ WITH heard AS (
         snoozed_until,
         audience
     FROM event_rows
-    WHERE kind <> 'observed' AND NOT is_retracted
+    ANTI JOIN (SELECT n, event_id, true AS taken_back FROM retractions) AS t ON t.n = event_rows.n AND t.event_id = event_rows.event_id AND event_rows.kind <> 'retracted'
+    WHERE kind <> 'observed'
 ),
 members AS (
     SELECT n, unnest(audience) AS member

@@ -1,0 +1,1 @@
+"""The file: its one writer, what it reads and writes for the fold, its position."""
