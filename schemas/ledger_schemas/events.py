@@ -283,11 +283,17 @@ class NotificationAmended(Envelope):
     @field_validator("cleared")
     @classmethod
     def _content_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        allowed = [*(name for name in cls.model_fields if name not in _COMMON and name != "cleared"), "personal"]
-        if not set(value) <= set(allowed):
-            message = f"must name content fields: {', '.join(allowed)}"
+        if not set(value) <= set(AMENDABLE):
+            message = f"must name content fields: {', '.join(AMENDABLE)}"
             raise ValueError(message)
         return value
+
+
+AMENDABLE: Final = (
+    *(name for name in NotificationAmended.model_fields if name not in _COMMON and name != "cleared"),
+    "personal",
+)
+"""What an amended may change, and `cleared` may name. `personal` stands for its key id, too."""
 
 
 class NotificationAudienceAdded(Envelope):
