@@ -50,69 +50,55 @@ def judge_copies(new: Events, stored: Events) -> Copies:
 
     `stored` has each event once, and may have events without a new copy. Contents are those of created and amended.
     """
-    events = new.events.sort(PLACE_COLUMNS)
-    again = _came_again(events, stored.events)
-    if not again.any():
-        nothing, kept = events.clear(), stored.events.clear()
-        return Copies(events, nothing, nothing, kept, kept)
-    repeated = events.filter(again)
-    originals = stored.events.join(repeated, on=IDENTITY, how="semi")
-    judged = _judged(Events(repeated, new.contents), Events(originals, stored.contents))
-
-    def those(rows: DataFrame, said: str) -> DataFrame:
-        return rows.join(judged.filter(said), on=(*IDENTITY, *PLACE_COLUMNS), how="semi", maintain_order="left")
-
+    events, kept = new.events.sort(PLACE_COLUMNS), stored.events
+    identities = pl.concat([kept.select(IDENTITY), events.select(IDENTITY)])
+    is_shared = identities.is_duplicated()
+    if not is_shared.any():
+        return Copies(events, events.clear(), events.clear(), kept.clear(), kept.clear())
+    has_copy, again = is_shared[: len(kept)], is_shared[len(kept) :]
+    originals, repeated = kept.filter(has_copy), events.filter(again)
+    judged = _judged(Events(originals, stored.contents), Events(repeated, new.contents))
+    of_stored, of_new = judged[: len(originals)], judged[len(originals) :]
+    first = of_new["is_same"] & of_new["is_first"]
     return Copies(
-        first=pl.concat([events.filter(~again), those(repeated, "is_first")]).sort(PLACE_COLUMNS),
-        duplicates=those(repeated, "is_duplicate"),
-        conflicts=those(repeated, "is_conflict"),
-        displaced=those(originals, "is_displaced"),
-        overtaken=those(originals, "is_overtaken"),
+        first=events.filter((~again).scatter(again.arg_true(), first)),
+        duplicates=repeated.filter(of_new["is_same"] & ~first),
+        conflicts=repeated.filter(~of_new["is_same"]),
+        displaced=originals.filter(~of_stored["is_first"]),
+        overtaken=originals.filter(of_stored["is_contradicted"]),
     )
 
 
-def _came_again(events: DataFrame, stored: DataFrame) -> pl.Series:
-    """Return which events share their identity with another one, new or stored."""
-    identities = events.select(IDENTITY)
-    if stored.is_empty():
-        return identities.is_duplicated()
-    known = stored.select(IDENTITY).with_columns(is_stored=pl.lit(value=True))
-    marked = identities.join(known, on=IDENTITY, how="left", maintain_order="left")
-    return identities.is_duplicated() | marked["is_stored"].fill_null(value=False)
+def _judged(stored: Events, new: Events) -> DataFrame:
+    """Return of each copy, the stored ones first, each in the order given, what is said of it.
 
-
-def _judged(new: Events, stored: Events) -> DataFrame:
-    """Return IDENTITY and PLACE_COLUMNS of copies, and what is said of each."""
-    is_stored, is_same, offset = col("is_stored"), col("is_same"), col("log_offset")
-    copies = pl.concat([_stated(stored, is_stored=True), _stated(new, is_stored=False)])
+    `is_same`: it has the folded fields of the copy that all are compared with. `is_first`: it is the first such copy.
+    `is_contradicted`: a copy with other fields lies before the first such copy.
+    """
+    offset, is_same = col("log_offset"), col("is_same")
+    copies = pl.concat([_stated(stored, is_stored=True), _stated(new, is_stored=False)]).with_row_index("row")
     # Copies are compared with the stored one, which was judged when it came; without one, with the first of them.
-    ordered = copies.sort(~is_stored, offset)
+    ordered = copies.sort(~col("is_stored"), offset)
     first_alike, compared_with = offset.first().over(*IDENTITY, *_FOLDED), offset.first().over(IDENTITY)
-    judged = ordered.select(*IDENTITY, *PLACE_COLUMNS, "is_stored", is_same=first_alike == compared_with)
-    judged = judged.with_columns(
-        first_same=offset.filter(is_same).min().over(IDENTITY),
-        first_other=offset.filter(~is_same).min().over(IDENTITY),
-    )
-    is_first = is_same & (offset == col("first_same"))
-    (found,) = run(
-        judged.select(
-            *IDENTITY,
-            *PLACE_COLUMNS,
-            is_first=~is_stored & is_first,
-            is_duplicate=~is_stored & is_same & ~is_first,
-            is_conflict=~is_stored & ~is_same,
-            is_displaced=is_stored & ~is_first,
-            is_overtaken=is_stored & (col("first_other") < col("first_same")).fill_null(value=False),
+    first_same, first_other = (offset.filter(those).min().over(IDENTITY) for those in (is_same, ~is_same))
+    (judged,) = run(
+        ordered.select("row", *IDENTITY, offset, is_same=first_alike == compared_with)
+        .select(
+            "row",
+            "is_same",
+            is_first=offset == first_same,
+            is_contradicted=(first_other < first_same).fill_null(value=False),
         )
+        .sort("row")
     )
-    return found
+    return judged
 
 
 def _stated(given: Events, *, is_stored: bool) -> LazyFrame:
     """Return what is compared of events: fields that are not folded of their kind are null, and so are empty lists."""
     events = given.events.lazy().select(*IDENTITY, *PLACE_COLUMNS, *_EVENT_FIELDS)
     contents = given.contents.lazy().select(*PLACE_COLUMNS, *CONTENT_COLUMNS)
-    return events.join(contents, on=PLACE_COLUMNS, how="left").with_columns(
+    return events.join(contents, on=PLACE_COLUMNS, how="left", maintain_order="left").with_columns(
         pl.when(col("kind") == Kind.CREATED.value).then(col(_OF_CREATED)).name.keep(),
         *(pl.when(col(name).list.len() > 0).then(name).alias(name) for name in _LISTS),
         is_stored=pl.lit(is_stored),

