@@ -76,30 +76,25 @@ def _judged(stored: Events, new: Events) -> DataFrame:
     `is_contradicted`: a copy with other fields lies before the first such copy.
     """
     offset, is_same = col("log_offset"), col("is_same")
-    copies = pl.concat([_stated(stored, is_stored=True), _stated(new, is_stored=False)]).with_row_index("row")
+    copies = pl.concat([_stated(stored), _stated(new)])
     # Copies are compared with the stored one, which was judged when it came; without one, with the first of them.
-    ordered = copies.sort(~col("is_stored"), offset)
     first_alike, compared_with = offset.first().over(*IDENTITY, *_FOLDED), offset.first().over(IDENTITY)
     first_same, first_other = (offset.filter(those).min().over(IDENTITY) for those in (is_same, ~is_same))
     (judged,) = run(
-        ordered.select("row", *IDENTITY, offset, is_same=first_alike == compared_with)
-        .select(
-            "row",
+        copies.select(*IDENTITY, offset, is_same=first_alike == compared_with).select(
             "is_same",
             is_first=offset == first_same,
             is_contradicted=(first_other < first_same).fill_null(value=False),
         )
-        .sort("row")
     )
     return judged
 
 
-def _stated(given: Events, *, is_stored: bool) -> LazyFrame:
+def _stated(given: Events) -> LazyFrame:
     """Return what is compared of events: fields that are not folded of their kind are null, and so are empty lists."""
     events = given.events.lazy().select(*IDENTITY, *PLACE_COLUMNS, *_EVENT_FIELDS)
     contents = given.contents.lazy().select(*PLACE_COLUMNS, *CONTENT_COLUMNS)
     return events.join(contents, on=PLACE_COLUMNS, how="left", maintain_order="left").with_columns(
         pl.when(col("kind") == Kind.CREATED.value).then(col(_OF_CREATED)).name.keep(),
         *(pl.when(col(name).list.len() > 0).then(name).alias(name) for name in _LISTS),
-        is_stored=pl.lit(is_stored),
     )
