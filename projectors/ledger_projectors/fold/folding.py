@@ -116,8 +116,12 @@ def fold(
 
 
 def _channels(stored: LazyFrame, entries: LazyFrame) -> LazyFrame:
-    """Return the channels of all deliveries, by n: one that was named once stays, since its delivery does."""
-    named = pl.concat([rows.select("n", "channels").explode("channels") for rows in (stored, entries)])
+    """Return the channels of all deliveries, by n.
+
+    A delivery that is there stays, but for those of an audience of one that grows; that one is derived again, whole.
+    """
+    several = stored.filter(col("recipients") > 1)
+    named = pl.concat([rows.select("n", "channels").explode("channels") for rows in (several, entries)])
     return named.drop_nulls().unique().sort("channels").group_by("n", maintain_order=True).agg("channels")
 
 
