@@ -10,13 +10,11 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Final, Self, TypeVar
 
-import aiokafka
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from cramjam import DecompressionError
 
-from ledger_projectors.log.consumer_fetch import ConsumerReader
 from ledger_projectors.log.guards import (
     OTHER_LOG_HINT,
     LogRange,
@@ -26,18 +24,14 @@ from ledger_projectors.log.guards import (
     check_record,
     count_partitions,
 )
-from ledger_projectors.log.reading import LogReader, Part
 from ledger_projectors.log.wire_fetch import WireReader
-from ledger_projectors.log.wire_request import AIOKAFKA_TESTED, client_of
+from ledger_projectors.log.wire_request import Part, client_of
 from ledger_projectors.store.log_positions import LastRecords
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed, TopicMisconfigured
 from ledger_schemas.kafka_consumer import stop_consumer
 from ledger_schemas.positions import Position
 from ledger_schemas.topic import unavailable
-
-FETCH_PARTITION_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of one partition that the public consumer asks for at once."""
 
 CONNECT_TIMEOUT_SECONDS: Final = 30.0
 GUARD_TIMEOUT_SECONDS: Final = 20.0
@@ -71,7 +65,7 @@ class LogLink:
         """
         self.consumer = consumer
         self._uncommitted = uncommitted
-        self.reader: LogReader
+        self.reader: WireReader
         self._topic = topic
         self._partitions = partitions
         # Partitions in which the last record is to be seen again before anything more is handed on.
@@ -95,11 +89,7 @@ class LogLink:
         consumer = AIOKafkaConsumer(
             **connection.client_options(),
             enable_auto_commit=False,
-            auto_offset_reset="none",
             isolation_level="read_committed",
-            check_crcs=True,
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=FETCH_PARTITION_BYTES,
         )
         uncommitted = AIOKafkaConsumer(
             **connection.client_options(), enable_auto_commit=False, isolation_level="read_uncommitted"
@@ -111,7 +101,7 @@ class LogLink:
                 await uncommitted.start()
                 check_partitions(topic, await _count_twice(consumer, topic), len(start))
             await client_of(uncommitted).set_topics([topic])
-            link.reader = _reader(consumer, topic, start)
+            link.reader = WireReader(client_of(consumer), topic, start)
             await link._guard(start, last, until or {})
         except (KafkaError, TimeoutError, OSError) as error:
             await link._stop()
@@ -273,13 +263,6 @@ class LogLink:
 async def _stop_in_time(consumer: AIOKafkaConsumer) -> None:
     async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
         await stop_consumer(consumer)
-
-
-def _reader(consumer: AIOKafkaConsumer, topic: str, start: Mapping[int, int]) -> LogReader:
-    if aiokafka.__version__ in AIOKAFKA_TESTED:
-        return WireReader(client_of(consumer), topic, start)
-    _log.warning("source.public_consumer", aiokafka=aiokafka.__version__, tested=sorted(AIOKAFKA_TESTED))
-    return ConsumerReader(consumer, topic, start)
 
 
 async def _count_twice(consumer: AIOKafkaConsumer, topic: str) -> int | None:

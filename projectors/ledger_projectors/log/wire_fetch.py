@@ -1,7 +1,4 @@
-"""Whole record batches by aiokafka's wire client: several times as fast as its consumer, which makes objects of each.
-
-Those calls are no public interface, so that they are made with the versions alone that they are tested with.
-"""
+"""Whole record batches by aiokafka's wire client: several times as fast as its consumer, which makes many objects."""
 
 from __future__ import annotations
 
@@ -17,10 +14,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError, UnknownError
 from aiokafka.structs import TopicPartition
 
-from ledger_projectors.log.reading import Part
 from ledger_projectors.log.record_batches import RecordBatch
 from ledger_projectors.log.records import LogRecord
-from ledger_projectors.log.wire_request import Answer, fetch_from, leader_of, look, part_of
+from ledger_projectors.log.wire_request import Answer, Part, fetch_from, leader_of, look, part_of
 
 FETCH_WAIT_MS: Final = 500
 """How long a leader holds a request when there is nothing; the first byte ends it."""
@@ -50,7 +46,11 @@ class _Place:
 
 
 class WireReader:
-    """Reads one topic by fetch requests, one in flight for each leader while its last answer is unpacked."""
+    """Reads one topic by fetch requests, one in flight for each leader while its last answer is unpacked.
+
+    Each partition comes in order and once. A broker that is away is waited for. An answer that trying again does not
+    change is raised as aiokafka's KafkaError, OffsetOutOfRangeError among them.
+    """
 
     def __init__(self, client: AIOKafkaClient, topic: str, start: Mapping[int, int]) -> None:
         """Take a client that is connected and knows the topic; it stays the caller's."""

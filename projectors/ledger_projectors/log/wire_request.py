@@ -1,27 +1,24 @@
 """One fetch request by aiokafka's wire client, and its answer, partition by partition.
 
-Source: Kafka's protocol guide, Fetch API, versions 4 to 11. The calls are no public interface of aiokafka; who needs
-its client gets it here.
+Source: Kafka's protocol guide, Fetch API, versions 4 to 11. The calls are no public interface of aiokafka: the extra
+`projector` pins the version that they are tested with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
+import numpy as np
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
-from ledger_projectors.log.reading import Part
 from ledger_projectors.log.record_batches import RecordBatch, check, committed, unpack, walk
 from ledger_projectors.log.records import LogRecords
-
-AIOKAFKA_TESTED: Final = frozenset({"0.14.0"})
-"""Versions whose calls these are."""
 
 FETCH_BYTES: Final = 16 * 1024 * 1024
 """Bytes of one answer. Two of them are in memory for each leader: one is unpacked while the next is on its way."""
@@ -32,6 +29,34 @@ FETCH_PARTITION_BYTES: Final = 2 * 1024 * 1024
 _READ_COMMITTED: Final = 1
 _ABORTED_FIRST_VERSION: Final = 4
 """Here the list of what was aborted is the second field behind the log's end; from the next version on, the third."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What comes next in one partition: its records, the offsets before them and after them and holes, and their bytes.
+
+    `begin_offset` is where what was read before ends. `unpacked_bytes` are those of keys and values, or more.
+    """
+
+    partition: int
+    begin_offset: int
+    records: LogRecords
+    next_offset: int
+    unpacked_bytes: int
+
+    def cut(self, records: int) -> tuple[Self, Self | None]:
+        """Return its first so many records, and what is left, if anything is."""
+        if len(self.records) <= records:
+            return self, None
+        head, rest = self.records[:records], self.records[records:]
+        size = self.unpacked_bytes * records // len(self.records)
+        taken = type(self)(self.partition, self.begin_offset, head, int(head.offsets[-1]) + 1, size)
+        return taken, type(self)(self.partition, taken.next_offset, rest, self.next_offset, self.unpacked_bytes - size)
+
+    def until(self, offset: int) -> Self:
+        """Return what lies before an offset."""
+        kept = self.records[: int(np.searchsorted(self.records.offsets, offset))]
+        return type(self)(self.partition, self.begin_offset, kept, min(self.next_offset, offset), self.unpacked_bytes)
 
 
 @dataclass(frozen=True, slots=True)

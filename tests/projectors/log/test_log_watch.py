@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import NewPartitions
+from aiokafka.client import AIOKafkaClient
 
 from ledger_projectors.log import link as log_link
 from ledger_projectors.log import source as source_module
 from ledger_projectors.log.link import LogLink
-from ledger_projectors.log.reading import LogReader, Part
-from ledger_projectors.log.records import LogRecord
 from ledger_projectors.log.source import KafkaSource
+from ledger_projectors.log.wire_fetch import WireReader
+from ledger_projectors.log.wire_request import Part
 from ledger_schemas import TopicSpec
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, LedgerError, SettingInvalid, TopicMisconfigured
 from ledger_schemas.topic import ensure_topic
@@ -33,19 +33,17 @@ from tests.projectors.building import (
     rows,
     source_of,
 )
-from tests.projectors.log.pretended_log import PretendedLog, batches_of, source_on
+from tests.projectors.log.pretended_log import TOPIC, PretendedLog, batches_of, source_on
 from tests.projectors.log.test_source import read_to
 
 WAIT_SECONDS: Final = 30.0
 RECORDS: Final = 5
 
 
-@pytest.fixture(autouse=True, params=["wire", "public consumer"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every fact hold for both clients; what waits for a broker waits for moments."""
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a fetch wait for the broker for a moment only."""
     monkeypatch.setattr(source_module, "POLL_SECONDS", 0.1)
-    if request.param != "wire":
-        monkeypatch.setattr(log_link, "AIOKAFKA_TESTED", frozenset())
 
 
 def some(count: int = RECORDS, mark: str = "") -> list[Raw]:
@@ -155,55 +153,42 @@ def test_a_topic_deleted_under_a_running_source_is_missed(
     asyncio.run(work())
 
 
-class StallingReader:
-    """A reader that was whole, and now brings nothing, or does not even return."""
+class StallingReader(WireReader):
+    """A reader that brings nothing."""
 
-    def __init__(self, reader: LogReader, *, hangs: bool) -> None:
-        """Take the reader whose place this takes."""
-        self._reader = reader
-        self._hangs = hangs
-        self.goes_on = False
+    hangs = False
+    goes_on = False
 
     async def read(self, seconds: float, *_: object) -> list[Part]:
         """Bring nothing."""
-        await asyncio.sleep(1_000 if self._hangs else seconds)
+        await asyncio.sleep(1_000 if self.hangs else seconds)
         return []
 
-    def pause(self, partition: int) -> None:
-        """Do as the reader does."""
-        self._reader.pause(partition)
 
-    def take_interrupted(self) -> set[int]:
-        """Notice nothing."""
-        return set()
+class HangingReader(StallingReader):
+    """A reader that does not return."""
 
-    async def record_at(self, partition: int, offset: int, seconds: float) -> LogRecord | None:
-        """Do as the reader does."""
-        return await self._reader.record_at(partition, offset, seconds)
-
-    async def close(self) -> None:
-        """Do as the reader does."""
-        await self._reader.close()
+    hangs = True
 
 
-@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("stalling", [StallingReader, HangingReader])
 def test_a_reader_that_stalls_is_replaced(
-    kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+    kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalling: type[WireReader]
 ) -> None:
     """The log's end moves, the position does not: the connection is made anew, and every record comes once."""
     topic = TopicSpec(topic_name, 1)
     monkeypatch.setattr(source_module, "STALL_SECONDS", 0.5)
     monkeypatch.setattr("ledger_projectors.log.ends.END_POLL_SECONDS", 0.1)
-    make, made = log_link._reader, []
+    made: list[WireReader] = []
 
-    def stalling(consumer: AIOKafkaConsumer, topic: str, start: Mapping[int, int]) -> object:
-        made.append(make(consumer, topic, start))
-        return made[-1] if len(made) > 1 else StallingReader(made[-1], hangs=hangs)
+    def make(client: AIOKafkaClient, topic: str, start: Mapping[int, int]) -> WireReader:
+        made.append((WireReader if made else stalling)(client, topic, start))
+        return made[-1]
 
     async def work() -> None:
         await ensure_topic(kafka.connection, topic)
         await append_raw(kafka.connection, topic.name, *some())
-        monkeypatch.setattr(log_link, "_reader", stalling)
+        monkeypatch.setattr(log_link, "WireReader", make)
         async with projecting(kafka.connection, model) as (projector, _):
             await projector.wait_for(at(topic, RECORDS), WAIT_SECONDS)
 
@@ -229,7 +214,7 @@ def test_without_a_new_connection_the_old_one_is_kept(monkeypatch: pytest.Monkey
     async def work() -> None:
         source = source_on(log)
         link = source._running()
-        reader, link.reader = link.reader, StallingReader(link.reader, hangs=False)
+        reader, link.reader = link.reader, StallingReader(log, TOPIC, {})
         async with asyncio.timeout(WAIT_SECONDS):
             while not refused:
                 await source.end()

@@ -13,7 +13,6 @@ from aiokafka import AIOKafkaProducer
 from structlog.testing import capture_logs
 
 from ledger_projectors.log import ends as log_ends
-from ledger_projectors.log import link as log_link
 from ledger_projectors.log import source as source_module
 from ledger_projectors.log.alarm_board import AlarmBoard
 from ledger_projectors.log.ends import EndWatch, LogEnds
@@ -45,13 +44,6 @@ BEHIND: Final = EVENTS[6:11]
 HELD: Final = len(INSIDE) + len(BEHIND)
 
 
-@pytest.fixture(params=["wire", "public consumer"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a fact hold for both clients."""
-    if request.param != "wire":
-        monkeypatch.setattr(log_link, "AIOKAFKA_TESTED", frozenset())
-
-
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have an alarm after moments, and a reader that brings nothing replaced after moments."""
@@ -81,7 +73,6 @@ def codes(projector: Projector) -> list[AlarmCode]:
     return [alarm.code for alarm in projector.progress().alarms if alarm.code != AlarmCode.DISK_LOW]
 
 
-@pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("ends", ["commit", "abort"])
 def test_records_behind_an_open_transaction_are_lag_until_it_ends(
     kafka: Kafka, topic_name: str, tmp_path: Path, ends: str

@@ -13,7 +13,6 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from ledger_infra.broker.ports import free_ports
-from ledger_projectors.log import link as log_link
 from ledger_projectors.log.records import LogRecord
 from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.store.read_model import ReadModel
@@ -37,13 +36,6 @@ EXPORT: Final = "notification-ledger export-history"
 PARTITIONS: Final = 3
 RECORDS: Final = 10
 """In each partition but the last, which is empty."""
-
-
-@pytest.fixture(autouse=True, params=["wire", "public consumer"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every fact hold for both clients: the public consumer is for versions that the wire is not tested with."""
-    if request.param != "wire":
-        monkeypatch.setattr(log_link, "AIOKAFKA_TESTED", frozenset())
 
 
 def numbered(start: int = 0) -> list[Raw]:

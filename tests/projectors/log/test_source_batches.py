@@ -1,4 +1,4 @@
-"""What writers in other languages put on a real broker comes through, by the wire and by the public consumer alike."""
+"""What writers in other languages put on a real broker comes through."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 import pytest
 from confluent_kafka import Producer
 
-from ledger_projectors.log import link as log_link
 from ledger_schemas import TopicSpec
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka
@@ -19,13 +18,6 @@ from tests.projectors.store.batch_writing import CODECS, ODD_NAME, ODD_NAME_SHOW
 
 FOREIGN: Final = 40
 """Records that librdkafka writes in each compression."""
-
-
-@pytest.fixture(autouse=True, params=["wire", "public consumer"])
-def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every fact hold for both clients."""
-    if request.param != "wire":
-        monkeypatch.setattr(log_link, "AIOKAFKA_TESTED", frozenset())
 
 
 def write_foreign(kafka: Kafka, topic: str) -> list[bytes]:

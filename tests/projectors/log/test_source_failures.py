@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from ledger_projectors.log import link as log_link
 from ledger_projectors.log.link import LogLink
 from ledger_projectors.log.source import KafkaSource
+from ledger_projectors.log.wire_fetch import WireReader
 from ledger_projectors.projector import Projector
 from ledger_schemas import LIFECYCLE_TOPIC, KafkaConnection, Position, TopicSpec
 from ledger_schemas.errors import GuardRefused, LedgerError, ProjectorFailed
@@ -39,33 +40,18 @@ FAILURES: Final = [
 ]
 
 
-class FailingReader:
+class FailingReader(WireReader):
     """A reader whose next read fails."""
-
-    goes_on = False
 
     def __init__(self, failure: Exception) -> None:
         """Fail with this."""
+        super().__init__(None, LIFECYCLE_TOPIC, {0: 0})
         self._failure = failure
 
     async def read(self, *_: object) -> NoReturn:
         """Fail."""
         await asyncio.sleep(0)
         raise self._failure
-
-    async def record_at(self, *_: object) -> NoReturn:
-        """Fail, too: nobody asks."""
-        raise AssertionError
-
-    def take_interrupted(self) -> set[int]:
-        """Say that it was not interrupted."""
-        return set()
-
-    def pause(self, _: int) -> None:
-        """Read no more of anything."""
-
-    async def close(self) -> None:
-        """Do nothing."""
 
 
 class StillConsumer:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import aiokafka
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from ledger_projectors.log import link as log_link
 from ledger_projectors.log import source as source_module
 from ledger_projectors.log import wire_fetch
-from ledger_projectors.log.consumer_fetch import ConsumerReader
 from ledger_projectors.log.records import LogRecord
 from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.log.wire_fetch import WireReader
-from ledger_projectors.log.wire_request import AIOKAFKA_TESTED
 from ledger_schemas import Position
 from ledger_schemas.errors import GuardRefused
 from tests.projectors.log.pretended_log import TOPIC, PretendedLog, batches_of, source_on
 
+PYPROJECT: Final = Path(__file__).parents[3] / "pyproject.toml"
 SIZES: Final = st.lists(st.integers(1, 6), max_size=6)
 WAIT_SECONDS: Final = 20.0
 
@@ -122,38 +122,10 @@ def test_a_record_batch_that_is_left_out_is_found_out() -> None:
     asyncio.run(work())
 
 
-def test_the_installed_client_is_one_that_the_wire_calls_are_tested_with() -> None:
-    """Else these tests would show nothing of what runs, and the projector would be three times slower."""
-    assert aiokafka.__version__ in AIOKAFKA_TESTED
-
-
-class PublicConsumer:
-    """A consumer that is told what to read."""
-
-    def __init__(self) -> None:
-        """Have been told nothing."""
-        self.told: list[object] = []
-
-    def assign(self, places: list[aiokafka.TopicPartition]) -> None:
-        """Keep what is assigned."""
-        self.told += places
-
-    def seek(self, place: aiokafka.TopicPartition, offset: int) -> None:
-        """Keep where it is to begin."""
-        self.told.append((place.partition, offset))
-
-
-def test_another_version_is_read_with_by_its_public_calls_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release whose inner calls nobody has looked at: one log line names it and those that are tested."""
-    monkeypatch.setattr(aiokafka, "__version__", "0.14.99")
-    consumer = PublicConsumer()
-    with capture_logs() as logs:
-        reader = log_link._reader(consumer, TOPIC, {0: 7})
-    assert isinstance(reader, ConsumerReader)
-    assert consumer.told == [aiokafka.TopicPartition(TOPIC, 0), (0, 7)]
-    assert [(line["event"], line["aiokafka"], line["tested"]) for line in logs] == [
-        ("source.public_consumer", "0.14.99", sorted(AIOKAFKA_TESTED))
-    ]
+def test_the_projector_extra_pins_the_installed_client() -> None:
+    """The wire calls are no public interface of aiokafka: they are tested with one version, and run with that alone."""
+    extras = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert f"aiokafka=={aiokafka.__version__}" in extras["projector"]
 
 
 def test_a_leader_that_moves_costs_nothing() -> None:
