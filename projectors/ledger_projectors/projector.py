@@ -12,7 +12,7 @@ import structlog
 
 from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.directory.follower import DirectoryFollower
-from ledger_projectors.log.again import ReadAgain, with_copies
+from ledger_projectors.log.again import ReadAgain
 from ledger_projectors.log.alarm_board import AlarmBoard
 from ledger_projectors.log.ends import EndWatch
 from ledger_projectors.log.records import BatchOutcome, LogRecord
@@ -24,7 +24,7 @@ from ledger_projectors.store.dead_letters import DeadLetters
 from ledger_projectors.store.quarantine import RetryOutcome, Selection
 from ledger_projectors.store.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS, QuarantineRate, facts
 from ledger_projectors.store.read_model import ReadModel
-from ledger_projectors.store.retries import Retries
+from ledger_projectors.store.retries import Retries, with_copies
 from ledger_projectors.store.steps import StepObserver, unobserved
 from ledger_projectors.store.writer_thread import WriterThread
 from ledger_projectors.watches import Watches

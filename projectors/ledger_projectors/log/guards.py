@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ledger_projectors.log.records import LogRecord
 from ledger_projectors.log.wire_request import client_of
-from ledger_projectors.store.log_positions import digest_of
 from ledger_schemas.errors import GuardRefused, TopicMisconfigured
+from ledger_schemas.positions import Position
+
+LastRecords = Mapping[int, tuple[int, int, str]]
+"""Per partition, the last applied record: its offset, its append time in ms, its digest."""
 
 KEEP_FILE_HINT: Final = (
     "Keep the read model file: it may be the last copy of the facts. `notification-ledger "
@@ -81,6 +86,21 @@ def check_reachable(place: TopicPartition, end: int, until: int) -> None:
         )
 
 
+def check_follows(position: Position, topic: str, begin_offsets: Mapping[int, int]) -> None:
+    """Check that what was read begins where the position ends: else records between the two would never be applied.
+
+    Raises GuardRefused.
+    """
+    for partition, offset in begin_offsets.items():
+        stands_at = position.get((topic, partition), 0)
+        if offset != stands_at:
+            raise GuardRefused(
+                f"What was read of {topic} partition {partition} begins at offset {offset}; what comes before it "
+                f"ends at {stands_at}.",
+                hint="Nothing of it was applied. Restart the projector: it reads from the position of the read model.",
+            )
+
+
 def check_record(place: TopicPartition, last: tuple[int, int, str], found: LogRecord) -> None:
     """Check that a record is the one that was read: offset, append time in ms, digest. Raises GuardRefused."""
     if last != (found.offset, found.recorded_at_ms, digest_of(found)):
@@ -94,3 +114,8 @@ def other_record(topic: str, partition: int, offset: int) -> GuardRefused:
         f"offset {offset} holds another record than the one that was applied.",
         hint=OTHER_LOG_HINT,
     )
+
+
+def digest_of(record: LogRecord) -> str:
+    """Return what tells this record from another at the same offset: SHA-256 over key and value, hexadecimal."""
+    return hashlib.sha256((record.key or b"") + b"\0" + (record.value or b"")).hexdigest()

@@ -17,6 +17,7 @@ from cramjam import DecompressionError
 
 from ledger_projectors.log.guards import (
     OTHER_LOG_HINT,
+    LastRecords,
     LogRange,
     check_partitions,
     check_range,
@@ -26,7 +27,6 @@ from ledger_projectors.log.guards import (
 )
 from ledger_projectors.log.wire_fetch import WireReader
 from ledger_projectors.log.wire_request import Part, client_of
-from ledger_projectors.store.log_positions import LastRecords
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed, TopicMisconfigured
 from ledger_schemas.kafka_consumer import stop_consumer

@@ -14,10 +14,10 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from ledger_projectors.log.ends import LogEnds
+from ledger_projectors.log.guards import LastRecords, check_follows, digest_of
 from ledger_projectors.log.link import LogLink
 from ledger_projectors.log.records import LogRecords
 from ledger_projectors.log.wire_request import Part
-from ledger_projectors.store.log_positions import LastRecords, check_follows, digest_of
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import BrokerUnavailable, SettingInvalid, TopicMisconfigured
 from ledger_schemas.positions import Position

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from ledger_projectors.log.guards import KEEP_FILE_HINT
+from ledger_projectors.log.guards import KEEP_FILE_HINT, LastRecords
 from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.store.duckdb_errors import may_pass
-from ledger_projectors.store.log_positions import LastRecords, read_last_records, read_position
+from ledger_projectors.store.log_positions import read_last_records, read_position
 from ledger_projectors.store.opening import Logs, damage_told
 from ledger_projectors.store.projection import engine_sql
 from ledger_projectors.store.read_model import ReadModel

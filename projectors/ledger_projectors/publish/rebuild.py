@@ -16,7 +16,7 @@ import structlog
 
 from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.directory.follower import replay_directory
-from ledger_projectors.log.again import ReadAgain, read_again, with_copies
+from ledger_projectors.log.again import ReadAgain, read_again
 from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
@@ -28,6 +28,7 @@ from ledger_projectors.store.duckdb_errors import may_pass
 from ledger_projectors.store.opening import Logs, damage_told
 from ledger_projectors.store.quarantine import marked_dead_letters
 from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.retries import with_copies
 from ledger_projectors.store.steps import unobserved
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, NotFound, ProjectorFailed, ReadModelsDiffer, ReadModelUnusable

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from ledger_projectors.log.guards import LastRecords, digest_of
 from ledger_projectors.log.records import LogRecord, LogRecords
 from ledger_schemas.errors import GuardRefused
 from ledger_schemas.positions import Position
-
-LastRecords = Mapping[int, tuple[int, int, str]]
-"""Per partition, the last applied record: its offset, its append time in ms, its digest."""
 
 
 def read_position(connection: duckdb.DuckDBPyConnection) -> Position:
@@ -47,21 +44,6 @@ def check_not_applied(position: Position, records: Sequence[LogRecord]) -> None:
                 f"Offset {offset} of {log.topic} partition {partition} was applied before; the read model is at "
                 f"{stands_at}.",
                 hint="Read the log from the position that the read model states.",
-            )
-
-
-def check_follows(position: Position, topic: str, begin_offsets: Mapping[int, int]) -> None:
-    """Check that what was read begins where the position ends: else records between the two would never be applied.
-
-    Raises GuardRefused.
-    """
-    for partition, offset in begin_offsets.items():
-        stands_at = position.get((topic, partition), 0)
-        if offset != stands_at:
-            raise GuardRefused(
-                f"What was read of {topic} partition {partition} begins at offset {offset}; what comes before it "
-                f"ends at {stands_at}.",
-                hint="Nothing of it was applied. Restart the projector: it reads from the position of the read model.",
             )
 
 
@@ -101,11 +83,6 @@ def advance(
             "make_timestamptz(unnest(?::BIGINT[])), unnest(?::VARCHAR[])",
             [topic, partitions, *columns],
         )
-
-
-def digest_of(record: LogRecord) -> str:
-    """Return what tells this record from another at the same offset: SHA-256 over key and value, hexadecimal."""
-    return hashlib.sha256((record.key or b"") + b"\0" + (record.value or b"")).hexdigest()
 
 
 def _by_partition(records: LogRecords) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:

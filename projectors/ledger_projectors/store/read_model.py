@@ -13,17 +13,11 @@ import duckdb
 
 from ledger_projectors.decode.batch import decode_records
 from ledger_projectors.decode.staging import Staged, stage
+from ledger_projectors.log.guards import LastRecords, check_follows
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.store import quarantine
 from ledger_projectors.store.batch_writer import BatchWriter
-from ledger_projectors.store.log_positions import (
-    LastRecords,
-    advance,
-    check_follows,
-    check_not_applied,
-    read_last_records,
-    read_position,
-)
+from ledger_projectors.store.log_positions import advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.store.opening import Logs, damage_told, open_file, read_epoch, take_epoch
 from ledger_projectors.store.projection import Projection, lifecycle
 from ledger_projectors.store.quarantine import Place, RetryOutcome, Selection
