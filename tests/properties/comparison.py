@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import BatchOutcome
+from ledger_projectors.log.records import BatchOutcome
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, decode_event
 from tests.empty_files import put_empty_file
 
