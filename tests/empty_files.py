@@ -4,7 +4,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 
 
 def put_empty_file(path: Path, *, topic: str, partitions: int) -> None:

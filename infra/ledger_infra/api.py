@@ -12,10 +12,10 @@ from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_producers.directory_emitter import DirectoryEmitter
 from ledger_producers.ingest import ingest_router
-from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_queries import Desk, Readiness, create_app
 
 

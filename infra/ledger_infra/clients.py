@@ -18,8 +18,8 @@ from ledger_schemas.schema_topic import SchemaBinding
 from ledger_schemas.topic import check_topic, ensure_topic
 
 if TYPE_CHECKING:
-    from ledger_projectors.awaited_schemas import AwaitedSchemas
-    from ledger_projectors.dead_letters import DeadLetter, Produce
+    from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+    from ledger_projectors.store.dead_letters import DeadLetter, Produce
 
 
 async def ensure_topics(settings: Settings, connection: KafkaConnection) -> dict[str, bool]:
@@ -96,7 +96,7 @@ async def schemas_of(
 
     What the registry tells is put into the topic. A replay goes without: a registry that is gone must not stop it.
     """
-    from ledger_projectors.awaited_schemas import AwaitedSchemas  # noqa: PLC0415 - its package needs DuckDB
+    from ledger_projectors.decode.awaited_schemas import AwaitedSchemas  # noqa: PLC0415 - its package needs DuckDB
 
     topic = settings.schemas_topic_spec()
     async with AsyncExitStack() as stack:

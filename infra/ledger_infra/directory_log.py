@@ -14,7 +14,7 @@ from ledger_infra.running import running_ledger
 from ledger_infra.settings import Settings
 from ledger_projectors.directory.state import DirectoryState
 from ledger_projectors.directory.store import decode_directory
-from ledger_projectors.source import KafkaSource
+from ledger_projectors.log.source import KafkaSource
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.directory_events import DirectoryEvent
 from ledger_schemas.positions import Position

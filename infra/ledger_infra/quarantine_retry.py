@@ -15,11 +15,12 @@ from ledger_infra.kafka_access import kafka_of
 from ledger_infra.paths import read_model_path
 from ledger_infra.quarantine_routes import Retry
 from ledger_infra.settings import Settings
-from ledger_projectors.log_again import read_again, with_copies
-from ledger_projectors.quarantine import RetryOutcome, Selection
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.steps import unobserved
+from ledger_projectors.log.again import read_again
+from ledger_projectors.log.source import KafkaSource
+from ledger_projectors.store.quarantine import RetryOutcome, Selection
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.retries import with_copies
+from ledger_projectors.store.steps import unobserved
 from ledger_schemas.errors import ProjectorFailed, SettingInvalid
 
 

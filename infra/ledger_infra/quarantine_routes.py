@@ -7,8 +7,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from ledger_projectors.quarantine import Result, RetryOutcome, Selection
-from ledger_projectors.records import Reason
+from ledger_projectors.log.records import Reason
+from ledger_projectors.store.quarantine import Result, RetryOutcome, Selection
 from ledger_queries.parameters import only_fields_of
 from ledger_queries.problems import problem_responses
 from ledger_queries.quarantine import (

@@ -25,15 +25,15 @@ from ledger_infra.kafka_access import StoppedWhileStartingError, kafka_of
 from ledger_infra.paths import prepare_data_dir, read_model_path
 from ledger_infra.running import RunningLedger, run_note
 from ledger_infra.settings import Settings
-from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.dead_letters import DeadLetters
 from ledger_projectors.directory.follower import DirectoryFollower, directory_source
 from ledger_projectors.directory.mirror import DirectoryMirror
-from ledger_projectors.log_again import read_again
+from ledger_projectors.log.again import read_again
+from ledger_projectors.log.alarm_board import AlarmBoard
+from ledger_projectors.log.source import KafkaSource
+from ledger_projectors.log.topic_watch import watch_topics
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.topic_watch import watch_topics
+from ledger_projectors.store.dead_letters import DeadLetters
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas.credentials import new_key
 from ledger_schemas.errors import SettingInvalid
 from ledger_schemas.topic import settings_reader

@@ -16,8 +16,8 @@ from ledger_infra.paths import next_snapshot, read_model_path, snapshots_dir
 from ledger_infra.read_only import open_read_only
 from ledger_infra.running import RunningLedger, bearer, credential_for, running_ledger
 from ledger_infra.settings import Settings
-from ledger_projectors.duckdb_errors import may_pass
-from ledger_projectors.snapshot import publish_snapshot
+from ledger_projectors.publish.snapshot import publish_snapshot
+from ledger_projectors.store.duckdb_errors import may_pass
 from ledger_schemas.errors import ApiUnavailable, BadRequest, NotFound, SettingInvalid
 from ledger_schemas.file_publishing import publish_file, taken
 from ledger_schemas.positions import Position

@@ -10,24 +10,24 @@ from typing import TypeVar
 
 import structlog
 
-from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.checkpoints import Checkpoints
-from ledger_projectors.dead_letters import DeadLetters
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.directory.follower import DirectoryFollower
-from ledger_projectors.log_again import ReadAgain, with_copies
-from ledger_projectors.log_ends import EndWatch
+from ledger_projectors.log.again import ReadAgain
+from ledger_projectors.log.alarm_board import AlarmBoard
+from ledger_projectors.log.ends import EndWatch
+from ledger_projectors.log.records import BatchOutcome, LogRecord
+from ledger_projectors.log.source import Fetched, KafkaSource
 from ledger_projectors.progress import Progress
-from ledger_projectors.quarantine import RetryOutcome, Selection
-from ledger_projectors.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS, QuarantineRate, facts
 from ledger_projectors.read_ahead import ReadAhead, ReadBatch
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import BatchOutcome, LogRecord
-from ledger_projectors.retries import Retries
-from ledger_projectors.source import Fetched, KafkaSource
-from ledger_projectors.steps import StepObserver, unobserved
+from ledger_projectors.store.checkpoints import Checkpoints
+from ledger_projectors.store.dead_letters import DeadLetters
+from ledger_projectors.store.quarantine import RetryOutcome, Selection
+from ledger_projectors.store.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS, QuarantineRate, facts
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.retries import Retries, with_copies
+from ledger_projectors.store.steps import StepObserver, unobserved
+from ledger_projectors.store.writer_thread import WriterThread
 from ledger_projectors.watches import Watches
-from ledger_projectors.writer_thread import WriterThread
 from ledger_schemas.errors import LedgerError, ProjectorFailed, ReadModelBehind, TooManyQuarantined
 from ledger_schemas.positions import Position
 

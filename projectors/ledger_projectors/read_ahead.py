@@ -10,13 +10,13 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.decode import decode_records
-from ledger_projectors.log_positions import check_follows
-from ledger_projectors.records import LogRecords, Rejection
-from ledger_projectors.source import BATCH_BYTES_MAX, Fetched
-from ledger_projectors.staging import Staged, stage
-from ledger_projectors.steps import Step, StepObserver
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode.batch import decode_records
+from ledger_projectors.decode.staging import Staged, stage
+from ledger_projectors.log.guards import check_follows
+from ledger_projectors.log.records import LogRecords, Rejection
+from ledger_projectors.log.source import BATCH_BYTES_MAX, Fetched
+from ledger_projectors.store.steps import Step, StepObserver
 from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 

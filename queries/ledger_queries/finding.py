@@ -1,8 +1,8 @@
-"""Finds the rows of a page: filtered, ordered, from an offset or a row on, with their facts; a total on request."""
+"""Finds the rows of a page: filtered, ordered, from an offset or a row on, with their facts; or their ids alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
@@ -22,6 +22,9 @@ FOLDERS: Final[Mapping[Grain, str]] = MappingProxyType(
     {Grain.NOTIFICATION: "notifications", Grain.INBOX_ENTRY: "inbox_entries", Grain.DELIVERY: "deliveries"}
 )
 """Where the statements of a grain lie, below `sql/`."""
+
+WALK_IDS: Final = 10_000
+"""Ids of one batch of a walk."""
 
 _R = TypeVar("_R", bound=AnyRow)
 
@@ -55,33 +58,34 @@ class Found(Generic[_R]):
     last: RowKey | None
 
 
-def find_notifications(
-    reading: Reading,
-    asked: Filter,
-    page: Page,
-    *,
-    total: bool = False,
-    ids_between: tuple[UUID, UUID] | None = None,
-) -> Found[NotificationRow]:
-    """Return notifications; with `ids_between`, only those whose id lies there, both ends included.
-
-    Raises BadRequest when the grain cannot answer the filter, or a limit is passed.
-    """
-    span = {"id_from": ids_between[0], "id_to": ids_between[1]} if ids_between else {}
-    return _find(reading, Grain.NOTIFICATION, NotificationRow.model_validate, asked, page, total=total, span=span)
+def find_notifications(reading: Reading, asked: Filter, page: Page, *, total: bool = False) -> Found[NotificationRow]:
+    """Return notifications. Raises BadRequest when the grain cannot answer the filter, or a limit is passed."""
+    return _find(reading, Grain.NOTIFICATION, NotificationRow.model_validate, asked, page, total=total)
 
 
-def find_inbox_entries(
-    reading: Reading, asked: Filter, page: Page, *, total: bool = False, ids_between: tuple[UUID, UUID] | None = None
-) -> Found[InboxEntryRow]:
+def find_inbox_entries(reading: Reading, asked: Filter, page: Page, *, total: bool = False) -> Found[InboxEntryRow]:
     """Return inbox entries, as `find_notifications` does notifications."""
-    span = {"id_from": ids_between[0], "id_to": ids_between[1]} if ids_between else {}
-    return _find(reading, Grain.INBOX_ENTRY, InboxEntryRow.from_row, asked, page, total=total, span=span)
+    return _find(reading, Grain.INBOX_ENTRY, InboxEntryRow.from_row, asked, page, total=total)
 
 
 def find_deliveries(reading: Reading, asked: Filter, page: Page, *, total: bool = False) -> Found[DeliveryRow]:
     """Return deliveries, as `find_notifications` does notifications."""
-    return _find(reading, Grain.DELIVERY, DeliveryRow.model_validate, asked, page, total=total, span={})
+    return _find(reading, Grain.DELIVERY, DeliveryRow.model_validate, asked, page, total=total)
+
+
+def walk_inbox_entry_ids(
+    reading: Reading, asked: Filter, ids_between: tuple[UUID, UUID]
+) -> Iterator[list[tuple[str, str]]]:
+    """Yield (inbox entry id, recipient id) in batches, ordered by the first; no row is read whole.
+
+    Only entries of notifications whose id lies between the two count, both included. An inbox entry id is its 36
+    characters: a UUID would take three times as long. The walk has no limit but the reading's deadline. Read it to its
+    end before the next statement. Raises BadRequest when inbox entries cannot answer the filter.
+    """
+    grain, span = Grain.INBOX_ENTRY, {"id_from": ids_between[0], "id_to": ids_between[1]}
+    parameters = {**asked.checked(grain).parameters(), **span}
+    folder = FOLDERS[grain]
+    yield from reading.batches(over_filter(folder, f"{folder}/ids", parameters), parameters, WALK_IDS)
 
 
 def find_total(reading: Reading, grain: Grain, asked: Filter) -> int:
@@ -99,9 +103,8 @@ def _find(
     page: Page,
     *,
     total: bool,
-    span: Mapping[str, object],
 ) -> Found[_R]:
-    filtered = {**asked.checked(grain).parameters(), **span}
+    filtered = asked.checked(grain).parameters()
     _check(page)
     # One row more than the page tells whether there is a next one, also when the last page is exactly full.
     parameters = filtered | {"rows": page.limit + 1}
@@ -114,14 +117,11 @@ def _find(
     sql = over_filter(folder, f"{folder}/page", given, page_fragments(page.sorts, grain, page.after))
     found = reading.rows(sql, parameters)
     rows = with_facts(reading, grain, found[: page.limit])
-    counted = None
-    if total:
-        counted = _counted(reading, grain, filtered) if span else find_total(reading, grain, asked)
     return Found(
         rows=[as_row(row) for row in rows],
         places=[Place(row["touched_in"], row["n"]) for row in rows],
         more=len(found) > page.limit,
-        total=counted,
+        total=find_total(reading, grain, asked) if total else None,
         last=RowKey.of(rows[-1], page.sorts, grain) if rows else None,
     )
 

@@ -39,7 +39,16 @@ class Reading:
 
     def rows(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run one statement and return its rows by column name. DuckDB refuses a parameter that it does not use."""
-        return _rows(self.connection, sql, {name: parameters[name] for name in parameters.keys() - SWITCHES})
+        return _rows(self.connection, sql, _used(parameters))
+
+    def batches(self, sql: str, parameters: Mapping[str, object], rows_max: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Run one statement and yield its rows without names, at most so many at once.
+
+        Read them to their end before the next statement, which ends them.
+        """
+        result = self.connection.execute(sql, _used(parameters))
+        while rows := result.fetchmany(rows_max):
+            yield rows
 
 
 @contextmanager
@@ -153,6 +162,10 @@ def _span(numbers: list[int]) -> str:
         return f"partition {numbers[0]}"
     together = numbers == [*range(numbers[0], numbers[-1] + 1)]
     return f"partitions {numbers[0]} to {numbers[-1]}" if together else f"partitions {', '.join(map(str, numbers))}"
+
+
+def _used(parameters: Mapping[str, object]) -> dict[str, object]:
+    return {name: parameters[name] for name in parameters.keys() - SWITCHES}
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:

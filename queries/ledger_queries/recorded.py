@@ -53,15 +53,21 @@ class RecordedEvent(TimelineEvent):
     attributes: Any
 
 
-def contents_of(reading: Reading, places: Sequence[Place], fields: Collection[str] = FIELDS) -> list[RecordedContent]:
+def contents_of(
+    reading: Reading, places: Sequence[Place], fields: Collection[str] = FIELDS, *, recipient_id: str | None = None
+) -> list[RecordedContent]:
     """Return what the notifications at these places say, in their order. Every listed notification says something.
 
-    Only the `fields` are read, the others are None: a nested one costs more than all texts together.
+    Only the `fields` are read, the others are None: a nested one costs more than all texts together. With
+    `recipient_id`, `audience` has only that recipient's member.
     """
     if not places:
         return []
     asked = _lists(places)
     given = {*fields}
+    if recipient_id is not None and "audience" in given:
+        given = given - {"audience"} | {"recipient"}
+        asked["recipient"] = recipient_id
     if given & _OF_CREATED:
         given.add("created_asked")
     else:
@@ -71,15 +77,20 @@ def contents_of(reading: Reading, places: Sequence[Place], fields: Collection[st
     return [found[place] for place in range(len(places))]
 
 
-def events_of(reading: Reading, places: Sequence[Place], kinds: Collection[Kind]) -> list[list[RecordedEvent]]:
+def events_of(
+    reading: Reading, places: Sequence[Place], kinds: Collection[Kind], *, recipient_id: str | None = None
+) -> list[list[RecordedEvent]]:
     """Return the events of some kinds of the notifications at these places, each list by (occurred_at, event_id).
 
-    Events that a `retracted` names are left out.
+    With `recipient_id`, only events of that recipient and events that name no recipient. Events that a `retracted`
+    names are left out.
     """
     events: list[list[RecordedEvent]] = [[] for _ in places]
     if places and kinds:
-        asked = {**_lists(places), "kinds": [kind.value for kind in kinds]}
-        for row in reading.rows(statement("recorded/events", ()), asked):
+        asked: dict[str, object] = {**_lists(places), "kinds": [kind.value for kind in kinds]}
+        if recipient_id is not None:
+            asked["recipient"] = recipient_id
+        for row in reading.rows(statement("recorded/events", asked), asked):
             texts = {name: parsed(row[name]) for name in _PARSED}
             events[row["place"]].append(RecordedEvent.model_validate({**row, **texts}))
     return events

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from ledger_projectors.projection import engine_sql, lifecycle
+from ledger_projectors.store.projection import engine_sql, lifecycle
 
 ROOT: Final = Path(__file__).parents[2]
 MAPPING: Final = ROOT / "schemas/mapping"

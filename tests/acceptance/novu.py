@@ -182,4 +182,4 @@ def created(recipient: str = "ann", **fields: Any) -> LedgerEvent:  # noqa: ANN4
 
 def derived_ids(*recipients: str) -> list[str]:
     """Return the ids that the inbox entries of the first notification have without one of their emitter's."""
-    return [id_of_entry(derive_inbox_entry_id(NOVU, numbered(1), recipient)) for recipient in recipients]
+    return [id_of_entry(str(derive_inbox_entry_id(NOVU, numbered(1), recipient))) for recipient in recipients]

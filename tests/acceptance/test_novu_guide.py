@@ -5,7 +5,6 @@ import json
 from ledger_queries.dialects.novu.app import ENVELOPE_SETTING
 from ledger_queries.dialects.novu.defaults import DEFAULTS, DERIVED
 from ledger_queries.dialects.novu.event import ENVIRONMENT_SETTING, ORGANIZATION_SETTING
-from ledger_queries.dialects.novu.lookup import CANDIDATES_MAX
 from ledger_queries.dialects.novu.recorded_shapes import VARIANTS_DEPTH_MAX
 from ledger_schemas.tenant_settings import TENANT_SETTINGS
 
@@ -31,5 +30,4 @@ def test_the_guide_has_every_default_setting_and_limit() -> None:
     for setting in (ENVIRONMENT_SETTING, ORGANIZATION_SETTING, ENVELOPE_SETTING):
         assert f"| `{setting}` |" in page
         assert setting in TENANT_SETTINGS, "`tenants set` refuses it."
-    assert f"the {CANDIDATES_MAX:,} newest" in page
     assert f"shown {VARIANTS_DEPTH_MAX} deep" in page

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from ledger_queries import reading
 from ledger_queries.dialects.dialect import Failure, Violation
 from ledger_queries.dialects.novu import lookup
 from ledger_queries.dialects.novu.answer_types import Event, WrappedEvent
 from ledger_queries.dialects.novu.failures import STATUSES, render_failure
 from ledger_schemas.access import Role
 from ledger_schemas.errors import DirectoryUnread, QueryTooLong
-from tests.queries.builder import NOON
+from ledger_schemas.ids import derive_inbox_entry_id
+from ledger_schemas.limits import RECIPIENTS_PER_EVENT_MAX
+from tests.queries.builder import NOON, numbered
 
 from .novu import EXTERNAL_ID, ask, created, derived_ids, refused, retrieved
 from .serving import NOVU, OTHER_TENANT, Served, credential, event, secret_of
@@ -208,18 +211,47 @@ def test_decided_a_derived_id_that_fits_two_events_is_not_found(
     refused(ask(empty_ledger, derived), 404)
 
 
-@pytest.mark.acceptance("S3-02")
-def test_a_derived_id_is_looked_for_on_every_page_up_to_a_limit(
+@pytest.mark.acceptance("S3-02", "S3-22")
+def test_a_derived_id_is_found_among_all_entries_of_a_broadcast(empty_ledger: Served) -> None:
+    """Of 12,000 the first, the last and one between, by id and by recipient; an id that begins as theirs is 404."""
+    everyone = _put_broadcast(empty_ledger, 12_000)
+    for recipient in (everyone[0], everyone[5_999], everyone[-1], min(everyone), max(everyone)):
+        (derived,) = derived_ids(recipient)
+        shown = retrieved(empty_ledger, derived)
+        assert (shown["_id"], shown["subscriber"]["subscriberId"]) == (derived, recipient)
+    refused(ask(empty_ledger, derived[:8] + "0" * 16), 404)
+
+
+@pytest.mark.acceptance("S3-02", "S3-24")
+def test_a_search_for_a_derived_id_that_takes_too_long_says_so(
     empty_ledger: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Among the entries of its 65 seconds; the limit is named."""
-    monkeypatch.setattr(lookup, "CANDIDATES_PER_PAGE", 2)
-    members = [{"recipient_id": f"r{number}"} for number in range(6)]
-    empty_ledger.put(created(audience=members, external_id=None))
-    everyone = derived_ids(*(member["recipient_id"] for member in members))
-    assert [retrieved(empty_ledger, each)["_id"] for each in everyone] == everyone
-    monkeypatch.setattr(lookup, "CANDIDATES_MAX", 4)
-    assert sum(ask(empty_ledger, each).status_code == 404 for each in everyone) == 2
+    """503 with Retry-After, and no 404, which would say that there is no such event."""
+    everyone = _put_broadcast(empty_ledger, 12_000)
+    (derived,) = derived_ids(everyone[-1])
+    assert retrieved(empty_ledger, derived)["_id"] == derived
+    monkeypatch.setattr(reading, "INTERRUPT_SECONDS", 0.0005)
+    monkeypatch.setattr(empty_ledger.desk, "_query_seconds_max", 0.001)
+    answer = ask(empty_ledger, derived)
+    refused(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.acceptance("S3-02")
+def test_an_event_of_a_broadcast_shows_what_was_told_of_its_recipient_alone(empty_ledger: Served) -> None:
+    """Its jobs have the notification's `fired` and the recipient's own attempts, and `updatedAt` is theirs."""
+    empty_ledger.put(created(audience=BOTH, external_id=None))
+    empty_ledger.put(event("fired", NOVU, 1, NOON + timedelta(seconds=1), channel="email", data={"payload": {"a": 1}}))
+    for seconds, recipient in ((2, "ann"), (3, "bob")):
+        at = NOON + timedelta(seconds=seconds)
+        stated: dict[str, Any] = {"attempt_id": f"try-{recipient}", "status": "Success"}
+        empty_ledger.put(event("attempted", NOVU, 1, at, recipient_id=recipient, channel="email", **stated))
+    for recipient, derived in zip(("ann", "bob"), derived_ids("ann", "bob"), strict=True):
+        shown = retrieved(empty_ledger, derived)
+        (job,) = shown["jobs"]
+        assert job["payload"] == {"a": 1}
+        assert [detail["_id"] for detail in job["executionDetails"]] == [f"try-{recipient}"]
+        assert shown["updatedAt"] == f"2026-01-02T12:00:0{2 if recipient == 'ann' else 3}.000Z"
 
 
 @pytest.mark.acceptance("S3-22")
@@ -387,3 +419,15 @@ def test_the_openapi_document_has_the_operation_with_every_status(ledger: Served
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "Authorization")
     assert document["components"]["schemas"]["ErrorDto"]["additionalProperties"] is False
+
+
+def _put_broadcast(ledger: Served, recipients: int) -> list[str]:
+    """Record a notification to so many recipients; return them in the order of their inbox entries' ids."""
+    everyone = [f"user-{number}" for number in range(recipients)]
+    members = [{"recipient_id": each} for each in everyone]
+    first, *more = (
+        members[at : at + RECIPIENTS_PER_EVENT_MAX] for at in range(0, recipients, RECIPIENTS_PER_EVENT_MAX)
+    )
+    added = (event("audience_added", NOVU, 1, audience=part) for part in more)
+    ledger.put(created(audience=first, external_id=None), *added)
+    return sorted(everyone, key=lambda each: derive_inbox_entry_id(NOVU, numbered(1), each))

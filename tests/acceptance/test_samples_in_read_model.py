@@ -9,7 +9,7 @@ import pytest
 
 from ledger_infra.demo.samples import VENDORS, sample_events, vendor_samples
 from ledger_infra.demo.transcripts import Sample, Vendor, transcribe
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from tests.projectors.building import open_model, records_of, rows
 from tests.properties.strategies import Recorded
 

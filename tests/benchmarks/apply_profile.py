@@ -19,11 +19,11 @@ from unittest.mock import patch
 
 import duckdb
 
-from ledger_projectors import read_model
-from ledger_projectors.opening import open_file
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
-from ledger_projectors.steps import Step
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.store import read_model
+from ledger_projectors.store.opening import open_file
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC
 from tests.benchmarks.measuring import progress
 from tests.benchmarks.prefill import prefill

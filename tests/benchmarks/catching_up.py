@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from ledger_projectors.source import BATCH_RECORDS_MAX
+from ledger_projectors.log.source import BATCH_RECORDS_MAX
 from ledger_schemas import KafkaConnection
 from tests.benchmarks import obvious_loop
 from tests.benchmarks.broker_log import append, broker, new_topic

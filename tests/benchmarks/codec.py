@@ -10,16 +10,16 @@ from typing import Any, Final
 import pyruhvro
 from fastavro import schemaless_reader, schemaless_writer
 
-from ledger_projectors.batch_decode import decode_group, plan_of
-from ledger_projectors.decode import decode_records
-from ledger_projectors.records import LogRecord
+from ledger_projectors.decode.batch import decode_records
+from ledger_projectors.decode.group import decode_group, plan_of
+from ledger_projectors.log.records import LogRecord
 from ledger_schemas import Event, Kind, encode_event
 from ledger_schemas.codec import decode_wire, wire_values
 from ledger_schemas.framing import SINGLE_OBJECT_HEADER_BYTES, FrameFormat
 from ledger_schemas.shipped import WriterSchema, current_schema
 from tests.benchmarks.measuring import events_a_second
 from tests.benchmarks.usual_events import usual_event
-from tests.projectors.decoding import log_of
+from tests.projectors.decode.decoding import log_of
 
 PARTITIONS: Final = 6
 EVENTS_DEFAULT: Final = 20_000

@@ -26,13 +26,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from fastavro import schemaless_reader
 
 from ledger_infra.logs import configure_logs
-from ledger_projectors import decode
-from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode import batch as decode
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.steps import Step
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import KafkaConnection, Position
 from ledger_schemas.codec import WireEvent
 from ledger_schemas.framing import split_frame
@@ -118,7 +118,7 @@ async def careful(task: Task, watch: Watch) -> None:
     """
     with ExitStack() as patched:
         patched.enter_context(patch.object(decode, "plan_of", lambda _: None))
-        patched.enter_context(patch.object(decode, "judge", _unchecked))
+        patched.enter_context(patch.object(decode, "decode_one", _unchecked))
         watch.start()
         with _model(task) as model:
             async for records in _getmany(task, task.batch):

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from ledger_projectors.event_columns import EVENT_SCHEMA
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.decode.event_columns import EVENT_SCHEMA
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Kind
 from tests.benchmarks.measuring import progress
 from tests.benchmarks.prefill import (

@@ -26,7 +26,7 @@ import numpy as np
 from ledger_infra.broker.ports import free_ports
 from ledger_infra.http_server import ApiServer, listen
 from ledger_infra.settings import Settings
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_queries.api import create_app
 from ledger_queries.desk import Desk
 from ledger_queries.health import Readiness

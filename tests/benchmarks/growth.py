@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
-from ledger_projectors.source import BATCH_RECORDS_MAX
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.log.source import BATCH_RECORDS_MAX
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Kind
 from ledger_schemas.topic import PARTITIONS_DEFAULT
 from tests.benchmarks.late_reads import reads, with_more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ledger_projectors.partitioning import partitions_of
+from ledger_projectors.decode.partitioning import partitions_of
 from ledger_schemas import Kind
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.shipped import current_schema

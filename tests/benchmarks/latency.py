@@ -20,11 +20,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.steps import Step
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import KafkaConnection, Position
 from ledger_schemas.schema_store import SchemaStore
 from ledger_schemas.topic import PARTITIONS_DEFAULT, schemas_topic_spec

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import duckdb
 from fastavro import schemaless_reader
 
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
 from ledger_schemas import Kind
 from ledger_schemas.framing import split_frame
 from ledger_schemas.known_schemas import KnownSchemas

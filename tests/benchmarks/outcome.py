@@ -20,9 +20,9 @@ from uuid import UUID
 
 import duckdb
 
-from ledger_projectors.digest import digest_read_model
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.publish.digest import digest_read_model
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Position, decode_event
 from tests.benchmarks.measuring import progress
 from tests.benchmarks.workload import Workload

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ledger_projectors import read_model
-from ledger_projectors.event_columns import EVENT_SCHEMA
-from ledger_projectors.partitioning import partitions_of
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.decode.event_columns import EVENT_SCHEMA
+from ledger_projectors.decode.partitioning import partitions_of
+from ledger_projectors.store import read_model
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Kind
 from tests.benchmarks.measuring import progress
 from tests.benchmarks.workload_bytes import ID_CHARS, time_ordered_ids, uuid_texts

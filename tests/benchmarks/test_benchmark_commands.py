@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.steps import Step
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
 from tests.benchmarks import apply_profile, catching_up, dialects, growth, latency, outcome, over_http
 from tests.benchmarks.latency import Commits

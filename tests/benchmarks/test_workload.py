@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from ledger_projectors.decode import decode_records
+from ledger_projectors.decode.batch import decode_records
 from ledger_schemas import Event, Kind, decode_event
 from tests.benchmarks.workload import Workload, make_workload, uuid_time_ms
 

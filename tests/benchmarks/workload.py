@@ -16,8 +16,8 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from ledger_projectors.partitioning import partitions_of
-from ledger_projectors.records import LogRecords
+from ledger_projectors.decode.partitioning import partitions_of
+from ledger_projectors.log.records import LogRecords
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, derive_notification_id
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.shipped import current_schema

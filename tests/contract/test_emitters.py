@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ledger_infra.contract.examples import example_event
-from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, decode_event
 from ledger_schemas.kinds import Kind
 from ledger_schemas.schema_store import SchemaStore

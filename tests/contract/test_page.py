@@ -7,7 +7,7 @@ from ledger_infra.contract import contract_page, frame_picture
 from ledger_infra.contract.examples import example_event
 from ledger_infra.contract.worked_event import worked_frame, worked_pieces
 from ledger_producers.cloud_events import cloud_event_headers
-from ledger_projectors.records import Reason
+from ledger_projectors.log.records import Reason
 from ledger_schemas import limits
 from ledger_schemas.kinds import Kind
 from ledger_schemas.shipped import shipped_schemas

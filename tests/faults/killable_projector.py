@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from ledger_infra.logs import configure_logs
-from ledger_projectors.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.steps import Step
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import KafkaConnection, TopicSpec
 from ledger_schemas.schema_store import SchemaStore
 from ledger_schemas.topic import schemas_topic_spec

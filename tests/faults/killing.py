@@ -18,17 +18,17 @@ from random import Random
 from typing import Final
 
 from ledger_infra.demo.stream import StreamPlan, generate
-from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.rebuild import rebuild
-from ledger_projectors.steps import Step
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.publish.rebuild import rebuild
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import Event, KafkaConnection, Kind, TopicSpec, decode_event, parse_event
 from ledger_schemas.schema_store import SchemaStore
 from ledger_schemas.schema_topic import binding_of
 from ledger_schemas.topic import ensure_topic
 from tests.faults.killable_projector import HALTED, NO_STEP, RUNNING, STEPS, Orders, project, schemas_topic
 from tests.faults.the_log import Place, Raw, append_raw, folded_up_to, read_records, with_trouble
-from tests.projectors.foreign_writer import next_version, publish, written_with
+from tests.projectors.decode.foreign_writer import next_version, publish, written_with
 from tests.properties.comparison import assert_same, read, read_state
 from tests.properties.strategies import Placed, Recorded
 

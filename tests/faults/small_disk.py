@@ -21,17 +21,17 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import writer_thread
-from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.checkpoints import Checkpoints
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.steps import unobserved
+from ledger_projectors.log.alarm_board import AlarmBoard
+from ledger_projectors.store import writer_thread
+from ledger_projectors.store.checkpoints import Checkpoints
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import unobserved
 from ledger_schemas import KafkaConnection, TopicSpec
 from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import ProjectorFailed
 from tests.faults.the_log import folded_up_to, read_log
 from tests.projectors.building import open_model, project, projecting
-from tests.projectors.foreign_writer import eventually, named
+from tests.projectors.decode.foreign_writer import eventually, named
 from tests.properties.comparison import assert_same, read_state
 
 BATCH_RECORDS: Final = 50

@@ -14,7 +14,7 @@ import pytest
 
 import ledger_projectors
 from ledger_infra.demo.stream import StreamPlan, generate
-from ledger_projectors.digest import digest_read_model
+from ledger_projectors.publish.digest import digest_read_model
 from ledger_schemas import TopicSpec
 from tests.conftest import Kafka
 from tests.faults.the_log import append

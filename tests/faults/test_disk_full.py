@@ -11,14 +11,14 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import writer_thread
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store import writer_thread
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import TopicSpec
 from tests.conftest import Kafka
 from tests.faults.small_disk import CASES
 from tests.faults.the_log import append
 from tests.projectors.building import assert_folded, demo_events, open_model, projecting
-from tests.projectors.foreign_writer import eventually, named
+from tests.projectors.decode.foreign_writer import eventually, named
 
 PARTITIONS: Final = 3
 EVENTS: Final = demo_events(30)

@@ -13,8 +13,8 @@ from typing import Final
 import duckdb
 import pytest
 
-from ledger_projectors.duckdb_errors import may_pass
-from ledger_projectors.rebuild import rebuild
+from ledger_projectors.publish.rebuild import rebuild
+from ledger_projectors.store.duckdb_errors import may_pass
 from ledger_schemas import TopicSpec
 from ledger_schemas.errors import ProjectorFailed, ReadModelUnusable
 from ledger_schemas.topic import ensure_topic

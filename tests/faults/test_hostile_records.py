@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fastavro import schemaless_writer
 
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Event, Kind, TopicSpec, encode_event, parse_event
 from ledger_schemas.codec import wire_values
 from ledger_schemas.framing import SchemaReference, header_of

@@ -13,10 +13,10 @@ from typing import Final
 import pytest
 
 from ledger_infra.logs import configure_logs
-from ledger_projectors import rebuild as rebuild_module
+from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.progress import Progress
-from ledger_projectors.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
-from ledger_projectors.source import KafkaSource
+from ledger_projectors.publish import rebuild as rebuild_module
+from ledger_projectors.publish.rebuild import UNFINISHED_SUFFIX, Rebuilt, rebuild
 from ledger_schemas import KafkaConnection, TopicSpec
 from tests.conftest import Kafka
 from tests.faults.the_log import append

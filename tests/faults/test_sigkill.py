@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger_projectors.steps import Step
+from ledger_projectors.store.steps import Step
 from ledger_schemas import TopicSpec
 from tests.conftest import Kafka
 from tests.faults.killing import FOREIGN_PER_ROUND, PARTITIONS, kill_rounds

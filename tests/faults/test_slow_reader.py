@@ -14,19 +14,19 @@ import duckdb
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import checkpoints, read_model
-from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.checkpoints import Checkpoints, FileRoom
+from ledger_projectors.log.alarm_board import AlarmBoard
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.steps import unobserved
+from ledger_projectors.store import checkpoints, read_model
+from ledger_projectors.store.checkpoints import Checkpoints, FileRoom
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import unobserved
 from ledger_schemas import TopicSpec
 from ledger_schemas.alarms import AlarmCode
 from tests.benchmarks.workload import make_workload
 from tests.conftest import Kafka
 from tests.faults.the_log import append
 from tests.projectors.building import assert_folded, demo_events, open_model, project, projecting
-from tests.projectors.foreign_writer import eventually, named
+from tests.projectors.decode.foreign_writer import eventually, named
 
 PARTITIONS: Final = 3
 FIRST: Final = demo_events(20)

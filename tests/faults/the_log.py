@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
 from ledger_producers import Emitter
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
 from ledger_schemas import Event, KafkaConnection, Position, TopicSpec, decode_event, encode_event
 from ledger_schemas.topic import ensure_topic
 from tests.properties.oracle import State, fold

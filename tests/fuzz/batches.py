@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
 from ledger_schemas import Kind
 from ledger_schemas.framing import SchemaReference, header_of
 from ledger_schemas.known_schemas import KnownSchemas
@@ -16,7 +16,7 @@ from ledger_schemas.shipped import WriterSchema, current_schema, writer_schema
 from tests.fuzz.damages import damage
 from tests.fuzz.examples import draw_values
 from tests.fuzz.odd_writer import OddWriter
-from tests.projectors.decoding import log_of
+from tests.projectors.decode.decoding import log_of
 
 PARTITIONS: Final = 6
 

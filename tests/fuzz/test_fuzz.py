@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from ledger_projectors.records import Reason
+from ledger_projectors.log.records import Reason
 from tests.fuzz.batches import build
 from tests.fuzz.fuzzing import BATCH_RECORDS, fuzz
 from tests.fuzz.watching import Watched
@@ -22,10 +22,10 @@ RECORDS_OF_THE_LONG_RUN: Final = 20_000
 FAULTY_WORKER: Final = """
 import os, sys, time
 import pyarrow.compute as pc
-from ledger_projectors import batch_decode
+from ledger_projectors.decode import group
 from tests.fuzz import worker
 
-sound, fault = batch_decode._decoded, sys.argv[1]
+sound, fault = group._decoded, sys.argv[1]
 
 def faulty(frames, text):
     # One record of all, told by its bytes, in whatever company it comes.
@@ -42,7 +42,7 @@ def faulty(frames, text):
     place = decoded.schema.get_field_index("tenant_id")
     return decoded.set_column(place, decoded.schema.field(place), pc.utf8_upper(decoded.column(place)))
 
-batch_decode._decoded = faulty
+group._decoded = faulty
 worker.main()
 """
 """The child of the fuzzer with a decoder that has one fault."""

@@ -13,10 +13,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from ledger_projectors import decode
-from ledger_projectors.judge import judge
+from ledger_projectors.decode import batch as decode
+from ledger_projectors.decode.one import decode_one
 from tests.fuzz.batches import PARTITIONS, build
-from tests.projectors.decoding import assert_as_reference, reference
+from tests.projectors.decode.decoding import assert_as_reference, reference
 
 MEMORY_BYTES_MAX: Final = 4 * 1024**3
 """Address space of the process: a decoder that allocates what a forged length asks for dies of it."""
@@ -46,9 +46,9 @@ def try_batch(seed: str, size: int, places: list[int] | None) -> Outcome:
     def counting(*arguments: Any) -> object:  # noqa: ANN401 - passed on as they come
         nonlocal judged
         judged += 1
-        return judge(*arguments)
+        return decode_one(*arguments)
 
-    vars(decode)["judge"] = counting
+    vars(decode)["decode_one"] = counting
     try:
         rows = assert_as_reference(batch.records, PARTITIONS, batch.known).num_rows
     except Exception as error:  # noqa: BLE001 - nothing that a record holds may make the decoder raise

@@ -16,8 +16,8 @@ import pytest
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from ledger_infra.demo.stream import StreamPlan, generate
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.snapshot import publish_snapshot
+from ledger_projectors.publish.snapshot import publish_snapshot
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import TopicSpec
 from tests.conftest import Kafka
 from tests.faults.the_log import append, read_log, read_records

@@ -19,7 +19,7 @@ import pytest
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
 from ledger_producers import history_import
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Event, TopicSpec, parse_event
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
 from ledger_schemas.errors import ReadModelUnusable, SettingInvalid
@@ -28,7 +28,7 @@ from ledger_schemas.topic import ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.faults.the_log import Raw, append, append_raw, read_records
 from tests.projectors.building import TABLES, demo_events, project, rows
-from tests.projectors.decoding import full_values
+from tests.projectors.decode.decoding import full_values
 from tests.running import json_of, run_command
 
 PARTITIONS: Final = 3

@@ -17,10 +17,10 @@ from typer.testing import CliRunner, Result
 from ledger_infra.cli import quarantine_commands
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
-from ledger_projectors import read_model as read_model_module
-from ledger_projectors.decode import decode_records
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord, Reason, Rejection
+from ledger_projectors.decode.batch import decode_records
+from ledger_projectors.log.records import LogRecord, Reason, Rejection
+from ledger_projectors.store import read_model as read_model_module
+from ledger_projectors.store.read_model import ReadModel
 from ledger_queries.quarantine import QuarantineReason
 from ledger_schemas import LIFECYCLE_TOPIC, TopicSpec, limits
 from ledger_schemas.errors import BadRequest, CursorInvalid, LedgerError, NotFound, ReadModelsDiffer, SettingInvalid
@@ -29,7 +29,7 @@ from ledger_schemas.parsing import parse_event
 from ledger_schemas.schema_topic import binding_of
 from tests.conftest import Kafka
 from tests.projectors.building import Raw, append_raw, demo_events, open_model, project, raw
-from tests.projectors.foreign_writer import next_version, publish, with_topics, written_with
+from tests.projectors.decode.foreign_writer import next_version, publish, with_topics, written_with
 from tests.running import RunningLedger, json_of, run_command
 
 PARTITIONS: Final = 6

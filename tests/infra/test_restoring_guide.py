@@ -14,7 +14,7 @@ from aiokafka.admin import RecordsToDelete
 
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import TopicSpec
 from tests.conftest import Kafka
 from tests.faults.the_log import append

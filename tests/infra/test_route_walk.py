@@ -19,7 +19,7 @@ from ledger_infra.api import Parts, app_of
 from ledger_infra.settings import load_settings
 from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.progress import Progress
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_queries.access import OPEN_ROUTES, RULES
 from ledger_queries.dialects.dialect import Mounts
 from ledger_schemas import Event, Position, Receipt

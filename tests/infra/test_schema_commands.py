@@ -18,7 +18,7 @@ from ledger_schemas.shipped import current_schema, fingerprint_of_text, shipped_
 from ledger_schemas.topic import DIRECTORY_TOPIC, ensure_topic, schemas_topic_spec
 from tests.conftest import Kafka
 from tests.projectors.building import Raw, append_raw
-from tests.projectors.foreign_writer import WAIT_SECONDS, next_version
+from tests.projectors.decode.foreign_writer import WAIT_SECONDS, next_version
 from tests.running import json_of, run_command
 
 AHEAD = next_version(Kind.CREATED)

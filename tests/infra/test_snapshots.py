@@ -16,8 +16,8 @@ from ledger_infra.paths import read_model_path, snapshots_dir
 from ledger_infra.running import RunningLedger
 from ledger_infra.settings import load_settings
 from ledger_infra.snapshots import take_snapshot
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.snapshot import publish_snapshot
+from ledger_projectors.publish.snapshot import publish_snapshot
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas.errors import BadRequest, DataDirectoryInUse, SettingInvalid
 from tests.projectors.building import records_of
 from tests.properties.strategies import said

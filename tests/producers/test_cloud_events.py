@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ledger_producers import Emitter
 from ledger_producers.cloud_events import cloud_event_headers
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
 from ledger_schemas import LIFECYCLE_TOPIC, encode_event
 from ledger_schemas.events import Event
 from ledger_schemas.kinds import Kind

@@ -14,12 +14,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from ledger_infra.demo.stream import StreamPlan, generate
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.projector import Projector
-from ledger_projectors.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.steps import StepObserver, unobserved
+from ledger_projectors.store.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import StepObserver, unobserved
 from ledger_schemas import LIFECYCLE_TOPIC, Event, KafkaConnection, Position, TopicSpec, encode_event
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import Kafka

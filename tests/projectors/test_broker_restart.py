@@ -12,7 +12,7 @@ import pytest
 
 from ledger_infra.broker import NativeKafka
 from ledger_producers import Emitter
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Event, Position, TopicSpec
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.kinds import Kind
@@ -22,7 +22,7 @@ from ledger_schemas.topic import ensure_topic
 from tests.conftest import prepare_schemas
 from tests.faults.the_log import FAST_CLOCK
 from tests.projectors.building import append_raw, assert_folded, at, demo_events, open_model, projecting, rows
-from tests.projectors.foreign_writer import (
+from tests.projectors.decode.foreign_writer import (
     eventually,
     next_version,
     publish,

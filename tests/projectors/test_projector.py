@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from ledger_producers import Emitter
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.steps import Step
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import Position, TopicSpec
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.topic import ensure_topic

@@ -14,12 +14,12 @@ import duckdb
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors import writer_thread
-from ledger_projectors.log_link import LogLink
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import BatchOutcome, LogRecord, Rejection
-from ledger_projectors.staging import Staged
-from ledger_projectors.steps import StepObserver, unobserved
+from ledger_projectors.decode.staging import Staged
+from ledger_projectors.log.link import LogLink
+from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.store import writer_thread
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import StepObserver, unobserved
 from ledger_schemas import Personal, Position, TopicSpec
 from ledger_schemas.alarms import AlarmCode
 from ledger_schemas.errors import ProjectorFailed, TooManyQuarantined

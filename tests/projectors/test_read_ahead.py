@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_projectors import read_ahead
-from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.event_columns import EVENT_SCHEMA
-from ledger_projectors.log_positions import check_follows
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.decode.event_columns import EVENT_SCHEMA
+from ledger_projectors.log.guards import check_follows
+from ledger_projectors.log.records import LogRecord, LogRecords
+from ledger_projectors.log.source import Fetched
 from ledger_projectors.read_ahead import ReadAhead, ReadBatch
-from ledger_projectors.records import LogRecord, LogRecords
-from ledger_projectors.source import Fetched
-from ledger_projectors.steps import unobserved
+from ledger_projectors.store.steps import unobserved
 from ledger_schemas import LIFECYCLE_TOPIC, Position
 from ledger_schemas.errors import GuardRefused
 

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import BatchOutcome
+from ledger_projectors.log.records import BatchOutcome
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, decode_event
 from tests.empty_files import put_empty_file
 
-from .layout import check_layout
 from .oracle import Key, Rows, State, fold
 from .strategies import NOTIFICATION_IDS, TENANTS, Placed, Recorded, place
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from ledger_projectors.decode import decode_records
+from ledger_projectors.decode.batch import decode_records
+from ledger_projectors.decode.staging import stage
 from ledger_projectors.fold.frames import CONTENTS, EVENTS, Events, frames_of
-from ledger_projectors.staging import stage
 
 from .strategies import Placed
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import duckdb
 
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 
 FOUND_MAX: Final = 10
 """Rows that are shown for each rule."""

@@ -15,7 +15,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
 from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, derive_notification_id, encode_event, parse_event
 from ledger_schemas.envelope import Envelope
 

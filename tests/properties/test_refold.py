@@ -8,8 +8,8 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger_projectors.digest import Digest, digest_read_model
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.publish.digest import Digest, digest_read_model
+from ledger_projectors.store.read_model import ReadModel
 
 from .comparison import apply, assert_same, folded, new_read_model, read, read_state
 from .layout import KEYS, check_layout

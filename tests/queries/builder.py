@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from ledger_projectors.partitioning import partition_of
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
+from ledger_projectors.decode.partitioning import partition_of
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Event, Personal, encode_event, limits, new_id, parse_event
 from tests.empty_files import put_empty_file
 from tests.properties.oracle import State, fold

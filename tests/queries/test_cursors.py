@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_projectors.projection import lifecycle
+from ledger_projectors.store.projection import lifecycle
 from ledger_queries import Filter, Grain, list_rows, open_reading
 from ledger_queries.pages import CURSOR_CHARS_MAX, decode_cursor, encode_cursor
 from ledger_queries.sorting import IDS_BELOW, NEWEST_FIRST, RowKey

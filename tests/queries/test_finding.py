@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger_queries import Filter, Grain, list_rows, open_reading
-from ledger_queries.finding import Page, find_inbox_entries, find_total
+from ledger_queries import Filter, Grain, finding, list_rows, open_reading
+from ledger_queries.finding import Page, find_inbox_entries, find_total, walk_inbox_entry_ids
 from ledger_queries.recorded import contents_of, events_of
 from ledger_queries.sorting import Sort, SortBy, parse_sort
 from ledger_schemas.errors import BadRequest
 from ledger_schemas.kinds import Kind
 
-from .builder import NOON, Entry, Model, Notification, Row, at, insert, numbered, state_of
+from .builder import NOON, Entry, Model, Notification, Row, Sent, at, insert, numbered, state_of
 from .builder import events_of as stated_by
 
 WORDS: Final = ("a", "b", "Zoë")
@@ -279,3 +279,79 @@ def test_contents_and_events_are_those_of_the_rows_in_their_order(tmp_path: Path
     assert [{one.kind for one in row} for row in events] == [{Kind.CREATED, Kind.DELIVERED, Kind.OPENED}] * 6
     assert all(row == sorted(row, key=lambda one: (one.occurred_at, one.event_id)) for row in events)
     assert {one.recipient_id for row in events for one in row if one.kind is Kind.OPENED} == {"ann"}
+
+
+def test_events_of_a_recipient_are_theirs_and_the_notifications(tmp_path: Path) -> None:
+    """Those of other recipients are left out, and a recipient of no event has the notification's."""
+    told = Notification(
+        numbered(1),
+        entries=[Entry("ann", reached=["opened"]), Entry("bob", reached=["opened", "read"]), Entry("cid")],
+        reached=["delivered"],
+    )
+    kinds = [Kind.DELIVERED, Kind.OPENED, Kind.READ]
+    with contextlib.closing(Model(tmp_path / "read_model.duckdb")) as model:
+        insert(model, [told])
+        with open_reading(model.cursor) as reading:
+            places = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=1)).places
+            events = {
+                recipient: events_of(reading, places, kinds, recipient_id=recipient)
+                for recipient in (None, "ann", "bob", "cid")
+            }
+    shared = (Kind.DELIVERED, None)
+    ann, bob = [(Kind.OPENED, "ann")], [(Kind.OPENED, "bob"), (Kind.READ, "bob")]
+    assert {name: [(one.kind, one.recipient_id) for one in row] for name, (row,) in events.items()} == {
+        None: [shared, *ann, *bob],
+        "ann": [shared, *ann],
+        "bob": [shared, *bob],
+        "cid": [shared],
+    }
+
+
+def test_contents_for_a_recipient_have_that_member_of_the_audience(tmp_path: Path) -> None:
+    """The other fields are as they are without; a recipient whom the audience does not name has no member."""
+    told = Notification(
+        numbered(1),
+        entries=[Entry("ann", [Sent("email")]), Entry("bob", [Sent("sms")])],
+        content={"type": "invoice"},
+    )
+    with contextlib.closing(Model(tmp_path / "read_model.duckdb")) as model:
+        insert(model, [told])
+        with open_reading(model.cursor) as reading:
+            places = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=1)).places
+            (whole,) = contents_of(reading, places)
+            (of_bob,) = contents_of(reading, places, recipient_id="bob")
+            (of_nobody,) = contents_of(reading, places, recipient_id="cid")
+            (type_alone,) = contents_of(reading, places, ["type"], recipient_id="bob")
+    assert whole.audience is not None
+    assert [member.recipient_id for member in whole.audience] == ["ann", "bob"]
+    assert of_bob == whole.model_copy(update={"audience": whole.audience[1:]})
+    assert of_nobody == whole.model_copy(update={"audience": whole.audience[:0]})
+    assert (type_alone.type, type_alone.audience) == ("invoice", None)
+
+
+def test_ids_of_inbox_entries_are_walked_in_order_and_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one tenant, of notifications between two ids, both included, and only of those whose created has come."""
+    people = [Entry(f"user-{number}") for number in range(5)]
+    told = [Notification(numbered(number), entries=people) for number in range(4)]
+    others = [
+        Notification(numbered(2), tenant="umbrella", entries=people),
+        Notification(numbered(10), listed_at=None, entries=people),
+    ]
+    monkeypatch.setattr(finding, "WALK_IDS", 4)
+    with contextlib.closing(Model(tmp_path / "read_model.duckdb")) as model:
+        insert(model, told + others)
+        with open_reading(model.cursor) as reading:
+            inner = [*walk_inbox_entry_ids(reading, Filter(tenant="acme"), (numbered(1), numbered(2)))]
+            everything = [*walk_inbox_entry_ids(reading, Filter(tenant="acme"), (numbered(0), numbered(99)))]
+            nothing = [*walk_inbox_entry_ids(reading, Filter(tenant="acme"), (numbered(50), numbered(99)))]
+            rows = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=100)).rows
+    assert [len(batch) for batch in inner] == [4, 4, 2]
+    assert [one for batch in inner for one in batch] == sorted(
+        (str(row.inbox_entry_id), row.recipient_id) for row in rows if row.notification_id in {numbered(1), numbered(2)}
+    )
+    assert [one for batch in everything for one in batch] == sorted(
+        (str(row.inbox_entry_id), row.recipient_id) for row in rows
+    )
+    assert nothing == []

@@ -12,8 +12,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.store.read_model import ReadModel
 from ledger_queries import history
 from ledger_queries.history import HistoryEvent, count_history, walk_history
 from ledger_queries.reading import open_reading
@@ -21,7 +21,7 @@ from ledger_schemas import LIFECYCLE_TOPIC, Event, encode_event, parse_event
 from ledger_schemas.codec import WireEvent, decode_wire, encode_wire
 from ledger_schemas.kinds import Kind
 from tests.projectors.building import open_model
-from tests.projectors.decoding import full_values
+from tests.projectors.decode.decoding import full_values
 from tests.schemas.land import GOLDEN
 from tests.schemas.strategies import events
 

@@ -10,7 +10,7 @@ from ledger_schemas.codec import WireEvent, encode_wire
 from ledger_schemas.errors import ContractViolation
 from ledger_schemas.history_lines import HistoryLine
 from ledger_schemas.kinds import Kind
-from tests.projectors.decoding import full_values
+from tests.projectors.decode.decoding import full_values
 
 VALUES = full_values(Kind.CREATED)
 LINE = HistoryLine(

@@ -14,21 +14,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_projectors import (
-    batch_writer,
-    decode,
-    log_ends,
-    log_positions,
-    projection,
-    quarantine,
-    read_model,
-    topic_watch,
-)
-from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.log_ends import LogEnds
-from ledger_projectors.records import LogRecord, Rejection
-from ledger_projectors.staging import Staged
-from ledger_projectors.steps import Step, StepObserver
+from ledger_projectors.decode import batch as decode
+from ledger_projectors.decode.staging import Staged
+from ledger_projectors.log import ends as log_ends
+from ledger_projectors.log import topic_watch
+from ledger_projectors.log.alarm_board import AlarmBoard
+from ledger_projectors.log.ends import LogEnds
+from ledger_projectors.log.records import LogRecord, Rejection
+from ledger_projectors.store import batch_writer, log_positions, projection, quarantine, read_model
+from ledger_projectors.store.steps import Step, StepObserver
 from ledger_schemas import envelope
 from ledger_schemas.topic import WrongSetting
 from tests.properties.strategies import NOON

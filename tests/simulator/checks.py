@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import Reason
+from ledger_projectors.log.records import Reason
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Position, decode_event
 from ledger_schemas.known_schemas import KnownSchemas
 from tests.properties import comparison

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
 
-from ledger_projectors.log_ends import LogEnds
+from ledger_projectors.log.ends import LogEnds
 from ledger_projectors.progress import Progress
 from ledger_schemas import LIFECYCLE_TOPIC, Position, TopicSpec
 from ledger_schemas.alarms import Alarm, AlarmCode

@@ -14,12 +14,21 @@ from unittest.mock import patch
 
 from aiokafka import TopicPartition
 
-from ledger_projectors import awaited_schemas, checkpoints, log_ends, topic_watch
-from ledger_projectors.log_ends import LogEnds
-from ledger_projectors.log_guards import LogRange, check_partitions, check_range, check_reachable, check_record
-from ledger_projectors.log_positions import LastRecords
-from ledger_projectors.records import LogRecord, LogRecords
-from ledger_projectors.source import Fetched, KafkaSource
+from ledger_projectors.decode import awaited_schemas
+from ledger_projectors.log import ends as log_ends
+from ledger_projectors.log import topic_watch
+from ledger_projectors.log.ends import LogEnds
+from ledger_projectors.log.guards import (
+    LastRecords,
+    LogRange,
+    check_partitions,
+    check_range,
+    check_reachable,
+    check_record,
+)
+from ledger_projectors.log.records import LogRecord, LogRecords
+from ledger_projectors.log.source import Fetched, KafkaSource
+from ledger_projectors.store import checkpoints
 from ledger_schemas import LIFECYCLE_TOPIC, Position
 from ledger_schemas.errors import BrokerUnavailable
 from ledger_schemas.framing import SchemaReference

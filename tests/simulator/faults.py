@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
-from ledger_projectors.steps import Step
+from ledger_projectors.store.steps import Step
 
 STATEMENTS_MAX: Final = 70
 """About as many as two batches have."""

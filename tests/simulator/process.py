@@ -14,17 +14,18 @@ from unittest.mock import patch
 
 import duckdb
 
-from ledger_projectors import opening, read_ahead, read_model
-from ledger_projectors.alarm_board import AlarmBoard
-from ledger_projectors.awaited_schemas import AwaitedSchemas
-from ledger_projectors.digest import Digest, digest_read_model
+from ledger_projectors import read_ahead
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
+from ledger_projectors.log.alarm_board import AlarmBoard
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.log.topic_watch import watch_topics
 from ledger_projectors.progress import Progress
 from ledger_projectors.projector import Projector
-from ledger_projectors.quarantine import Selection
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
-from ledger_projectors.steps import Step
-from ledger_projectors.topic_watch import watch_topics
+from ledger_projectors.publish.digest import Digest, digest_read_model
+from ledger_projectors.store import opening, read_model
+from ledger_projectors.store.quarantine import Selection
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Position, TopicSpec
 from ledger_schemas.errors import BrokerUnavailable, GuardRefused, ProjectorFailed
 from tests.simulator.checks import Invariants

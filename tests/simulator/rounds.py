@@ -16,9 +16,9 @@ from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
-from ledger_projectors import opening
-from ledger_projectors.digest import Digest
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.publish.digest import Digest
+from ledger_projectors.store import opening
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Position
 from tests.simulator.checks import Invariants
 from tests.simulator.fakes import JumpingClock, SimulatedStore, no_time_passes

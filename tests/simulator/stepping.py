@@ -11,7 +11,8 @@ from random import Random
 from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
-from ledger_projectors import read_ahead, writer_thread
+from ledger_projectors import read_ahead
+from ledger_projectors.store import writer_thread
 
 TURNS: Final = (0, 0, 1, 5, 30)
 """How long work waits for its thread: meanwhile the event loop does everything else that there is to do."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from ledger_projectors.records import Reason
+from ledger_projectors.log.records import Reason
 from ledger_schemas import Kind
 from tests.properties.comparison import folded
 from tests.simulator.broken import BROKEN, Broken, kind_left_out

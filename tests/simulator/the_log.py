@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from fastavro import schemaless_writer
 
-from ledger_projectors.partitioning import partition_of
-from ledger_projectors.records import LogRecord, Reason
+from ledger_projectors.decode.partitioning import partition_of
+from ledger_projectors.log.records import LogRecord, Reason
 from ledger_schemas import LIFECYCLE_TOPIC, Event, Kind, encode_event, parse_event
 from ledger_schemas.codec import wire_values
 from ledger_schemas.framing import SchemaReference, header_of

@@ -22,7 +22,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from ledger_infra.broker import NativeKafka
 from ledger_infra.demo.stream import StreamPlan, generate
-from ledger_projectors.rebuild import rebuild
+from ledger_projectors.publish.rebuild import rebuild
 from ledger_schemas import KafkaConnection, TopicSpec, encode_event
 from ledger_schemas.topic import ensure_topic
 from tests.conftest import prepare_schemas

@@ -21,11 +21,11 @@ import psutil
 
 from ledger_infra.demo.characters import TENANTS
 from ledger_infra.logs import configure_logs
-from ledger_projectors.checkpoints import FileRoom
+from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.source import KafkaSource
-from ledger_projectors.steps import Step
+from ledger_projectors.store.checkpoints import FileRoom
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step
 from ledger_queries import Filter, Grain, count_rows, list_rows, open_reading
 from ledger_schemas import KafkaConnection
 

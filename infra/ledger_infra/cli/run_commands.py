@@ -111,8 +111,8 @@ def rebuild(
     Example: `notification-ledger rebuild --check --json`
     """
     from ledger_projectors.progress import Progress as ProjectorProgress  # noqa: PLC0415 - DuckDB is slow to import
-    from ledger_projectors.rebuild import Rebuilt  # noqa: PLC0415 - as above
-    from ledger_projectors.rebuild import rebuild as replay  # noqa: PLC0415 - as above
+    from ledger_projectors.publish.rebuild import Rebuilt  # noqa: PLC0415 - as above
+    from ledger_projectors.publish.rebuild import rebuild as replay  # noqa: PLC0415 - as above
 
     configured = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers, broker_port=broker_port)
     configure_logs(configured.log_format, configured.log_level)

@@ -11,7 +11,7 @@ from ledger_infra.contract.examples import WORKED_KIND
 from ledger_infra.contract.field_tables import added_fields, common_fields, fields_table, nested_records, table
 from ledger_infra.contract.known_answers import known_answers
 from ledger_infra.contract.worked_event import Piece, hex_dump, worked_frame, worked_pieces
-from ledger_projectors.records import Reason
+from ledger_projectors.log.records import Reason
 from ledger_schemas import limits
 from ledger_schemas.errors import ContractViolation, LedgerError, LimitExceeded
 from ledger_schemas.kinds import Kind

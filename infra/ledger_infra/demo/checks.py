@@ -11,7 +11,7 @@ import duckdb
 from rich.table import Table
 
 from ledger_infra.demo.stream import StreamTally
-from ledger_projectors.rebuild import Rebuilt
+from ledger_projectors.publish.rebuild import Rebuilt
 
 _NUMBERS: Final = {
     "events": "SELECT count(*) FROM events",

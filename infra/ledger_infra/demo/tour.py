@@ -30,7 +30,7 @@ from ledger_infra.paths import kafka_dir, prepare_data_dir, read_model_path
 from ledger_infra.settings import Settings
 from ledger_producers import Emitter
 from ledger_projectors.progress import Progress as ProjectorProgress
-from ledger_projectors.rebuild import rebuild
+from ledger_projectors.publish.rebuild import rebuild
 from ledger_schemas import Event, KafkaConnection, TopicSpec
 from ledger_schemas.errors import BadRequest, ReadModelsDiffer
 from ledger_schemas.topic import ensure_topic, schemas_topic_spec

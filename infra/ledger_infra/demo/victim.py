@@ -15,7 +15,7 @@ import duckdb
 
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
-from ledger_projectors.log_positions import read_position
+from ledger_projectors.store.log_positions import read_position
 from ledger_schemas.errors import ProjectorFailed
 
 CATCH_UP_TIMEOUT_SECONDS: Final = 600.0

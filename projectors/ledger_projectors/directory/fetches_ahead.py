@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from ledger_projectors.records import LogRecords
-from ledger_projectors.source import Fetched, KafkaSource
+from ledger_projectors.log.records import LogRecords
+from ledger_projectors.log.source import Fetched, KafkaSource
 
 IDLE_SECONDS: Final = 0.5
 """How long `next` waits for something."""

@@ -13,15 +13,15 @@ from typing import Final
 
 import structlog
 
-from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.directory.fetches_ahead import FetchesAhead
 from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.directory.state import DirectoryState
 from ledger_projectors.directory.store import DirectoryOutcome, DirectoryStore, decode_directory
-from ledger_projectors.log_ends import END_POLL_SECONDS, EndWatch
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.source import Fetched, KafkaSource
-from ledger_projectors.writer_thread import WriterThread
+from ledger_projectors.log.alarm_board import AlarmBoard
+from ledger_projectors.log.ends import END_POLL_SECONDS, EndWatch
+from ledger_projectors.log.source import Fetched, KafkaSource
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.writer_thread import WriterThread
 from ledger_schemas.alarms import Alarm, AlarmCode
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.directory_events import KeyRevoked

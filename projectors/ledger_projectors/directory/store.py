@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger_projectors import quarantine
 from ledger_projectors.directory.state import Changes, DirectoryState
 from ledger_projectors.directory.tables import read_state, write_changes
-from ledger_projectors.log_positions import advance, check_follows, check_not_applied
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord, Reason, Rejection
-from ledger_projectors.steps import Step, StepObserver, unobserved
+from ledger_projectors.log.guards import check_follows
+from ledger_projectors.log.records import LogRecord, Reason, Rejection
+from ledger_projectors.store import quarantine
+from ledger_projectors.store.log_positions import advance, check_not_applied
+from ledger_projectors.store.read_model import ReadModel
+from ledger_projectors.store.steps import Step, StepObserver, unobserved
 from ledger_schemas.directory_codec import decode_directory_event
 from ledger_schemas.directory_events import DirectoryEvent
 from ledger_schemas.errors import ContractViolation, Undecodable

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from ledger_projectors.directory.state import FOLD_VERSION, Changes, Device, DirectoryState, Key
-from ledger_projectors.projection import engine_sql
+from ledger_projectors.store.projection import engine_sql
 from ledger_schemas.directory_codec import schemas_digest
 
 TABLES: Final = (

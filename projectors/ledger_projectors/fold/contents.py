@@ -7,10 +7,10 @@ from typing import Final
 import polars as pl
 from polars import DataFrame, Expr, LazyFrame, col
 
+from ledger_projectors.decode.staging import CONTENT_COLUMNS, PLACE_COLUMNS
 from ledger_projectors.fold.facts import effective_at
 from ledger_projectors.fold.frames import CONTENTS
 from ledger_projectors.fold.plans import run
-from ledger_projectors.staging import CONTENT_COLUMNS, PLACE_COLUMNS
 from ledger_schemas.events import AMENDABLE
 from ledger_schemas.kinds import Kind
 

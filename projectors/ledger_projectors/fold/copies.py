@@ -11,9 +11,9 @@ from typing import Final
 import polars as pl
 from polars import DataFrame, LazyFrame, col
 
+from ledger_projectors.decode.staging import CONTENT_COLUMNS, PLACE_COLUMNS
 from ledger_projectors.fold.frames import CONTENTS, EVENTS, Events
 from ledger_projectors.fold.plans import run
-from ledger_projectors.staging import CONTENT_COLUMNS, PLACE_COLUMNS
 from ledger_schemas.kinds import Kind
 
 IDENTITY: Final = ("n", "event_id")

@@ -30,8 +30,8 @@ _SHELVES: Final = {"tenant_id": col("tenant_id"), "recipient_id": col("recipient
 
 def changed_counts(after: LazyFrame, before: LazyFrame) -> LazyFrame:
     """Return by how much the counts of recipients change when entries are replaced: by tenant, recipient and shelf."""
-    listed = (entries.filter(col("listed_at").is_not_null()) for entries in (after, before))
-    changes = difference(*listed, _SHELVES, COUNTS)
+    is_listed = col("listed_at").is_not_null()
+    changes = difference(after.filter(is_listed), before.filter(is_listed), _SHELVES, COUNTS)
     return changes.filter(pl.any_horizontal(col(name) != 0 for name in COUNTS))
 
 

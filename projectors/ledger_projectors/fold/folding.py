@@ -72,13 +72,10 @@ def reach(events: DataFrame, notifications: DataFrame) -> New:
     only = stored.filter(col("recipients") == 1)
     whole = pl.concat([each.select("n") for each in (inherited, listed, only)])
     wanted = pl.concat([named, whole.select("n", recipient_id=_NOBODY)])
-    facts, wanted = run(facts, wanted.join(stored, on="n", how="semi").unique())
-    return New(events, facts, wanted)
+    return New(events, *run(facts, wanted.join(stored, on="n", how="semi").unique()))
 
 
-def fold(
-    new: New, notifications: DataFrame, entries: DataFrame, replaced: DataFrame
-) -> tuple[Rows, DataFrame]:
+def fold(new: New, notifications: DataFrame, entries: DataFrame, replaced: DataFrame) -> tuple[Rows, DataFrame]:
     """Return the rows to store, and by how much counts of recipients change.
 
     `notifications` and `entries` are what is stored of what `new` is about and wants. All of them come back. `replaced`
@@ -144,7 +141,8 @@ def _notifications(stored: LazyFrame, events: LazyFrame, said: LazyFrame) -> Laz
         .join(stored.select("n", *known), on="n", how="left")
         .select(
             *("n", "tenant_id", "notification_id", *(f"first_{name}_at" for name in DATED)),
-            failed_permanently=col("permanent").fill_null(value=False) | col("failed_permanently").fill_null(value=False),
+            failed_permanently=col("permanent").fill_null(value=False)
+            | col("failed_permanently").fill_null(value=False),
             facts=col("facts").fill_null(pl.lit([], SHOWN)),
             seen_events=pl.concat_list(col("seen_events").fill_null([]), "new"),
             seen_elsewhere=col("seen_elsewhere").fill_null(0),

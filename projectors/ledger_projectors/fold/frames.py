@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from polars import DataFrame, col
 
-from ledger_projectors.staging import NO_EVENTS, Staged, stage
+from ledger_projectors.decode.staging import NO_EVENTS, Staged, stage
 from ledger_schemas.kinds import Kind
 
 KIND: Final = pl.Enum([kind.value for kind in Kind])

@@ -1,1 +1,1 @@
-"""The file: its one writer, what it reads and writes for the fold, its position."""
+"""Keeps one read model file: opens it, writes each batch in one transaction, and keeps what could not be applied."""

@@ -45,7 +45,9 @@ class Frames:
         assert isinstance(frame, DataFrame)  # noqa: S101 - of a table, always
         casts = self._casts.get(sql)
         if casts is None:
-            casts = self._casts[sql] = [cast for name, type_ in frame.schema.items() if (cast := _cast(name, type_)) is not None]
+            casts = self._casts[sql] = [
+                cast for name, type_ in frame.schema.items() if (cast := _cast(name, type_)) is not None
+            ]
         return frame.with_columns(casts)
 
     def _execute(self, sql: str, given: dict[str, DataFrame]) -> Any:
@@ -70,7 +72,7 @@ def _cast(name: str, type_: pl.DataType) -> pl.Expr | None:
     return None if wanted == type_ else pl.col(name).cast(wanted)
 
 
-def _wanted(name: str, type_: pl.DataType) -> pl.DataType:
+def _wanted(name: str, type_: Any) -> Any:  # noqa: ANN401 - a type of Polars is a class or an instance
     match type_:
         case pl.List():
             return pl.List(_wanted(name, type_.inner))

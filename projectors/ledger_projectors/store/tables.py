@@ -11,8 +11,8 @@ from polars import DataFrame, col
 from ledger_projectors.fold.facts import ENTRY
 from ledger_projectors.fold.folding import Rows
 from ledger_projectors.fold.rows import DATED, NUMBERS
-from ledger_projectors.projection import engine_sql
 from ledger_projectors.store.frames import Frames
+from ledger_projectors.store.projection import engine_sql
 
 SEEN_EVENTS_MAX: Final = 256
 """Hashes of events that stand on the row of a notification; more go to a table that rows are only added to."""
@@ -188,7 +188,9 @@ class Tables:
 
     def remove_retractions(self, numbers: DataFrame) -> None:
         """Forget what retracted events of notifications name."""
-        self._frames.run("DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers.select("n"))
+        self._frames.run(
+            "DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers.select("n")
+        )
 
     def remove_history(self, places: DataFrame) -> None:
         """Take events out of history, by their places in the log, and duplicates too."""
@@ -210,12 +212,14 @@ class Tables:
         new_entries = rows.entries.with_columns(version=pl.int_range(pl.len()) + (written + 1))
         deliveries = rows.deliveries.join(new_entries.select(*ENTRY, "version"), on=ENTRY).sort("version")
         written += new_entries.height
-        new_notifications = self._spilled(rows.notifications).with_columns(version=pl.int_range(pl.len()) + (written + 1))
+        new_notifications = self._spilled(rows.notifications).with_columns(
+            version=pl.int_range(pl.len()) + (written + 1)
+        )
         written += new_notifications.height
         self._add("inbox_entry_rows", new_entries)
         self._add("delivery_rows", deliveries)
         self._add("notification_rows", new_notifications)
-        self._number(max(numbered, rows.notifications["n"].max() or 0), written)
+        self._number(max([numbered, *rows.notifications["n"]]), written)
 
     def change_counts(self, changes: DataFrame) -> None:
         """Add to the counts of recipients, by tenant, recipient and shelf; a shelf with nothing on it has no row."""
@@ -239,7 +243,9 @@ class Tables:
 
     def replace_contents(self, numbers: DataFrame, contents: DataFrame) -> None:
         """Put what notifications say in the place of what they said, by n."""
-        self._frames.run("DELETE FROM content_rows USING numbers WHERE content_rows.n = numbers.n", numbers=numbers.select("n"))
+        self._frames.run(
+            "DELETE FROM content_rows USING numbers WHERE content_rows.n = numbers.n", numbers=numbers.select("n")
+        )
         self._add("content_rows", contents)
 
     def _remove(self, table: str, rows: DataFrame) -> None:

@@ -13,7 +13,7 @@ from ledger_infra.demo import victim
 from ledger_infra.demo.checks import compare_with_fed
 from ledger_infra.demo.stream import StreamPlan, StreamTally, generate
 from ledger_infra.settings import environment_without_settings
-from ledger_projectors.read_model import ReadModel
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC
 from ledger_schemas.errors import ProjectorFailed
 from tests.properties.strategies import NOON_MS, Recorded, place

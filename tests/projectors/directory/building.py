@@ -10,8 +10,8 @@ from uuid import UUID
 
 from ledger_projectors.directory.state import DirectoryState
 from ledger_projectors.directory.store import DirectoryOutcome, DirectoryStore
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.records import LogRecord
+from ledger_projectors.log.records import LogRecord
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas.credentials import NewKey, new_key
 from ledger_schemas.directory_codec import encode_directory_event
 from ledger_schemas.directory_events import DirectoryEvent, DirectoryKind, parse_directory_event

@@ -15,14 +15,14 @@ import duckdb
 import pytest
 
 from ledger_producers.directory_emitter import DirectoryEmitter
-from ledger_projectors.alarm_board import AlarmBoard
 from ledger_projectors.directory.follower import DirectoryFollower, directory_source
 from ledger_projectors.directory.mirror import DirectoryMirror
 from ledger_projectors.directory.state import DirectoryState
 from ledger_projectors.directory.store import DirectoryStore
+from ledger_projectors.log.alarm_board import AlarmBoard
 from ledger_projectors.projector import Projector
-from ledger_projectors.read_model import ReadModel
-from ledger_projectors.rebuild import Rebuilt, rebuild
+from ledger_projectors.publish.rebuild import Rebuilt, rebuild
+from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import KafkaConnection, Position, TopicSpec
 from ledger_schemas.access import Role
 from ledger_schemas.alarms import AlarmCode

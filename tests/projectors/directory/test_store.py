@@ -13,8 +13,8 @@ import pytest
 
 from ledger_projectors.directory.state import DirectoryState
 from ledger_projectors.directory.store import DirectoryStore
-from ledger_projectors.snapshot import NOT_FOR_ANALYSTS, publish_snapshot
-from ledger_projectors.steps import Step
+from ledger_projectors.publish.snapshot import NOT_FOR_ANALYSTS, publish_snapshot
+from ledger_projectors.store.steps import Step
 from ledger_schemas import Position, directory_codec, encode_event
 from ledger_schemas.credentials import new_key
 from ledger_schemas.directory_events import DirectoryKind
@@ -125,7 +125,7 @@ def test_other_code_reads_the_directory_again(tmp_path: Path, monkeypatch: pytes
     """Where the fold or the shipped schemas changed, the tables are empty at the start, and so is the position."""
     with open_model(tmp_path) as model:
         apply(DirectoryStore(model), DirectoryState(), records_of([*EVENTS, b"of a later version"]))
-    monkeypatch.setattr("ledger_projectors.opening.fold_digest", lambda: "other")
+    monkeypatch.setattr("ledger_projectors.store.opening.fold_digest", lambda: "other")
     with open_model(tmp_path) as model:
         assert (DirectoryStore(model).state(), model.position()) == (DirectoryState(), Position())
         assert model.last_directory_record() == {}

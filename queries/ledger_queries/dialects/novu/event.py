@@ -46,7 +46,10 @@ _TEMPLATE: Final = DEFAULTS["template"]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger has of one inbox entry. `alone`: its notification has no other recipient."""
+    """What the ledger has of one inbox entry. `alone`: its notification has no other recipient.
+
+    `events` are those of the recipient and those that name no recipient.
+    """
 
     object_id: str
     entry: InboxEntryRow
@@ -63,7 +66,7 @@ def event_of(recorded: Recorded, settings: Mapping[str, str]) -> dict[str, Any]:
     subscriber = _subscriber(recorded)
     created_at = content.created_at or entry.listed_at
     assert created_at is not None  # noqa: S101 - an entry is found by lists from its `created` on
-    changes = (event.occurred_at for event in recorded.events if event.recipient_id in {None, entry.recipient_id})
+    changes = (event.occurred_at for event in recorded.events)
     facts = (fact.last_at for fact in entry.facts.values())
     jobs = jobs_of(
         Recipient(entry.recipient_id, recorded.alone, str(entry.inbox_entry_id), template_id),

@@ -10,8 +10,8 @@ from uuid import UUID
 PATTERN: Final = r"^[0-9a-fA-F]{24}$"
 
 _DIGITS: Final = 24
-_TIME_BYTES: Final = 4
-_HASH_BYTES: Final = 8
+_TIME_DIGITS: Final = 8
+_HASH_DIGITS: Final = 16
 _REST_BITS: Final = 96
 """Of an id of 128 bits, what comes after its first four bytes."""
 
@@ -29,14 +29,13 @@ def hashed_id(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:_DIGITS]
 
 
-def id_of_entry(inbox_entry_id: UUID) -> str:
-    """Return the `_id` of an inbox entry that its emitter gave none.
+def id_of_entry(inbox_entry_id: str) -> str:
+    """Return the `_id` of an inbox entry that its emitter gave none; its own id is 36 lowercase characters.
 
     The first four bytes are those of the inbox entry's id, its time; eight bytes of SHA-256 over the id's 36
     characters follow.
     """
-    digest = hashlib.sha256(str(inbox_entry_id).encode()).digest()
-    return (inbox_entry_id.bytes[:_TIME_BYTES] + digest[:_HASH_BYTES]).hex()
+    return inbox_entry_id[:_TIME_DIGITS] + hashlib.sha256(inbox_entry_id.encode()).hexdigest()[:_HASH_DIGITS]
 
 
 def ids_between(object_id: str) -> tuple[UUID, UUID]:
@@ -44,5 +43,5 @@ def ids_between(object_id: str) -> tuple[UUID, UUID]:
 
     The id of an inbox entry begins with the first six bytes of its notification's id.
     """
-    first = int(object_id[: 2 * _TIME_BYTES], 16) << _REST_BITS
+    first = int(object_id[:_TIME_DIGITS], 16) << _REST_BITS
     return UUID(int=first), UUID(int=first | (1 << _REST_BITS) - 1)

@@ -6,7 +6,6 @@ WHERE
     notification.tenant_id = $tenant
     AND notification.listed_at IS NOT NULL
     AND notification.notification_id = ANY($notification_id::UUID[]) -- when notification_id
-    AND notification.notification_id BETWEEN $id_from AND $id_to -- when id_from
     AND notification.n IN (SELECT n FROM content_asked) -- when content_asked
     AND coalesce(scheduled.scheduled_at, notification.listed_at) >= $due_from -- when due_from
     AND coalesce(scheduled.scheduled_at, notification.listed_at) < $due_before -- when due_before

@@ -1,4 +1,5 @@
 -- What notifications say (their batches and numbers, in lists): the fields that are asked for, each a line.
+-- With a recipient, the audience has that member alone: of a broadcast all members take longer than all the rest.
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
@@ -27,6 +28,7 @@ SELECT
     content."number", -- when number
     content.attributes, -- when attributes
     content.audience, -- when audience
+    list_filter(content.audience, lambda member: member.recipient_id = $recipient) AS audience, -- when recipient
     content.channels, -- when channels
     content.groups, -- when groups
     content."type", -- when type

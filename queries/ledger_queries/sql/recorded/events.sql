@@ -1,4 +1,5 @@
 -- The events of notifications (their batches and numbers, in lists) of some kinds, whole, oldest first.
+-- With a recipient, only that recipient's events and those that name no recipient.
 WITH asked AS MATERIALIZED (
     SELECT
         unnest(range(len($n))) AS place,
@@ -35,6 +36,7 @@ told AS MATERIALIZED (
     AND event.n = ANY($n::BIGINT[])
     AND event.kind = ANY($kinds::event_kind[])
     AND NOT event.is_retracted
+    AND (event.recipient_id = $recipient OR event.recipient_id IS NULL) -- when recipient
 ),
 -- By themselves first: so that of the details of all events only those of these batches are read.
 more AS (

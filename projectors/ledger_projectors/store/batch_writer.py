@@ -1,0 +1,219 @@
+"""Writes a decoded batch inside an open transaction: history, folded rows, duplicates and quarantine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+from polars import DataFrame, col
+
+from ledger_projectors.decode.staging import Staged
+from ledger_projectors.fold.contents import CONTENT_SPEAKING, fold_contents
+from ledger_projectors.fold.copies import Copies, judge_copies
+from ledger_projectors.fold.folding import fold, reach
+from ledger_projectors.fold.frames import Events, frame_of
+from ledger_projectors.log.guards import other_record
+from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
+from ledger_projectors.store import quarantine
+from ledger_projectors.store.steps import Step, StepObserver
+from ledger_projectors.store.tables import PLACE, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch came to; `overtaken` says where copies lie that were applied, though an earlier one differs."""
+
+    outcome: BatchOutcome
+    overtaken: tuple[quarantine.Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch whose copies are told apart. `names` and `stored` are of its notifications; `again` are the numbers of
+    those whose history has changed: they are folded from it, with nothing stored."""
+
+    judged: Copies
+    contents: DataFrame
+    names: DataFrame
+    stored: DataFrame
+    again: DataFrame
+
+
+class BatchWriter:
+    """Folds batches into the tables of one file, on the writer's connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, partitions: int) -> None:
+        """Take the writer's connection; `partitions` are those of the topic."""
+        self._connection = connection
+        self._partitions = partitions
+        self._tables = Tables(connection)
+
+    def write(
+        self,
+        staged: Staged,
+        rejections: Sequence[Rejection],
+        records: Sequence[LogRecord],
+        on_step: StepObserver,
+        *,
+        earlier: bool = False,
+        again: Sequence[LogRecord] = (),
+    ) -> Written:
+        """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies.
+
+        Those of them that come `again` were applied before, and are judged together with the others.
+        `staged` and `rejections` are what was made of `records`. Raises duckdb.Error; GuardRefused when what comes
+        again is not what was applied.
+        """
+        conflicts: list[Rejection] = []
+        applied = duplicates = 0
+        overtaken: tuple[quarantine.Place, ...] = ()
+        if staged.events.num_rows:
+            batch = self._judge(staged, on_step, earlier=earlier, again=again)
+            judged = batch.judged
+            self._tables.add_history(judged.first, batch.contents, frame_of(staged.details))
+            on_step(Step.HISTORY_WRITTEN)
+            self._fold(batch)
+            on_step(Step.FOLDED)
+            conflicts = quarantine.conflicts(judged.conflicts, records)
+            applied, duplicates = judged.first.height, judged.duplicates.height
+            overtaken = self._tables.copies_of(judged.overtaken.join(batch.names, on="n"))
+        kept = [*rejections, *conflicts]
+        quarantine.keep(self._connection, kept)
+        on_step(Step.QUARANTINED)
+        reasons = Counter(rejection.reason.value for rejection in kept)
+        return Written(BatchOutcome(applied, duplicates, len(kept), dict(reasons), tuple(kept)), overtaken)
+
+    def _judge(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
+        """Number the notifications, tell first copies of events from further ones, and write down the latter."""
+        tables, contents = self._tables, frame_of(staged.contents)
+        events = frame_of(staged.events).sort(PLACE)
+        events = events.with_columns(event_hash=_hash_of("event_id"))
+        if again:
+            self._take_out(again, events)
+        stored = tables.notifications(events.select("tenant_id", "notification_id").unique())
+        events = self._numbered(events, stored)
+        on_step(Step.STAGED)
+        suspects = events.join(stored, on="n", how="semi") if earlier else self._suspects(events, stored)
+        history = tables.events(suspects)
+        names = events.select("n", "tenant_id", "notification_id").unique()
+        judged = judge_copies(Events(events, contents), Events(history, tables.content_of(history)))
+        tables.add_duplicates(judged.duplicates)
+        if judged.displaced.height:
+            tables.remove_history(judged.displaced)
+            tables.add_duplicates(judged.displaced.join(names, on="n"))
+        on_step(Step.DEDUPLICATED)
+        changed = stored if earlier else stored.join(self._taken_back(judged.first, stored), on="n", how="semi")
+        return _Batch(judged, contents, names, stored, changed.select("n"))
+
+    def _numbered(self, events: DataFrame, stored: DataFrame) -> DataFrame:
+        """Return the events with the number of their notification; one that is new gets the next."""
+        identity = ["tenant_id", "notification_id"]
+        named = events.select(identity).unique(maintain_order=True)
+        new = named.join(stored, on=identity, how="anti", maintain_order="left")
+        last, _ = self._tables.numbering()
+        new = new.with_columns(n=pl.int_range(pl.len(), dtype=pl.Int64) + (last + 1))
+        self._tables.add_notifications(new)
+        numbers = pl.concat([stored.select(*identity, "n"), new])
+        return events.join(numbers, on=identity, how="left", maintain_order="left")
+
+    def _suspects(self, events: DataFrame, stored: DataFrame) -> DataFrame:
+        """Return the events whose hash is that of one that was applied: copies, but for a rare coincidence."""
+        seen = stored.select("n", event_hash="seen_events").explode("event_hash")
+        if (stored["seen_elsewhere"] > 0).any():
+            seen = pl.concat([seen, self._tables.seen_elsewhere(events)])
+        return events.join(seen, on=["n", "event_hash"], how="semi")
+
+    def _taken_back(self, first: DataFrame, stored: DataFrame) -> DataFrame:
+        """Return n of those new events that take back one that was applied, maybe: as `_suspects`."""
+        retracted = first.filter(col("kind") == "retracted")
+        named = retracted.select("n", event_hash=_hash_of("retracted_event_id"))
+        return self._suspects(named, stored) if named.height else named
+
+    def _take_out(self, again: Sequence[LogRecord], events: DataFrame) -> None:
+        """Take records out of history that were applied, as if they had not come. Raises GuardRefused."""
+        places = DataFrame(
+            {
+                "log_partition": pl.Series([record.partition for record in again], dtype=pl.Int32),
+                "log_offset": pl.Series([record.offset for record in again], dtype=pl.Int64),
+                "recorded_at": pl.Series([record.recorded_at_ms for record in again], dtype=pl.Int64),
+            }
+        )
+        if other := self._tables.not_applied(places, events):
+            raise other_record(again[0].topic, *other)
+        self._tables.remove_history(places)
+
+    def _fold(self, batch: _Batch) -> None:
+        """Fold the new events into the rows; those of notifications whose history has changed from all of it."""
+        tables, first, stored = self._tables, batch.judged.first, batch.stored
+        if batch.again.height:
+            history = tables.history(batch.again)
+            history = history.with_columns(event_hash=_hash_of("event_id")).join(batch.names, on="n")
+            others = first.join(batch.again, on="n", how="anti")
+            events = pl.concat([others, history.select(first.columns)])
+            tables.remove_retractions(batch.again)
+        else:
+            events = first
+        if events.is_empty() and batch.again.is_empty():
+            return
+        events = self._effective(events)
+        kept = stored.join(batch.again, on="n", how="anti").join(events, on="n", how="semi")
+        new = reach(events, kept)
+        entries = tables.entries(new.wanted)
+        replaced = tables.entries(batch.again.select("n", recipient_id=pl.lit(None, pl.String)))
+        rows, counts = fold(new, kept, entries, replaced)
+        gone = stored.join(batch.again, on="n", how="semi")
+        tables.replace_rows(rows, pl.concat([kept, gone]), pl.concat([entries, replaced]))
+        tables.change_counts(counts)
+        self._fold_contents(events, kept, batch)
+
+    def _effective(self, events: DataFrame) -> DataFrame:
+        """Return the events with `is_effective`: no retracted names them. A retracted itself is never taken back."""
+        named = events.filter(col("kind") == "retracted").select("n", event_id="retracted_event_id").unique()
+        known = self._tables.retractions(events.select("n").unique())
+        self._tables.add_retractions(named.join(known, on=["n", "event_id"], how="anti"))
+        taken_back = pl.concat([known, named]).unique().with_columns(taken_back=True)
+        joined = events.join(taken_back, on=["n", "event_id"], how="left", maintain_order="left")
+        is_effective = col("taken_back").is_null() | (col("kind") == "retracted")
+        return joined.with_columns(is_effective=is_effective).drop("taken_back")
+
+    def _fold_contents(self, events: DataFrame, kept: DataFrame, batch: _Batch) -> None:
+        """Put what notifications say anew, where an event speaks of it."""
+        speaking = events.filter(col("kind").is_in([kind.value for kind in CONTENT_SPEAKING]), "is_effective")
+        changed = pl.concat([speaking.select("n"), batch.again]).unique()
+        if changed.is_empty():
+            return
+        # What was said before, of those that were spoken of before.
+        before = kept.join(changed, on="n", how="semi")
+        spoken_of = (
+            pl.element().struct.field("fact").cast(pl.String).is_in([kind.value for kind in CONTENT_SPEAKING]).any()
+        )
+        before = before.filter(col("facts").list.eval(spoken_of).list.any())
+        if before.height:
+            history = self._effective_history(before, events)
+            speaking = pl.concat([speaking, history.select(speaking.columns)])
+        stored = speaking.join(batch.judged.first, on=PLACE, how="anti")
+        contents = batch.contents
+        if stored.height:
+            contents = pl.concat([contents, self._tables.content_of(stored).select(contents.columns)])
+        said = fold_contents(speaking, contents, self._partitions).join(batch.names, on="n")
+        self._tables.replace_contents(changed, said)
+
+    def _effective_history(self, notifications: DataFrame, events: DataFrame) -> DataFrame:
+        """Return what was said before of notifications and was not taken back."""
+        history = self._tables.history(notifications).filter(
+            col("kind").is_in([kind.value for kind in CONTENT_SPEAKING])
+        )
+        history = history.join(events, on=PLACE, how="anti")
+        taken_back = self._tables.retractions(notifications)
+        history = history.join(taken_back, on=["n", "event_id"], how="anti")
+        names = notifications.select("n", "tenant_id", "notification_id")
+        return history.join(names, on="n").with_columns(event_hash=_hash_of("event_id"), is_effective=True)
+
+
+def _hash_of(event_id: str) -> pl.Expr:
+    """Return 64 bits of an id: its first half XOR its second."""
+    halves = [col(event_id).bin.slice(at, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big") for at in (0, 8)]
+    return halves[0] ^ halves[1]
