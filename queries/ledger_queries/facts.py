@@ -1,4 +1,4 @@
-"""The facts of rows: which kinds a row reached, when and how often, read from the history of the rows at hand."""
+"""The facts of rows: which kinds a row reached, when and how often, as the file has them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pydantic import Field
 
 from ledger_queries.answer_types import Answer, Time
 from ledger_queries.filters import KINDS, Grain
-from ledger_queries.reading import Reading
-from ledger_queries.sql import statement
 from ledger_schemas.kinds import Kind
 
 Row = dict[str, Any]
@@ -53,45 +51,7 @@ Facts = Annotated[
     ),
 ]
 
-_PLACE: Final = ("touched_in", "n")
-_NAMED_BY: Final[Mapping[Grain, tuple[str, tuple[str, ...]]]] = MappingProxyType(
-    {
-        Grain.NOTIFICATION: ("notifications", _PLACE),
-        Grain.INBOX_ENTRY: ("inbox_entries", (*_PLACE, "recipient_id", "marks")),
-        Grain.DELIVERY: ("deliveries", (*_PLACE, "recipient_id", "channel", "delivery_ref", "marks")),
-    }
-)
-"""The folder of a grain's statements, and the columns of its rows that they take, each as a list."""
 
-_BELOW: Final[Mapping[Grain, tuple[str, ...]]] = MappingProxyType(
-    {Grain.NOTIFICATION: _PLACE, Grain.INBOX_ENTRY: (*_PLACE, "recipient_id")}
-)
-"""The same for the rows below those of a grain. A delivery has none."""
-
-
-def with_facts(reading: Reading, grain: Grain, rows: Sequence[Row]) -> list[Row]:
-    """Return rows of one grain with their facts and with the numbers of what lies below them.
-
-    It reads the events of these rows alone, and a row has the few facts that it reached.
-    """
-    if not rows:
-        return []
-    folder, named_by = _NAMED_BY[grain]
-    facts: list[dict[str, Row]] = [{} for _ in rows]
-    for found in reading.rows(
-        statement(f"{folder}/facts", ()), {name: [row[name] for row in rows] for name in named_by}
-    ):
-        facts[found["place"]][found["fact"]] = {
-            "first_at": found["first_at"],
-            "last_at": found["last_at"],
-            "count": found["events"],
-        }
-    complete = [
-        {**row, "facts": {fact: of_row[fact] for fact in FACTS[grain] if fact in of_row}}
-        for row, of_row in zip(rows, facts, strict=True)
-    ]
-    if named_by := _BELOW.get(grain, ()):
-        lists = {name: [row[name] for row in rows] for name in named_by}
-        for below in reading.rows(statement(f"{folder}/below", ()), lists):
-            complete[below.pop("place")] |= below
-    return complete
+def with_facts(rows: Sequence[Row]) -> list[Row]:
+    """Return rows with their facts by name, in the order of FACTS: the file has them in a list."""
+    return [{**row, "facts": {one["fact"]: one for one in row["facts"]}} for row in rows]

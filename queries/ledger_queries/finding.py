@@ -43,7 +43,6 @@ class Page:
 class Place:
     """Where the rows and events of a notification lie in the file."""
 
-    touched_in: int
     n: int
 
 
@@ -116,10 +115,10 @@ def _find(
     folder = FOLDERS[grain]
     sql = over_filter(folder, f"{folder}/page", given, page_fragments(page.sorts, grain, page.after))
     found = reading.rows(sql, parameters)
-    rows = with_facts(reading, grain, found[: page.limit])
+    rows = with_facts(found[: page.limit])
     return Found(
         rows=[as_row(row) for row in rows],
-        places=[Place(row["touched_in"], row["n"]) for row in rows],
+        places=[Place(row["n"]) for row in rows],
         more=len(found) > page.limit,
         total=find_total(reading, grain, asked) if total else None,
         last=RowKey.of(rows[-1], page.sorts, grain) if rows else None,

@@ -70,8 +70,6 @@ def contents_of(
         asked["recipient"] = recipient_id
     if given & _OF_CREATED:
         given.add("created_asked")
-    else:
-        del asked["touched_in"]
     rows = reading.rows(statement("recorded/contents", given), asked)
     found = {row["place"]: RecordedContent.from_row(_NOTHING | row) for row in rows}
     return [found[place] for place in range(len(places))]
@@ -97,4 +95,4 @@ def events_of(
 
 
 def _lists(places: Sequence[Place]) -> dict[str, object]:
-    return {"n": [one.n for one in places], "touched_in": [one.touched_in for one in places]}
+    return {"n": [one.n for one in places]}

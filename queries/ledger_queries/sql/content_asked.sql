@@ -12,7 +12,7 @@ WHERE
         WHERE
             event.kind = 'created'
             AND event.correlation_id = ANY($correlation_id::VARCHAR[])
-            AND NOT event.is_retracted
+            AND NOT is_taken_back(event.n, event.event_id, event.kind)
     )
     -- end when
     AND content."type" = ANY($type::VARCHAR[]) -- when type

@@ -25,6 +25,9 @@ END;
 CREATE MACRO effective_at(occurred_at, recorded_at) AS least(occurred_at, recorded_at);
 CREATE MACRO recency(occurred_at, recorded_at, event_id) AS
     row(effective_at(occurred_at, recorded_at), occurred_at, event_id);
+-- Whether a retracted names an event; a retracted itself is never taken back.
+CREATE MACRO is_taken_back(number, id, its_kind) AS
+    its_kind <> 'retracted' AND (number, id) IN (SELECT (n, event_id) FROM retractions);
 -- Lengths of texts are those of their UTF-8 bytes; a notification_id has 36 ('00000024' in hexadecimal). 48 bits of it
 -- come first; version 8 and the variant stand over the bits of the hash that are theirs.
 CREATE MACRO inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS (

@@ -5,7 +5,7 @@ SELECT
 FROM (
     SELECT DISTINCT delivery.n, delivery.recipient_id, delivery.channel
     FROM filtered
-    INNER JOIN delivery_rows AS delivery USING (touched_in, n, recipient_id)
+    INNER JOIN delivery_rows AS delivery USING (n, recipient_id)
 ) AS each
 WHERE
     each.channel IS NOT NULL

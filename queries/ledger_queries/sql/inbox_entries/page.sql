@@ -1,12 +1,6 @@
 -- One page of the filtered inbox entries, in the order that was asked for, from after a row or an offset on.
 SELECT
     page.*,
-    marked(page.marks, 'failed_permanently') AS failed_permanently,
-    page.marks & seen_marks() <> 0 AS is_seen,
-    marked(page.marks, 'is_read') AS is_read,
-    marked(page.marks, 'is_archived') AS is_archived,
-    marked(page.marks, 'is_snoozed') AS is_snoozed,
-    marked(page.marks, 'deleted') AS is_deleted,
     content.personal.title AS title
 FROM (
     SELECT

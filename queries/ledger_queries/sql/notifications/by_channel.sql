@@ -5,7 +5,7 @@ SELECT
 FROM (
     SELECT filtered.notification_id, delivery.channel
     FROM filtered
-    INNER JOIN delivery_rows AS delivery USING (touched_in, n)
+    INNER JOIN delivery_rows AS delivery USING (n)
     UNION
     SELECT filtered.notification_id, unnest(content.channels) AS channel
     FROM filtered

@@ -4,7 +4,7 @@ SELECT
     count(*) AS group_rows
 FROM filtered
 INNER JOIN inbox_entry_rows AS entry
-    ON entry.touched_in = filtered.touched_in AND entry.n = filtered.n
+    ON entry.n = filtered.n
 WHERE
     entry.tenant_id = $tenant
     AND entry.recipient_id = $recipient -- when recipient

@@ -1,8 +1,7 @@
 -- The row of one notification.
-SELECT
-    *,
-    marked(marks, 'failed_permanently') AS failed_permanently
+SELECT *
 FROM notification_rows
 WHERE
-    touched_in = $touched_in
-    AND n = $n;
+    n = $n
+    -- Of events that fold to nothing alone there is no row to show.
+    AND len(facts) > 0;

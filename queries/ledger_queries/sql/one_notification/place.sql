@@ -1,5 +1,5 @@
--- The number of one notification of one tenant, and the batch that touched it last: by these all its rows are found.
-SELECT n, touched_in
+-- The number of one notification of one tenant: by it all its rows are found.
+SELECT n
 FROM directory
 WHERE
     notification_id = $notification_id

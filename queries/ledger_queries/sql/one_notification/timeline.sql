@@ -21,19 +21,16 @@ WITH told AS MATERIALIZED (
         snoozed_until,
         action_type,
         retracted_event_id,
-        is_retracted,
-        written_in
+        is_taken_back(n, event_id, kind) AS is_retracted
     FROM event_rows
     WHERE
-        touched_in = $touched_in
-        AND n = $n
+        n = $n
     ORDER BY occurred_at, event_id
     LIMIT $rows
 ),
 -- By themselves first: so that of the details of all events only those of these batches are read.
 more AS (
     SELECT
-        written_in,
         log_partition,
         log_offset,
         provider_code,
@@ -48,15 +45,15 @@ more AS (
         scope,
         NULL AS cleared
     FROM event_details
-    SEMI JOIN told USING (written_in, log_partition, log_offset)
+    SEMI JOIN told USING (log_partition, log_offset)
     UNION ALL BY NAME
-    SELECT written_in, log_partition, log_offset, reason, cleared
+    SELECT log_partition, log_offset, reason, cleared
     FROM event_contents
-    SEMI JOIN told USING (written_in, log_partition, log_offset)
+    SEMI JOIN told USING (log_partition, log_offset)
 )
 SELECT
-    told.* EXCLUDE (written_in),
-    more.* EXCLUDE (written_in, log_partition, log_offset)
+    told.*,
+    more.* EXCLUDE (log_partition, log_offset)
 FROM told
-LEFT JOIN more USING (written_in, log_partition, log_offset)
+LEFT JOIN more USING (log_partition, log_offset)
 ORDER BY told.occurred_at, told.event_id;

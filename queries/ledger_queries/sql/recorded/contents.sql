@@ -1,4 +1,4 @@
--- What notifications say (their batches and numbers, in lists): the fields that are asked for, each a line.
+-- What notifications say (their numbers, in a list): the fields that are asked for, each a line.
 -- With a recipient, the audience has that member alone: of a broadcast all members take longer than all the rest.
 WITH asked AS MATERIALIZED (
     SELECT
@@ -12,10 +12,9 @@ WITH asked AS MATERIALIZED (
         arg_min(correlation_id, row(occurred_at, event_id)) AS correlation_id, -- when correlation_id
         min(occurred_at) AS created_at
     FROM event_rows
-    WHERE touched_in = ANY($touched_in::INTEGER[])
-    AND n = ANY($n::BIGINT[])
+    WHERE n = ANY($n::BIGINT[])
     AND kind = 'created'
-    AND NOT is_retracted
+    AND NOT is_taken_back(n, event_id, kind)
     GROUP BY n
 )
 -- end when

@@ -1,4 +1,4 @@
--- The events of notifications (their batches and numbers, in lists) of some kinds, whole, oldest first.
+-- The events of notifications (their numbers, in a list) of some kinds, whole, oldest first.
 -- With a recipient, only that recipient's events and those that name no recipient.
 WITH asked AS MATERIALIZED (
     SELECT
@@ -28,20 +28,17 @@ told AS MATERIALIZED (
         event.snoozed_until,
         event.action_type,
         event.retracted_event_id,
-        event.is_retracted,
-        event.written_in
+        false AS is_retracted
     FROM event_rows AS event
     INNER JOIN asked ON asked.n = event.n
-    WHERE event.touched_in = ANY($touched_in::INTEGER[])
-    AND event.n = ANY($n::BIGINT[])
+    WHERE event.n = ANY($n::BIGINT[])
     AND event.kind = ANY($kinds::event_kind[])
-    AND NOT event.is_retracted
+    AND NOT is_taken_back(event.n, event.event_id, event.kind)
     AND (event.recipient_id = $recipient OR event.recipient_id IS NULL) -- when recipient
 ),
 -- By themselves first: so that of the details of all events only those of these batches are read.
 more AS (
     SELECT
-        written_in,
         log_partition,
         log_offset,
         provider_code,
@@ -58,15 +55,15 @@ more AS (
         attributes,
         personal
     FROM event_details
-    SEMI JOIN told USING (written_in, log_partition, log_offset)
+    SEMI JOIN told USING (log_partition, log_offset)
     UNION ALL BY NAME
-    SELECT written_in, log_partition, log_offset, reason, cleared, attributes, personal
+    SELECT log_partition, log_offset, reason, cleared, attributes, personal
     FROM event_contents
-    SEMI JOIN told USING (written_in, log_partition, log_offset)
+    SEMI JOIN told USING (log_partition, log_offset)
 )
 SELECT
-    told.* EXCLUDE (written_in),
-    more.* EXCLUDE (written_in, log_partition, log_offset, personal),
+    told.*,
+    more.* EXCLUDE (log_partition, log_offset, personal),
     more.personal.title AS title,
     more.personal.body AS body,
     more.personal.body_formatted AS body_formatted,
@@ -75,5 +72,5 @@ SELECT
     more.personal.detail AS detail,
     more.personal.addresses AS addresses
 FROM told
-LEFT JOIN more USING (written_in, log_partition, log_offset)
+LEFT JOIN more USING (log_partition, log_offset)
 ORDER BY told.place, told.occurred_at, told.event_id;
