@@ -96,7 +96,7 @@ async def schemas_of(
 
     What the registry tells is put into the topic. A replay goes without: a registry that is gone must not stop it.
     """
-    from ledger_projectors.decode.awaited_schemas import AwaitedSchemas  # noqa: PLC0415 - its package needs DuckDB
+    from ledger_projectors.decode.awaited_schemas import AwaitedSchemas  # noqa: PLC0415 - it needs pyarrow, which the base does not install
 
     topic = settings.schemas_topic_spec()
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Reads ahead: the next batch is fetched, its schemas are waited for, and it is decoded, while another is written."""
+"""Reads ahead: while a batch is written, the next is fetched and waits for its schemas; a large one is decoded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ReadBatch:
 
 
 class ReadAhead:
-    """Fetches and decodes what comes next until a batch is full, and hands over all of it. Use it as `async with`.
+    """Fetches what comes next until a batch is full, and hands over all of it. Use it as `async with`.
 
     What comes while a batch is written is written at once behind it: the more the writer falls behind, the larger its
     batches get. Decoding has a thread of its own: DuckDB, on the writer's, seldom holds Python's lock.

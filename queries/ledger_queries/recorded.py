@@ -1,4 +1,4 @@
-"""What the notifications of a page say, and their events, whole: what dialects show beside the rows."""
+"""What notifications say, and their events, whole or of one recipient: what dialects show beside the rows."""
 
 from __future__ import annotations
 

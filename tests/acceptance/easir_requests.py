@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from httpx2 import Response
+
 from .easir_types import check_page
 from .serving import EASIR, Served, credential, event
 
@@ -29,3 +31,9 @@ def put_created(ledger: Served, number: int = 1, *recipients: str, **fields: Any
     """Record a notification for some users, default 54, created at noon."""
     audience = [{"recipient_id": recipient} for recipient in recipients or ("54",)]
     ledger.put(event("created", EASIR, number, audience=audience, **fields))
+
+
+def wrong_fields(answer: Response) -> list[str]:
+    """Return the fields that an answer refuses, which has status 422."""
+    assert answer.status_code == 422, answer.text
+    return [*answer.json()["errors"]]

@@ -5,6 +5,7 @@ import pytest
 
 from ledger_infra.demo.transcripts import Sample, transcribe
 from ledger_queries.dialects.suger import vocabulary
+from ledger_schemas.limits import DATA_DEPTH_MAX
 from tests.queries.builder import NOON, numbered
 
 from .documents import FURTHER
@@ -266,6 +267,16 @@ def test_custom_fields_come_back_unchanged(empty_ledger: Served) -> None:
     found = one(empty_ledger)["customFields"]
     assert found == ANY_JSON
     assert list(found) == list(ANY_JSON)
+
+
+@pytest.mark.acceptance("S1-24")
+def test_the_deepest_document_comes_back_whole(empty_ledger: Served) -> None:
+    """One as deep as the contract lets in, with a number that no float holds, inside a page of events."""
+    deepest: dict[str, Any] = {"n": 10**300 + 1}
+    for _ in range(DATA_DEPTH_MAX - 2):  # The document itself and the number's object are levels, too.
+        deepest = {"a": deepest}
+    empty_ledger.put(created(1, data={"customFields": deepest}))
+    assert one(empty_ledger)["customFields"] == deepest
 
 
 @pytest.mark.acceptance("S1-25")

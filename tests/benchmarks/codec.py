@@ -31,7 +31,7 @@ WAYS: Final = {
     "decode": "decode_wire: framed bytes to plain values, with all checks",
     "decode_fastavro": "fastavro alone, one by one",
     "batch": "decode_records: log records to the table of events, with all checks, key and partition included",
-    "batch_decoder": "the batch decoder in it: columns, UTF-8 and bytes left over checked",
+    "batch_decoder": "the group decoder in it: columns, UTF-8 and bytes left over checked",
     "batch_pyruhvro": "pyruhvro alone, unchecked",
 }
 """What is measured, by the name that it has in the output."""

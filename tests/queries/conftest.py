@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
+from ledger_queries import Readiness
+from ledger_schemas.positions import Position
 from tests.loopback import Servers
 
-from .builder import Model
+from .builder import TOPIC, Model
 
 Serve = Callable[[FastAPI], httpx2.Client]
+
+LIVE: Final = Readiness(ready=True, position=Position({(TOPIC, 0): 5}), behind=0)
 
 
 @pytest.fixture
@@ -29,3 +34,13 @@ def serve() -> Iterator[Serve]:
     """Give a function that serves an app on a loopback port and returns a client of it, until the test ends."""
     with Servers() as servers:
         yield servers.serve
+
+
+def problem(response: httpx2.Response) -> dict[str, Any]:
+    """Return the problem that the response must be."""
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["status"] == response.status_code
+    assert document["type"].endswith(document["code"])
+    assert {"title", "detail", "instance", "hint", "field", "retryable"} <= document.keys()
+    return document

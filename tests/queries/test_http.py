@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import threading
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +16,14 @@ import pytest
 from fastapi import APIRouter
 from structlog.testing import capture_logs
 
-from ledger_queries import Desk, Readiness, create_app
+from ledger_queries import Desk, create_app
 from ledger_queries.desk import WaitFor
-from ledger_schemas.alarms import Alarm, AlarmCode
 from ledger_schemas.errors import ReadModelBehind
 from ledger_schemas.positions import Position
 from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, Sent, at, events_of, insert, move_to, numbered
-from .conftest import Serve
-
-LIVE = Readiness(ready=True, position=Position({(TOPIC, 0): 5}), behind=0)
+from .conftest import LIVE, Serve, problem
 
 
 @pytest.fixture
@@ -52,16 +48,6 @@ def client(model: Model, serve: Serve) -> httpx2.Client:
     )
     move_to(model, 50)
     return serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
-
-
-def problem(response: httpx2.Response) -> dict[str, Any]:
-    """Return the problem that the response must be."""
-    assert response.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = response.json()
-    assert document["status"] == response.status_code
-    assert document["type"].endswith(document["code"])
-    assert {"title", "detail", "instance", "hint", "field", "retryable"} <= document.keys()
-    return document
 
 
 def test_the_unread_badge_of_each_recipient(client: httpx2.Client) -> None:
@@ -289,36 +275,6 @@ def test_a_damaged_read_model_is_an_error_not_an_answer(model: Model, serve: Ser
     client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: LIVE))
     assert client.get("/v1/inbox?tenant=acme").status_code == 500
     assert client.get("/health/live").json() == {"status": "live"}
-
-
-def test_health_is_live_at_once_and_ready_when_caught_up(model: Model, serve: Serve) -> None:
-    """Ready answers 503 with position and lag until the read model has caught up; live does not care."""
-    now = Readiness(ready=False, position=Position({(TOPIC, 0): 5}), behind=12)
-    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: now))
-
-    assert client.get("/health/live").status_code == 200
-    behind = problem(client.get("/health/ready"))
-    assert (behind["status"], behind["position"], behind["lag_events"]) == (503, f"{TOPIC}@0:5", 12)
-    now = LIVE
-    found = {"status": "ready", "position": f"{TOPIC}@0:5", "lag_events": 0}
-    assert client.get("/health/ready").json() == {**found, "alarms": []}
-    now = replace(LIVE, alarms=[Alarm(AlarmCode.DISK_LOW, "12 bytes free.", hint="Free more.")])
-    alarm = {"code": "disk_low", "detail": "12 bytes free.", "hint": "Free more."}
-    assert client.get("/health/ready").json() == {**found, "alarms": [alarm]}
-
-
-def test_an_alarm_that_loses_facts_is_not_ready(model: Model, serve: Serve) -> None:
-    """503 with what is lost and what mends it, though it has caught up; other alarms stand beside it."""
-    low = Alarm(AlarmCode.DISK_LOW, "12 bytes free.", hint="Free more.")
-    losing = Alarm(AlarmCode.TOPIC_SETTINGS, "Records are deleted.", hint="Set it back.", loses_facts=True)
-    now = replace(LIVE, alarms=[low, losing])
-    client = serve(create_app(Desk(model.cursor, directory=OPEN), readiness=lambda: now))
-    response = client.get("/health/ready")
-    found = problem(response)
-    assert (found["status"], found["code"]) == (503, "log_loses_facts")
-    assert (found["detail"], found["hint"]) == ("Records are deleted.", "Set it back.")
-    assert [alarm["code"] for alarm in found["alarms"]] == ["disk_low", "topic_settings"]
-    assert (found["position"], found["lag_events"]) == (f"{TOPIC}@0:5", 0)
 
 
 def test_routers_that_are_handed_in_share_the_shape_of_error(model: Model, serve: Serve) -> None:

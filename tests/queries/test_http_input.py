@@ -16,8 +16,8 @@ from ledger_schemas.topic import DIRECTORY_TOPIC
 from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, insert, move_to, numbered
-from .conftest import Serve
-from .test_http import LIVE, never, problem, too_early
+from .conftest import LIVE, Serve, problem
+from .test_http import never, too_early
 
 
 @pytest.mark.parametrize(

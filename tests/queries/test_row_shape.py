@@ -14,8 +14,7 @@ from ledger_schemas.positions import Position
 from tests.directories import OPEN
 
 from .builder import TOPIC, Entry, Model, Notification, Sent, at, insert, numbered
-from .conftest import Serve
-from .test_http import problem
+from .conftest import Serve, problem
 
 PATHS = {"/v1/notifications": Grain.NOTIFICATION, "/v1/inbox": Grain.INBOX_ENTRY, "/v1/deliveries": Grain.DELIVERY}
 FOR_NOTIFICATIONS_ALONE = {"created", "amended", "audience_added", "retracted"}

@@ -1,4 +1,4 @@
-"""Log records to one Arrow table of events: whole groups by the batch decoder, what it cannot vouch for one by one."""
+"""Makes one Arrow table of log records: whole groups by `group`, what it cannot vouch for one by one by `one`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class _Log:
 
 
 def _groups(log: _Log, known: KnownSchemas) -> Iterator[tuple[Plan, FrameFormat, Places]]:
-    """Yield the records of each writer schema that the batch decoder can be given."""
+    """Yield the records of each writer schema that the group decoder can be given."""
     headers = pc.binary_slice(pa.array(log.frames, pa.large_binary()), 0, HEADER_BYTES_MAX).dictionary_encode()
     codes_of: dict[SchemaReference, list[int]] = {}
     for code, header in enumerate(headers.dictionary.to_pylist()):

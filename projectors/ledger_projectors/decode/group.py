@@ -1,7 +1,7 @@
 """A whole group of framed records of one writer schema to Arrow, by a Rust decoder that is trusted with nothing.
 
-pyruhvro decodes; it is given only schemas and sizes that it can be given (`plan_of`), what it refuses is left to
-fastavro, and what it accepts is checked: texts for UTF-8, and every record for bytes left over.
+pyruhvro decodes; it is given only schemas and sizes that it can be given (`plan_of`). What it refuses is left to the
+reference decoder (`one`, over fastavro). What it accepts is checked: texts for UTF-8, every record for bytes left over.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Plan:
 class Decoded:
     """Records that were decoded: their places among those given, and the columns of the reader's schema.
 
-    `doubtful` are the rows that may hold bytes left over: for fastavro to judge.
+    `doubtful` are the rows that may hold bytes left over: for the reference decoder to judge.
     """
 
     places: Places

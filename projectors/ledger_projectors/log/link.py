@@ -52,7 +52,7 @@ _UNREADABLE: Final = (KafkaError, DecompressionError, zlib.error, struct.error, 
 
 _Found = TypeVar("_Found")
 
-_log = structlog.get_logger("ledger_projectors.source")
+_log = structlog.get_logger("ledger_projectors.log.link")
 
 
 class LogLink:

@@ -1,4 +1,4 @@
-"""Records of the log as the projector takes them, one or a batch in columns, and why one cannot be applied."""
+"""Records of the log, one or a batch in columns, and the words of all rooms for what became of them."""
 
 from __future__ import annotations
 

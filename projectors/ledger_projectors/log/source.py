@@ -42,7 +42,7 @@ one record batch of each partition again."""
 STALL_SECONDS: Final = 30.0
 """How long nothing may come of a partition whose end lies ahead, before the connection is made anew."""
 
-_log = structlog.get_logger("ledger_projectors.source")
+_log = structlog.get_logger("ledger_projectors.log.source")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ COMPARED_OFFSETS: Final = 1_000_000
 PARTITIONS_TOLD_MAX: Final = 20
 """Partitions that the error lists; it gives the sum of all."""
 
-_log = structlog.get_logger("ledger_projectors.rebuild")
+_log = structlog.get_logger("ledger_projectors.publish.completeness")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ PROGRESS_SECONDS: Final = 0.25
 UNFINISHED_SUFFIX: Final = ".rebuilding"
 """A rebuild that was stopped goes on from this file."""
 
-_log = structlog.get_logger("ledger_projectors.rebuild")
+_log = structlog.get_logger("ledger_projectors.publish.rebuild")
 
 
 @dataclass(frozen=True, slots=True)

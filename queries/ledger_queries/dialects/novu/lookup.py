@@ -1,4 +1,4 @@
-"""Finds the inbox entry of a Novu id: first by what its emitter calls it, then by the id that is derived."""
+"""Finds the inbox entry of a Novu id: by what its emitter calls it, and by the id that is derived."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ KINDS: Final = (*jobs.KINDS, Kind.AMENDED)
 
 def find_recorded(reading: Reading, tenant_id: str, object_id: str, recipient_id: str | None) -> Recorded | None:
     """Return what is recorded of the one inbox entry that an id fits; with `recipient_id` only that recipient's."""
-    hit = _stated(reading, tenant_id, object_id) or _derived(reading, tenant_id, object_id.lower())
-    if hit is None or recipient_id not in {None, hit.entry.recipient_id}:
+    # Both are asked: an emitter can call its own notification by the derived id of another.
+    hits = [_stated(reading, tenant_id, object_id), _derived(reading, tenant_id, object_id.lower())]
+    fitting = [hit for hit in hits if hit is not None]
+    if len(fitting) != 1:
         return None
+    (hit,) = fitting
     entry = hit.entry
+    if recipient_id not in {None, entry.recipient_id}:
+        return None
     (events,) = events_of(reading, [hit.place], KINDS, recipient_id=entry.recipient_id)
     of_notification = Filter(tenant=tenant_id, notification_id=(entry.notification_id,))
     of_recipient = of_notification.model_copy(update={"recipient": entry.recipient_id})
