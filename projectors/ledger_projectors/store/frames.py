@@ -37,12 +37,14 @@ class Frames:
 
     def run(self, sql: str, **given: DataFrame) -> None:
         """Run a statement that reads the given frames under their names."""
-        self._execute(sql, given)
+        self._register(given)
+        self._connection.execute(self._statement(sql))
 
     def read(self, sql: str, **given: DataFrame) -> DataFrame:
         """Return what a query gives, of the given frames among others."""
-        frame = pl.from_arrow(self._execute(sql, given).to_arrow_reader().read_all())
-        assert isinstance(frame, DataFrame)  # noqa: S101 - of a table, always
+        self._register(given)
+        # A relation: DuckDB copies the rows of a result once more to give them as Arrow.
+        frame = DataFrame(self._connection.sql(self._statement(sql)))
         casts = self._casts.get(sql)
         if casts is None:
             casts = self._casts[sql] = [
@@ -50,18 +52,18 @@ class Frames:
             ]
         return frame.with_columns(casts)
 
-    def _execute(self, sql: str, given: dict[str, DataFrame]) -> Any:
+    def _register(self, given: dict[str, DataFrame]) -> None:
         for name, frame in given.items():
             if name in self._sources:
                 self._sources[name].frame = frame
             else:
                 self._sources[name] = _Source(frame)
                 self._connection.register(name, self._sources[name])
-        parsed = self._parsed.get(sql)
-        if parsed is None:
-            (parsed,) = duckdb.extract_statements(sql)
-            self._parsed[sql] = parsed
-        return self._connection.execute(parsed)
+
+    def _statement(self, sql: str) -> duckdb.Statement:
+        if sql not in self._parsed:
+            (self._parsed[sql],) = duckdb.extract_statements(sql)
+        return self._parsed[sql]
 
 
 def _cast(name: str, type_: pl.DataType) -> pl.Expr | None:
