@@ -160,7 +160,8 @@ def _nulls(column_type: pa.DataType) -> pa.Array:
 def _judged_batch(log: _Log, judged: Sequence[tuple[int, WireEvent]]) -> pa.RecordBatch:
     columns = log.columns(np.array([place for place, _ in judged]))
     columns["kind"] = pa.array([event.kind.value for _, event in judged])
+    stated = {name for _, event in judged for name, value in event.values.items() if value is not None}
     for column in EVENT_SCHEMA:
-        if column.name not in columns:
+        if column.name in stated:
             columns[column.name] = pa.array([event.values.get(column.name) for _, event in judged], column.type)
     return _event_batch(columns, len(judged))

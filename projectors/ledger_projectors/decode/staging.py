@@ -62,6 +62,9 @@ DETAIL_COLUMNS: Final = _columns_of(kind for kind in Kind if kind not in CONTENT
 
 UUID_COLUMNS: Final = ("notification_id", "event_id", "retracted_event_id", "parent_notification_id")
 
+SMALL_BATCH_ROWS: Final = 4_096
+"""Below it the parts of a batch, one for each writer schema, are put together before they are staged."""
+
 _UUID_CHARS: Final = 36
 _UUID_BYTES: Final = 16
 
@@ -89,7 +92,8 @@ class Staged:
 
 def stage(table: pa.Table) -> Staged:
     """Split a batch (EVENT_SCHEMA) in three, its ids in the 16 bytes that they are kept in."""
-    batches = table.to_batches()
+    # Of a small batch, a call costs more than what it copies.
+    batches = (table.combine_chunks() if table.num_rows < SMALL_BATCH_ROWS else table).to_batches()
     said = [(batch, _of_kinds(batch["kind"], CONTENT_KINDS)) for batch in batches]
     contents = [found for batch, rows in said if (found := _stated(batch, rows, CONTENT_COLUMNS)) is not None]
     details = [found for batch, rows in said if (found := _stated(batch, ~rows, DETAIL_COLUMNS)) is not None]

@@ -20,6 +20,7 @@ from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.store import quarantine
 from ledger_projectors.store.steps import Step, StepObserver
 from ledger_projectors.store.tables import PLACE, Tables
+from ledger_schemas.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Written:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """A batch whose copies are told apart. `names` and `stored` are of its notifications; `again` are the numbers of
-    those whose history has changed: they are folded from it, with nothing stored."""
+    those whose history has changed: they are folded from it, with nothing stored.
+    """
 
     judged: Copies
     contents: DataFrame
@@ -85,6 +87,14 @@ class BatchWriter:
         on_step(Step.QUARANTINED)
         reasons = Counter(rejection.reason.value for rejection in kept)
         return Written(BatchOutcome(applied, duplicates, len(kept), dict(reasons), tuple(kept)), overtaken)
+
+    def committed(self) -> None:
+        """Take note that the transaction is in the file."""
+        self._tables.committed()
+
+    def rolled_back(self) -> None:
+        """Take note that the transaction failed: what memory mirrors of the file is read again."""
+        self._tables.forget()
 
     def _judge(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
         """Number the notifications, tell first copies of events from further ones, and write down the latter."""
@@ -158,39 +168,38 @@ class BatchWriter:
             events = first
         if events.is_empty() and batch.again.is_empty():
             return
-        events = self._effective(events)
         kept = stored.join(batch.again, on="n", how="anti").join(events, on="n", how="semi")
+        events = self._effective(events, kept)
         new = reach(events, kept)
-        entries = tables.entries(new.wanted)
-        replaced = tables.entries(batch.again.select("n", recipient_id=pl.lit(None, pl.String)))
-        rows, counts = fold(new, kept, entries, replaced)
+        entries = tables.entries(new.wanted, kept)
         gone = stored.join(batch.again, on="n", how="semi")
+        replaced = tables.entries(gone.select("n", recipient_id=pl.lit(None, pl.String)), gone)
+        rows, counts = fold(new, kept, entries, replaced)
+        tables.drop(gone)
         tables.replace_rows(rows, pl.concat([kept, gone]), pl.concat([entries, replaced]))
         tables.change_counts(counts)
         self._fold_contents(events, kept, batch)
 
-    def _effective(self, events: DataFrame) -> DataFrame:
+    def _effective(self, events: DataFrame, kept: DataFrame) -> DataFrame:
         """Return the events with `is_effective`: no retracted names them. A retracted itself is never taken back."""
-        named = events.filter(col("kind") == "retracted").select("n", event_id="retracted_event_id").unique()
-        known = self._tables.retractions(events.select("n").unique())
+        is_retracted = col("kind") == Kind.RETRACTED.value
+        named = events.filter(is_retracted).select("n", event_id="retracted_event_id").unique()
+        known = self._tables.retractions(kept.filter(_has_any(Kind.RETRACTED)).select("n"))
+        if named.is_empty() and known.is_empty():
+            return events.with_columns(is_effective=True)
         self._tables.add_retractions(named.join(known, on=["n", "event_id"], how="anti"))
         taken_back = pl.concat([known, named]).unique().with_columns(taken_back=True)
         joined = events.join(taken_back, on=["n", "event_id"], how="left", maintain_order="left")
-        is_effective = col("taken_back").is_null() | (col("kind") == "retracted")
-        return joined.with_columns(is_effective=is_effective).drop("taken_back")
+        return joined.with_columns(is_effective=col("taken_back").is_null() | is_retracted).drop("taken_back")
 
     def _fold_contents(self, events: DataFrame, kept: DataFrame, batch: _Batch) -> None:
-        """Put what notifications say anew, where an event speaks of it."""
+        """Put again what notifications say, where an event speaks of it."""
         speaking = events.filter(col("kind").is_in([kind.value for kind in CONTENT_SPEAKING]), "is_effective")
         changed = pl.concat([speaking.select("n"), batch.again]).unique()
         if changed.is_empty():
             return
         # What was said before, of those that were spoken of before.
-        before = kept.join(changed, on="n", how="semi")
-        spoken_of = (
-            pl.element().struct.field("fact").cast(pl.String).is_in([kind.value for kind in CONTENT_SPEAKING]).any()
-        )
-        before = before.filter(col("facts").list.eval(spoken_of).list.any())
+        before = kept.join(changed, on="n", how="semi").filter(_has_any(*CONTENT_SPEAKING))
         if before.height:
             history = self._effective_history(before, events)
             speaking = pl.concat([speaking, history.select(speaking.columns)])
@@ -199,7 +208,7 @@ class BatchWriter:
         if stored.height:
             contents = pl.concat([contents, self._tables.content_of(stored).select(contents.columns)])
         said = fold_contents(speaking, contents, self._partitions).join(batch.names, on="n")
-        self._tables.replace_contents(changed, said)
+        self._tables.replace_contents(pl.concat([before.select("n"), batch.again]), said)
 
     def _effective_history(self, notifications: DataFrame, events: DataFrame) -> DataFrame:
         """Return what was said before of notifications and was not taken back."""
@@ -211,6 +220,12 @@ class BatchWriter:
         history = history.join(taken_back, on=["n", "event_id"], how="anti")
         names = notifications.select("n", "tenant_id", "notification_id")
         return history.join(names, on="n").with_columns(event_hash=_hash_of("event_id"), is_effective=True)
+
+
+def _has_any(*kinds: Kind) -> pl.Expr:
+    """Return whether a stored notification shows a fact of one of these kinds."""
+    shown = pl.element().struct.field("fact").cast(pl.String)
+    return col("facts").list.eval(shown.is_in([kind.value for kind in kinds]).any()).list.any()
 
 
 def _hash_of(event_id: str) -> pl.Expr:

@@ -276,9 +276,11 @@ class ReadModel:
             self._connection.execute("COMMIT")
         except BaseException:
             _roll_back(self._connection)
+            self._writer.rolled_back()
             raise
         # Kept at hand, so that asking for it never waits for DuckDB.
         self._position, self._last_records, self._last_directory_record = position, last, last_directory
+        self._writer.committed()
         self._readers.committed()
         on_step(Step.COMMITTED)
 

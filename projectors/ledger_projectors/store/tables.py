@@ -12,6 +12,7 @@ from ledger_projectors.fold.facts import ENTRY
 from ledger_projectors.fold.folding import Rows
 from ledger_projectors.fold.rows import DATED, NUMBERS
 from ledger_projectors.store.frames import Frames
+from ledger_projectors.store.hot_rows import HOT_ENTRIES_MAX, HOT_NOTIFICATIONS_MAX, HotRows
 from ledger_projectors.store.projection import engine_sql
 
 SEEN_EVENTS_MAX: Final = 256
@@ -32,6 +33,12 @@ _ENTRY: Final = (
 """What the fold is given of an inbox entry."""
 
 
+_KEY: Final = {"n": pl.Int64, "recipient_id": pl.String}
+
+_FEW_TIMES: Final = 8
+"""Entries of a broadcast: of more than these times those that are asked for, the wide columns are not read."""
+
+
 def _columns(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
@@ -43,48 +50,112 @@ class Tables:
         """Use the writer's connection."""
         self._frames = Frames(connection)
         self._empty: dict[str, DataFrame] = {}
+        self._hot_notifications = HotRows(("notification_id", "tenant_id"), HOT_NOTIFICATIONS_MAX)
+        self._hot_entries = HotRows(ENTRY, HOT_ENTRIES_MAX)
+        self._numbering: tuple[int, int] | None = None
+        self._written: tuple[DataFrame, DataFrame] | None = None
+
+    # -- what is kept in memory ----------------------------------------------------------------------------------------
+
+    def committed(self) -> None:
+        """Keep the rows that were written: the transaction is in the file."""
+        if self._written is not None:
+            notifications, entries = self._written
+            self._hot_notifications.put(notifications)
+            self._hot_entries.put(entries)
+        self._written = None
+
+    def drop(self, notifications: DataFrame) -> None:
+        """Keep no rows of these notifications: some of them go, and none replaces them."""
+        self._hot_notifications.drop(notifications["notification_id"])
+        self._hot_entries.drop(notifications["n"])
+
+    def forget(self) -> None:
+        """Keep no rows: the transaction failed."""
+        self._written = self._numbering = None
+        self._hot_notifications.forget()
+        self._hot_entries.forget()
 
     # -- what is stored ------------------------------------------------------------------------------------------------
 
     def numbering(self) -> tuple[int, int]:
         """Return the number of the last notification, and of the last row."""
-        return self._frames.read("FROM numbering").row(0)
+        if self._numbering is None:
+            self._numbering = self._frames.read("FROM numbering").row(0)
+        return self._numbering
 
     def notifications(self, named: DataFrame) -> DataFrame:
-        """Return the rows of notifications, by tenant_id and notification_id."""
+        """Return the rows of notifications, by tenant_id and notification_id; each is named once."""
+        versions, cold = [], []
+        for notification_id, tenant_id in named.select("notification_id", "tenant_id").iter_rows():
+            version = self._hot_notifications.versions(notification_id).get(tenant_id)
+            if version is None:
+                cold.append((notification_id, tenant_id))
+            else:
+                versions.append(version)
+        found = self._hot_notifications.rows(versions)
+        if cold:
+            schema = {"notification_id": pl.Binary, "tenant_id": pl.String}
+            found.append(self._cold_notifications(DataFrame(cold, schema, orient="row")))
+        return pl.concat(found) if found else self.no_notifications()
+
+    def _cold_notifications(self, named: DataFrame) -> DataFrame:
         return self._frames.read(
-            # Their places first, off narrow columns: of wide ones, only what surrounds those is then read.
+            # Where they lie first, off narrow columns: of wide ones, only what surrounds those is then read.
             f"SELECT {_columns(_NOTIFICATION)} FROM notification_rows WHERE rowid IN ("  # noqa: S608 - our own columns
             "SELECT stored.rowid FROM notification_rows AS stored SEMI JOIN (SELECT tenant_id, notification_id::UUID AS "
             "notification_id FROM named) AS named USING (notification_id, tenant_id))",
-            named=named.select("tenant_id", "notification_id"),
+            named=named,
         )
 
-    def notifications_of(self, numbers: DataFrame) -> DataFrame:
-        """Return the rows of notifications, by n."""
-        return self._frames.read(
-            f"SELECT {_columns(_NOTIFICATION)} FROM notification_rows WHERE rowid IN ("  # noqa: S608 - as above
-            "SELECT stored.rowid FROM notification_rows AS stored SEMI JOIN numbers USING (n))",
-            numbers=numbers.select("n"),
-        )
+    def entries(self, wanted: DataFrame, notifications: DataFrame) -> DataFrame:
+        """Return entries, by n and recipient_id; where that is null, all of the notification.
 
-    def entries(self, wanted: DataFrame) -> DataFrame:
-        """Return entries, by n and recipient_id; where that is null, all of the notification."""
+        `notifications` are the rows of these notifications.
+        """
         if wanted.is_empty():
             return self.no_entries()
+        recipients = dict(notifications.select("n", "recipients").iter_rows())
+        versions: set[int] = set()
+        whole, named = [], []
+        for n, recipient_id in wanted.iter_rows():
+            known = self._hot_entries.versions(n)
+            if recipient_id in known:
+                versions.add(known[recipient_id])
+            elif len(known) == recipients[n]:
+                # All that there are: a recipient who is not among them has no entry.
+                versions.update(known.values() if recipient_id is None else ())
+            elif recipient_id is None:
+                whole.append(n)
+            else:
+                named.append((n, recipient_id))
+        found = self._hot_entries.rows(sorted(versions))
+        if whole or named:
+            cold = self._cold_entries(whole, DataFrame(named, _KEY, orient="row"))
+            found.append(cold.filter(~col("version").is_in(list(versions))))
+        return pl.concat(found) if found else self.no_entries()
+
+    def _cold_entries(self, whole: list[int], named: DataFrame) -> DataFrame:
+        """Return all entries of some notifications, and those that are named of others."""
+        # Where they lie first, off the one column: a join on more reads those of every notification.
+        numbers = pl.concat([DataFrame({"n": whole}, {"n": pl.Int64}), named.select("n")]).unique()
         lie = self._frames.read(
-            "SELECT rowid AS lies, n, recipient_id FROM inbox_entry_rows SEMI JOIN numbers USING (n)",
-            numbers=wanted.select("n").unique(),
+            "SELECT rowid AS lies, n FROM inbox_entry_rows SEMI JOIN numbers USING (n)", numbers=numbers
         )
-        whole = wanted.filter(col("recipient_id").is_null())
-        found = [lie.join(wanted, on=ENTRY, how="semi"), lie.join(whole, on="n", how="semi")]
-        lies = pl.concat(found).select("lies").unique().sort("lies")
-        if lies.is_empty():
+        is_whole = col("n").is_in(whole)
+        if lie.filter(~is_whole).height > _FEW_TIMES * named.height:
+            of_many = self._frames.read(
+                "SELECT rowid AS lies, n, recipient_id FROM inbox_entry_rows WHERE rowid IN (FROM lies)",
+                lies=lie.filter(~is_whole).select("lies"),
+            )
+            lie = pl.concat([lie.filter(is_whole), of_many.join(named, on=ENTRY, how="semi").select("lies", "n")])
+        if lie.is_empty():
             return self.no_entries()
-        return self._frames.read(
+        found = self._frames.read(
             f"SELECT {_columns(_ENTRY)} FROM inbox_entry_rows WHERE rowid IN (FROM lies)",  # noqa: S608 - as above
-            lies=lies,
+            lies=lie.select("lies").sort("lies"),
         )
+        return pl.concat([found.filter(is_whole), found.filter(~is_whole).join(named, on=ENTRY, how="semi")])
 
     def no_entries(self) -> DataFrame:
         """Return a frame of entries without one."""
@@ -141,6 +212,8 @@ class Tables:
 
     def retractions(self, numbers: DataFrame) -> DataFrame:
         """Return n and event_id of what retracted events of notifications name."""
+        if numbers.is_empty():
+            return self._none("FROM retractions LIMIT 0")
         return self._frames.read("FROM retractions SEMI JOIN numbers USING (n)", numbers=numbers.select("n"))
 
     def seen_elsewhere(self, events: DataFrame) -> DataFrame:
@@ -173,7 +246,7 @@ class Tables:
         self._frames.run("INSERT INTO event_rows BY NAME FROM new_events", new_events=columns)
         for table, stated in (("event_contents", contents), ("event_details", details)):
             if not (kept := stated.join(events, on=PLACE, how="semi")).is_empty():
-                self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": kept})  # noqa: S608 - ours
+                self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": kept})
 
     def add_duplicates(self, copies: DataFrame) -> None:
         """Add a small row for each further copy of an event."""
@@ -220,18 +293,19 @@ class Tables:
         self._add("delivery_rows", deliveries)
         self._add("notification_rows", new_notifications)
         self._number(max([numbered, *rows.notifications["n"]]), written)
+        self._written = new_notifications.select(_NOTIFICATION), new_entries.select(_ENTRY)
 
     def change_counts(self, changes: DataFrame) -> None:
         """Add to the counts of recipients, by tenant, recipient and shelf; a shelf with nothing on it has no row."""
         if changes.is_empty():
             return
-        stored = self._frames.read(
-            "SELECT stored.rowid AS lies, stored.* EXCLUDE (recipient_key) FROM recipient_count_rows AS stored SEMI JOIN "
-            "(SELECT DISTINCT recipient_key(tenant_id, recipient_id) AS recipient_key, tenant_id, recipient_id, shelf "
-            "FROM changes) AS changed USING (recipient_key, tenant_id, recipient_id, shelf)",
-            changes=changes,
-        )
         keys = ["tenant_id", "recipient_id", "shelf"]
+        stored = self._frames.read(
+            "SELECT rowid AS lies, * EXCLUDE (recipient_key) FROM recipient_count_rows WHERE rowid IN ("
+            "SELECT stored.rowid FROM recipient_count_rows AS stored SEMI JOIN (SELECT "
+            "recipient_key(tenant_id, recipient_id) AS recipient_key FROM changes) AS changed USING (recipient_key))",
+            changes=changes,
+        ).join(changes, on=keys, how="semi")
         sums = pl.concat([stored.drop("lies"), changes], how="vertical_relaxed").group_by(keys).sum()
         if not stored.is_empty():
             self._frames.run("DELETE FROM recipient_count_rows WHERE rowid IN (FROM lies)", lies=stored.select("lies"))
@@ -242,10 +316,11 @@ class Tables:
         )
 
     def replace_contents(self, numbers: DataFrame, contents: DataFrame) -> None:
-        """Put what notifications say in the place of what they said, by n."""
-        self._frames.run(
-            "DELETE FROM content_rows USING numbers WHERE content_rows.n = numbers.n", numbers=numbers.select("n")
-        )
+        """Put what notifications say in the place of what some of them said, by n."""
+        if not numbers.is_empty():
+            self._frames.run(
+                "DELETE FROM content_rows USING numbers WHERE content_rows.n = numbers.n", numbers=numbers.select("n")
+            )
         self._add("content_rows", contents)
 
     def _remove(self, table: str, rows: DataFrame) -> None:
@@ -255,13 +330,15 @@ class Tables:
 
     def _add(self, table: str, rows: DataFrame) -> None:
         if not rows.is_empty():
-            self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": rows})  # noqa: S608 - as above
+            self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": rows})
 
     def _number(self, notifications: int, rows: int) -> None:
         # Replaced, not updated: an UPDATE that an open reader may ask for keeps DuckDB from every checkpoint.
         self._frames.run("DELETE FROM numbering")
         now = DataFrame({"notifications": [notifications], "rows": [rows]})
         self._frames.run("INSERT INTO numbering BY NAME FROM numbering_now", numbering_now=now)
+        # True of this transaction already; `forget` follows where it fails.
+        self._numbering = notifications, rows
 
     def _spilled(self, notifications: DataFrame) -> DataFrame:
         """Move long lists of hashes to seen_events; return the notifications without."""
