@@ -18,8 +18,10 @@ from ledger_projectors.fold.frames import Events, frame_of
 from ledger_projectors.log.guards import other_record
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.store import quarantine
+from ledger_projectors.store.folded_rows import FoldedRows
+from ledger_projectors.store.frames import Frames
+from ledger_projectors.store.history import PLACE, History
 from ledger_projectors.store.steps import Step, StepObserver
-from ledger_projectors.store.tables import PLACE, Tables
 from ledger_schemas.kinds import Kind
 
 
@@ -33,8 +35,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """A batch whose copies are told apart. `names` and `stored` are of its notifications; `again` are the numbers of
-    those whose history has changed: they are folded from it, with nothing stored.
+    """A batch whose copies are told apart.
+
+    `names` and `stored` are of its notifications; `again` are the numbers of those whose history has changed: they are
+    folded from it, with nothing stored.
     """
 
     judged: Copies
@@ -51,7 +55,8 @@ class BatchWriter:
         """Take the writer's connection; `partitions` are those of the topic."""
         self._connection = connection
         self._partitions = partitions
-        self._tables = Tables(connection)
+        self._frames = Frames(connection)
+        self._history, self._rows = History(self._frames), FoldedRows(self._frames)
 
     def write(
         self,
@@ -75,13 +80,13 @@ class BatchWriter:
         if staged.events.num_rows:
             batch = self._judge(staged, on_step, earlier=earlier, again=again)
             judged = batch.judged
-            self._tables.add_history(judged.first, batch.contents, frame_of(staged.details))
+            self._history.add_history(judged.first, batch.contents, frame_of(staged.details))
             on_step(Step.HISTORY_WRITTEN)
             self._fold(batch)
             on_step(Step.FOLDED)
             conflicts = quarantine.conflicts(judged.conflicts, records)
             applied, duplicates = judged.first.height, judged.duplicates.height
-            overtaken = self._tables.copies_of(judged.overtaken.join(batch.names, on="n"))
+            overtaken = self._history.copies_of(judged.overtaken.join(batch.names, on="n"))
         kept = [*rejections, *conflicts]
         quarantine.keep(self._connection, kept)
         on_step(Step.QUARANTINED)
@@ -90,30 +95,31 @@ class BatchWriter:
 
     def committed(self) -> None:
         """Take note that the transaction is in the file."""
-        self._tables.committed()
+        self._rows.committed()
 
     def rolled_back(self) -> None:
         """Take note that the transaction failed: what memory mirrors of the file is read again."""
-        self._tables.forget()
+        self._frames.rolled_back()
+        self._rows.forget()
 
     def _judge(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
-        """Number the notifications, tell first copies of events from further ones, and write down the latter."""
-        tables, contents = self._tables, frame_of(staged.contents)
+        """Give notifications numbers, tell first copies of events from further ones, and keep the latter."""
+        contents = frame_of(staged.contents)
         events = frame_of(staged.events).sort(PLACE)
         events = events.with_columns(event_hash=_hash_of("event_id"))
         if again:
             self._take_out(again, events)
-        stored = tables.notifications(events.select("tenant_id", "notification_id").unique())
+        stored = self._rows.notifications(events.select("tenant_id", "notification_id").unique())
         events = self._numbered(events, stored)
         on_step(Step.STAGED)
         suspects = events.join(stored, on="n", how="semi") if earlier else self._suspects(events, stored)
-        history = tables.events(suspects)
+        history = self._history.events(suspects)
         names = events.select("n", "tenant_id", "notification_id").unique()
-        judged = judge_copies(Events(events, contents), Events(history, tables.content_of(history)))
-        tables.add_duplicates(judged.duplicates)
+        judged = judge_copies(Events(events, contents), Events(history, self._history.content_of(history)))
+        self._history.add_duplicates(judged.duplicates)
         if judged.displaced.height:
-            tables.remove_history(judged.displaced)
-            tables.add_duplicates(judged.displaced.join(names, on="n"))
+            self._history.remove_history(judged.displaced)
+            self._history.add_duplicates(judged.displaced.join(names, on="n"))
         on_step(Step.DEDUPLICATED)
         changed = stored if earlier else stored.join(self._taken_back(judged.first, stored), on="n", how="semi")
         return _Batch(judged, contents, names, stored, changed.select("n"))
@@ -123,9 +129,9 @@ class BatchWriter:
         identity = ["tenant_id", "notification_id"]
         named = events.select(identity).unique(maintain_order=True)
         new = named.join(stored, on=identity, how="anti", maintain_order="left")
-        last, _ = self._tables.numbering()
+        last, _ = self._rows.numbering()
         new = new.with_columns(n=pl.int_range(pl.len(), dtype=pl.Int64) + (last + 1))
-        self._tables.add_notifications(new)
+        self._history.add_notifications(new)
         numbers = pl.concat([stored.select(*identity, "n"), new])
         return events.join(numbers, on=identity, how="left", maintain_order="left")
 
@@ -133,7 +139,7 @@ class BatchWriter:
         """Return the events whose hash is that of one that was applied: copies, but for a rare coincidence."""
         seen = stored.select("n", event_hash="seen_events").explode("event_hash")
         if (stored["seen_elsewhere"] > 0).any():
-            seen = pl.concat([seen, self._tables.seen_elsewhere(events)])
+            seen = pl.concat([seen, self._history.seen_elsewhere(events)])
         return events.join(seen, on=["n", "event_hash"], how="semi")
 
     def _taken_back(self, first: DataFrame, stored: DataFrame) -> DataFrame:
@@ -151,19 +157,19 @@ class BatchWriter:
                 "recorded_at": pl.Series([record.recorded_at_ms for record in again], dtype=pl.Int64),
             }
         )
-        if other := self._tables.not_applied(places, events):
+        if other := self._history.not_applied(places, events):
             raise other_record(again[0].topic, *other)
-        self._tables.remove_history(places)
+        self._history.remove_history(places)
 
     def _fold(self, batch: _Batch) -> None:
         """Fold the new events into the rows; those of notifications whose history has changed from all of it."""
-        tables, first, stored = self._tables, batch.judged.first, batch.stored
+        first, stored = batch.judged.first, batch.stored
         if batch.again.height:
-            history = tables.history(batch.again)
+            history = self._history.history(batch.again)
             history = history.with_columns(event_hash=_hash_of("event_id")).join(batch.names, on="n")
             others = first.join(batch.again, on="n", how="anti")
             events = pl.concat([others, history.select(first.columns)])
-            tables.remove_retractions(batch.again)
+            self._history.remove_retractions(batch.again)
         else:
             events = first
         if events.is_empty() and batch.again.is_empty():
@@ -171,23 +177,23 @@ class BatchWriter:
         kept = stored.join(batch.again, on="n", how="anti").join(events, on="n", how="semi")
         events = self._effective(events, kept)
         new = reach(events, kept)
-        entries = tables.entries(new.wanted, kept)
+        entries = self._rows.entries(new.wanted, kept)
         gone = stored.join(batch.again, on="n", how="semi")
-        replaced = tables.entries(gone.select("n", recipient_id=pl.lit(None, pl.String)), gone)
+        replaced = self._rows.entries(gone.select("n", recipient_id=pl.lit(None, pl.String)), gone)
         rows, counts = fold(new, kept, entries, replaced)
-        tables.drop(gone)
-        tables.replace_rows(rows, pl.concat([kept, gone]), pl.concat([entries, replaced]))
-        tables.change_counts(counts)
+        self._rows.drop(gone)
+        self._rows.replace_rows(rows, pl.concat([kept, gone]), pl.concat([entries, replaced]))
+        self._rows.change_counts(counts)
         self._fold_contents(events, kept, batch)
 
     def _effective(self, events: DataFrame, kept: DataFrame) -> DataFrame:
         """Return the events with `is_effective`: no retracted names them. A retracted itself is never taken back."""
         is_retracted = col("kind") == Kind.RETRACTED.value
         named = events.filter(is_retracted).select("n", event_id="retracted_event_id").unique()
-        known = self._tables.retractions(kept.filter(_has_any(Kind.RETRACTED)).select("n"))
+        known = self._history.retractions(kept.filter(_has_any(Kind.RETRACTED)).select("n"))
         if named.is_empty() and known.is_empty():
             return events.with_columns(is_effective=True)
-        self._tables.add_retractions(named.join(known, on=["n", "event_id"], how="anti"))
+        self._history.add_retractions(named.join(known, on=["n", "event_id"], how="anti"))
         taken_back = pl.concat([known, named]).unique().with_columns(taken_back=True)
         joined = events.join(taken_back, on=["n", "event_id"], how="left", maintain_order="left")
         return joined.with_columns(is_effective=col("taken_back").is_null() | is_retracted).drop("taken_back")
@@ -206,17 +212,17 @@ class BatchWriter:
         stored = speaking.join(batch.judged.first, on=PLACE, how="anti")
         contents = batch.contents
         if stored.height:
-            contents = pl.concat([contents, self._tables.content_of(stored).select(contents.columns)])
+            contents = pl.concat([contents, self._history.content_of(stored).select(contents.columns)])
         said = fold_contents(speaking, contents, self._partitions).join(batch.names, on="n")
-        self._tables.replace_contents(pl.concat([before.select("n"), batch.again]), said)
+        self._rows.replace_contents(pl.concat([before.select("n"), batch.again]), said)
 
     def _effective_history(self, notifications: DataFrame, events: DataFrame) -> DataFrame:
         """Return what was said before of notifications and was not taken back."""
-        history = self._tables.history(notifications).filter(
+        history = self._history.history(notifications).filter(
             col("kind").is_in([kind.value for kind in CONTENT_SPEAKING])
         )
         history = history.join(events, on=PLACE, how="anti")
-        taken_back = self._tables.retractions(notifications)
+        taken_back = self._history.retractions(notifications)
         history = history.join(taken_back, on=["n", "event_id"], how="anti")
         names = notifications.select("n", "tenant_id", "notification_id")
         return history.join(names, on="n").with_columns(event_hash=_hash_of("event_id"), is_effective=True)

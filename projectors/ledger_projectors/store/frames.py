@@ -34,6 +34,7 @@ class Frames:
         self._sources: dict[str, _Source] = {}
         self._parsed: dict[str, duckdb.Statement] = {}
         self._casts: dict[str, list[pl.Expr]] = {}
+        self._empty: dict[str, DataFrame] = {}
 
     def run(self, sql: str, **given: DataFrame) -> None:
         """Run a statement that reads the given frames under their names."""
@@ -51,6 +52,16 @@ class Frames:
                 cast for name, type_ in frame.schema.items() if (cast := _cast(name, type_)) is not None
             ]
         return frame.with_columns(casts)
+
+    def empty(self, sql: str) -> DataFrame:
+        """Return what a query without a row gives; it is asked once."""
+        if sql not in self._empty:
+            self._empty[sql] = self.read(sql)
+        return self._empty[sql]
+
+    def rolled_back(self) -> None:
+        """Register sources again: what was registered in a transaction is gone with it."""
+        self._sources.clear()
 
     def _register(self, given: dict[str, DataFrame]) -> None:
         for name, frame in given.items():

@@ -1,10 +1,9 @@
-"""The tables of history and of the folded rows: what the fold is given of them, and what it puts there."""
+"""Folded rows in their tables: what the fold is given of them, and what it puts there."""
 
 from __future__ import annotations
 
 from typing import Final
 
-import duckdb
 import polars as pl
 from polars import DataFrame, col
 
@@ -13,12 +12,9 @@ from ledger_projectors.fold.folding import Rows
 from ledger_projectors.fold.rows import DATED, NUMBERS
 from ledger_projectors.store.frames import Frames
 from ledger_projectors.store.hot_rows import HOT_ENTRIES_MAX, HOT_NOTIFICATIONS_MAX, HotRows
-from ledger_projectors.store.projection import engine_sql
 
 SEEN_EVENTS_MAX: Final = 256
 """Hashes of events that stand on the row of a notification; more go to a table that rows are only added to."""
-
-PLACE: Final = ("log_partition", "log_offset")
 
 _NOTIFICATION: Final = (
     *("version", "n", "tenant_id", "notification_id", "listed_at", "failed_permanently", "channels"),
@@ -43,27 +39,27 @@ def _columns(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-class Tables:
-    """The tables of one file, in an open transaction of its writer. Numbers are those of `numbering`."""
+class FoldedRows:
+    """The folded tables of one file, in an open transaction of its writer. Numbers are those of `numbering`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, frames: Frames) -> None:
         """Use the writer's connection."""
-        self._frames = Frames(connection)
-        self._empty: dict[str, DataFrame] = {}
+        self._frames = frames
         self._hot_notifications = HotRows(("notification_id", "tenant_id"), HOT_NOTIFICATIONS_MAX)
         self._hot_entries = HotRows(ENTRY, HOT_ENTRIES_MAX)
         self._numbering: tuple[int, int] | None = None
         self._written: tuple[DataFrame, DataFrame] | None = None
 
-    # -- what is kept in memory ----------------------------------------------------------------------------------------
-
     def committed(self) -> None:
-        """Keep the rows that were written: the transaction is in the file."""
-        if self._written is not None:
-            notifications, entries = self._written
-            self._hot_notifications.put(notifications)
-            self._hot_entries.put(entries)
-        self._written = None
+        """Keep the rows that were written: the transaction is in the file. Raises nothing."""
+        written, self._written = self._written, None
+        if written is None:
+            return
+        try:
+            for hot, rows in zip((self._hot_notifications, self._hot_entries), written, strict=True):
+                hot.put(rows)
+        except Exception:  # noqa: BLE001 - behind COMMIT nothing fails: what cannot be kept is read again.
+            self.forget()
 
     def drop(self, notifications: DataFrame) -> None:
         """Keep no rows of these notifications: some of them go, and none replaces them."""
@@ -75,8 +71,6 @@ class Tables:
         self._written = self._numbering = None
         self._hot_notifications.forget()
         self._hot_entries.forget()
-
-    # -- what is stored ------------------------------------------------------------------------------------------------
 
     def numbering(self) -> tuple[int, int]:
         """Return the number of the last notification, and of the last row."""
@@ -103,8 +97,9 @@ class Tables:
         return self._frames.read(
             # Where they lie first, off narrow columns: of wide ones, only what surrounds those is then read.
             f"SELECT {_columns(_NOTIFICATION)} FROM notification_rows WHERE rowid IN ("  # noqa: S608 - our own columns
-            "SELECT stored.rowid FROM notification_rows AS stored SEMI JOIN (SELECT tenant_id, notification_id::UUID AS "
-            "notification_id FROM named) AS named USING (notification_id, tenant_id))",
+            "SELECT stored.rowid FROM notification_rows AS stored SEMI JOIN ("
+            "SELECT tenant_id, notification_id::UUID AS notification_id FROM named"
+            ") AS named USING (notification_id, tenant_id))",
             named=named,
         )
 
@@ -159,122 +154,11 @@ class Tables:
 
     def no_entries(self) -> DataFrame:
         """Return a frame of entries without one."""
-        return self._none(f"SELECT {_columns(_ENTRY)} FROM inbox_entry_rows LIMIT 0")  # noqa: S608 - as above
+        return self._frames.empty(f"SELECT {_columns(_ENTRY)} FROM inbox_entry_rows LIMIT 0")  # noqa: S608 - as above
 
     def no_notifications(self) -> DataFrame:
         """Return a frame of notifications without one."""
-        return self._none(f"SELECT {_columns(_NOTIFICATION)} FROM notification_rows LIMIT 0")  # noqa: S608 - as above
-
-    def history(self, numbers: DataFrame) -> DataFrame:
-        """Return all events of notifications, by n."""
-        return self._frames.read(
-            "FROM event_rows WHERE rowid IN (SELECT event_rows.rowid FROM event_rows SEMI JOIN numbers USING (n))",
-            numbers=numbers.select("n"),
-        )
-
-    def events(self, identities: DataFrame) -> DataFrame:
-        """Return events by n and event_id."""
-        if identities.is_empty():
-            return self.no_events()
-        return self._frames.read(
-            "FROM event_rows WHERE rowid IN (SELECT event_rows.rowid FROM event_rows SEMI JOIN "
-            "(SELECT n, event_id::UUID AS event_id FROM identities) AS identities USING (n, event_id))",
-            identities=identities.select("n", "event_id"),
-        )
-
-    def content_of(self, events: DataFrame) -> DataFrame:
-        """Return what events say: their rows of event_contents."""
-        if events.is_empty():
-            return self._none("FROM event_contents LIMIT 0")
-        return self._frames.read(
-            "FROM event_contents SEMI JOIN places USING (log_partition, log_offset)", places=events.select(PLACE)
-        )
-
-    def copies_of(self, events: DataFrame) -> tuple[tuple[int, int], ...]:
-        """Return where events lie, and further copies of them that were applied as duplicates."""
-        if events.is_empty():
-            return ()
-        found = self._frames.read(
-            "SELECT log_partition, log_offset FROM duplicates SEMI JOIN (SELECT tenant_id, notification_id::UUID AS "
-            "notification_id, event_id::UUID AS event_id FROM copied) AS copied USING (tenant_id, notification_id, event_id)",
-            copied=events.select("tenant_id", "notification_id", "event_id"),
-        )
-        return tuple(pl.concat([events.select(PLACE), found]).unique().sort(PLACE).iter_rows())
-
-    def not_applied(self, places: DataFrame, events: DataFrame) -> tuple[int, int] | None:
-        """Return the first place whose record is not the one that was applied there; None: all are.
-
-        `places` have recorded_at in milliseconds; `events` are what was decoded of them.
-        """
-        stated = events.select(*PLACE, "event_id")
-        other = self._frames.read(engine_sql("misread"), again=places.join(stated, on=PLACE, how="left"))
-        return other.row(0) if other.height else None
-
-    def retractions(self, numbers: DataFrame) -> DataFrame:
-        """Return n and event_id of what retracted events of notifications name."""
-        if numbers.is_empty():
-            return self._none("FROM retractions LIMIT 0")
-        return self._frames.read("FROM retractions SEMI JOIN numbers USING (n)", numbers=numbers.select("n"))
-
-    def seen_elsewhere(self, events: DataFrame) -> DataFrame:
-        """Return n and event_hash of those events that the table seen_events has."""
-        return self._frames.read(
-            "FROM seen_events SEMI JOIN asked USING (n, event_hash)", asked=events.select("n", "event_hash")
-        )
-
-    def no_events(self) -> DataFrame:
-        """Return a frame of events without one."""
-        return self._none("FROM event_rows LIMIT 0")
-
-    def _none(self, sql: str) -> DataFrame:
-        if sql not in self._empty:
-            self._empty[sql] = self._frames.read(sql)
-        return self._empty[sql]
-
-    # -- what is written -----------------------------------------------------------------------------------------------
-
-    def add_notifications(self, named: DataFrame) -> None:
-        """Give notifications their numbers: n, tenant_id and notification_id."""
-        if not named.is_empty():
-            self._frames.run("INSERT INTO directory BY NAME FROM numbered", numbered=named)
-
-    def add_history(self, events: DataFrame, contents: DataFrame, details: DataFrame) -> None:
-        """Add events, and what else they state."""
-        if events.is_empty():
-            return
-        columns = events.drop("tenant_id", "notification_id", "event_hash")
-        self._frames.run("INSERT INTO event_rows BY NAME FROM new_events", new_events=columns)
-        for table, stated in (("event_contents", contents), ("event_details", details)):
-            if not (kept := stated.join(events, on=PLACE, how="semi")).is_empty():
-                self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": kept})
-
-    def add_duplicates(self, copies: DataFrame) -> None:
-        """Add a small row for each further copy of an event."""
-        if not copies.is_empty():
-            names = ("tenant_id", "notification_id", "event_id", "recorded_at", *PLACE)
-            self._frames.run("INSERT INTO duplicates BY NAME FROM new_duplicates", new_duplicates=copies.select(names))
-
-    def add_retractions(self, named: DataFrame) -> None:
-        """Add n and event_id of what retracted events name."""
-        if not named.is_empty():
-            self._frames.run("INSERT INTO retractions BY NAME FROM new_retractions", new_retractions=named)
-
-    def remove_retractions(self, numbers: DataFrame) -> None:
-        """Forget what retracted events of notifications name."""
-        self._frames.run(
-            "DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers.select("n")
-        )
-
-    def remove_history(self, places: DataFrame) -> None:
-        """Take events out of history, by their places in the log, and duplicates too."""
-        if places.is_empty():
-            return
-        for table in ("event_rows", "event_contents", "event_details", "duplicates"):
-            self._frames.run(
-                f"DELETE FROM {table} USING places WHERE {table}.log_partition = places.log_partition "  # noqa: S608 - ours
-                f"AND {table}.log_offset = places.log_offset",
-                places=places.select(PLACE),
-            )
+        return self._frames.empty(f"SELECT {_columns(_NOTIFICATION)} FROM notification_rows LIMIT 0")  # noqa: S608 - as above
 
     def replace_rows(self, rows: Rows, notifications: DataFrame, entries: DataFrame) -> None:
         """Put rows in the place of stored ones; each new row gets its version."""
