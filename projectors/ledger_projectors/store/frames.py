@@ -52,6 +52,10 @@ class Frames:
             ]
         return frame.with_columns(casts)
 
+    def forget(self) -> None:
+        """Register sources again: those that a transaction registered are gone when it fails."""
+        self._sources.clear()
+
     def _register(self, given: dict[str, DataFrame]) -> None:
         for name, frame in given.items():
             if name in self._sources:

@@ -75,6 +75,7 @@ class Tables:
         self._written = self._numbering = None
         self._hot_notifications.forget()
         self._hot_entries.forget()
+        self._frames.forget()
 
     # -- what is stored ------------------------------------------------------------------------------------------------
 
@@ -263,6 +264,12 @@ class Tables:
         """Forget what retracted events of notifications name."""
         self._frames.run(
             "DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers.select("n")
+        )
+
+    def remove_seen_events(self, numbers: DataFrame) -> None:
+        """Forget the hashes of notifications that do not stand on their row: it gets all of them again."""
+        self._frames.run(
+            "DELETE FROM seen_events USING numbers WHERE seen_events.n = numbers.n", numbers=numbers.select("n")
         )
 
     def remove_history(self, places: DataFrame) -> None:

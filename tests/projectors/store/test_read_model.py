@@ -22,7 +22,7 @@ from tests.projectors.building import TABLES, content, demo_events, open_model, 
 from tests.properties.strategies import NOON, NOON_MS, NOTIFICATION_IDS, Recorded, audience, clock, said
 
 VIEWS: Final = ("notification_status", "unread_by_recipient", "channel_outcomes", "history", "actions")
-HISTORY: Final = ("directory", "event_rows", "event_contents", "event_details")
+HISTORY: Final = ("directory", "event_rows", "event_contents", "event_details", "retractions", "seen_events")
 FOLDED: Final = ("notification_rows", "inbox_entry_rows", "delivery_rows", "content_rows", "recipient_count_rows")
 SET_ASIDE: Final = ("duplicates", "quarantine")
 OF_THE_DIRECTORY: Final = (
