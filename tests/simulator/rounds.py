@@ -17,7 +17,7 @@ from unittest.mock import patch
 from structlog.testing import capture_logs
 
 from ledger_projectors.publish.digest import Digest
-from ledger_projectors.store import opening
+from ledger_projectors.store import opening, tables
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Position
 from tests.simulator.checks import Invariants
@@ -31,6 +31,9 @@ LIVES_MAX: Final = 2
 """Lives with faults; one without follows, and the replay."""
 
 PARTITIONS: Final = (1, 2, 3)
+SEEN_EVENTS_MAX: Final = (1, 3, tables.SEEN_EVENTS_MAX)
+"""Hashes of events that stand on the row of a notification: of the short logs here, all stand there with the last."""
+
 SHARES_OF_LOG: Final = (0.3, 0.6, 1.0)
 """Of what is left of the log, how much is there in one life."""
 
@@ -107,7 +110,12 @@ def run_round(seed: int, room: Room, change: Callable[[Life], Life] | None = Non
     """
     report = Report(seed)
     room.clear()
-    with capture_logs(), patch.object(opening, "THREADS", 1), no_time_passes(JumpingClock(_rng(seed, "clock"))):
+    with (
+        capture_logs(),
+        patch.object(opening, "THREADS", 1),
+        patch.object(tables, "SEEN_EVENTS_MAX", _rng(seed, "hashes").choice(SEEN_EVENTS_MAX)),
+        no_time_passes(JumpingClock(_rng(seed, "clock"))),
+    ):
         try:
             _Round(seed, room, report, change or (lambda life: life)).run()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
@@ -130,7 +138,7 @@ class _Round:
         self._invariants = Invariants(self._log)
         self._path = room.new_file(self._log.partitions)
         report.records = len(self._log.entries)
-        self._tell(f"{report.records} records, the log ends at {self._end}")
+        self._tell(f"{report.records} records, the log ends at {self._end}; {tables.SEEN_EVENTS_MAX} hashes on a row")
 
     def run(self) -> None:
         """Live and die, live to the end of the log, and replay it."""

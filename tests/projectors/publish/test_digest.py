@@ -17,7 +17,7 @@ from ledger_projectors.publish import digest as digest_module
 from ledger_projectors.publish.digest import Digest, digest_read_model
 from ledger_projectors.store.log_positions import read_position
 from ledger_projectors.store.read_model import ReadModel
-from ledger_schemas import Position
+from ledger_schemas import Kind, Position
 from tests.projectors.building import demo_events, open_model, reading, records_of, rows
 from tests.projectors.directory import building as directory
 from tests.properties.strategies import NOON_MS, Recorded, audience, clock, said
@@ -125,6 +125,30 @@ def test_batches_and_opening_play_no_part(tmp_path: Path, model: ReadModel) -> N
         apply_directory(other)
     with open_model(tmp_path / "other") as other:
         assert digest(other) == digest(model)
+
+
+def test_folding_again_plays_no_part(tmp_path: Path) -> None:
+    """Rows that batches folded one after another are those of one fold of all of history, with nothing stored.
+
+    A retracted that names an applied event has its notification folded again from history; here each has one.
+    """
+    created = [one for one in HISTORY if one.event.kind is Kind.CREATED]
+    envelopes = [one.event.model_dump(include={"tenant_id", "notification_id"}) for one in created]
+    observed = [said("observed", "12:00:00", **envelope) for envelope in envelopes]
+    retracted = [
+        said("retracted", "12:00:01", retracted_event_id=one.event.event_id, **envelope)
+        for one, envelope in zip(observed, envelopes, strict=True)
+    ]
+    records = records_of(*HISTORY, *observed, *retracted)
+    with open_model(tmp_path / "batches") as model, open_model(tmp_path / "at_once") as at_once:
+        at_once.apply(records)
+        for start in range(0, len(records) - len(retracted), 7):
+            model.apply(records[: -len(retracted)][start : start + 7])
+        ((rows_before,),) = rows(model, 'SELECT "rows" FROM numbering')
+        model.apply(records[-len(retracted) :])
+        entries = "SELECT count(*) FROM inbox_entry_rows"
+        assert rows(model, f"{entries} WHERE version > {rows_before}") == rows(model, entries)
+        assert digest(at_once) == digest(model)
 
 
 @pytest.mark.parametrize(("table", "change"), CHANGES)
