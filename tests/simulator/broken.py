@@ -28,6 +28,7 @@ from ledger_projectors.log.alarm_board import AlarmBoard
 from ledger_projectors.log.ends import LogEnds
 from ledger_projectors.log.records import LogRecord, Rejection
 from ledger_projectors.store import batch_writer, log_positions, quarantine, read_model
+from ledger_projectors.store.hot_rows import HotRows
 from ledger_projectors.store.steps import Step, StepObserver
 from ledger_projectors.store.tables import Tables
 from ledger_schemas import envelope
@@ -94,6 +95,26 @@ def first_entry_left_as_it_was() -> AbstractContextManager[Any]:
         return folding.reach(events, notifications.with_columns(recipients=several))
 
     return patch.object(batch_writer, "reach", reach)
+
+
+@contextmanager
+def memory_changed_before_the_commit() -> Iterator[None]:
+    """Keep rows in memory as soon as they are written, also when their transaction then fails."""
+    replace_rows, forget = Tables.replace_rows, Tables.forget
+
+    def replace_and_keep(stored: Tables, *rows: Any) -> None:  # noqa: ANN401 - as `replace_rows`
+        replace_rows(stored, *rows)
+        stored.committed()
+
+    def forget_all_but_rows(stored: Tables) -> None:
+        with patch.object(HotRows, "forget", lambda _: None):
+            forget(stored)
+
+    with (
+        patch.object(Tables, "replace_rows", replace_and_keep),
+        patch.object(Tables, "forget", forget_all_but_rows),
+    ):
+        yield
 
 
 def kind_left_out() -> AbstractContextManager[Any]:
@@ -196,6 +217,7 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
     "copies not recognised": (copies_not_recognised, _meets(Fault.NONE)),
     "spilled copies missed": (spilled_copies_missed, _meets(Fault.NONE)),
     "the first entry left as it was": (first_entry_left_as_it_was, _meets(Fault.NONE)),
+    "memory changed before the commit": (memory_changed_before_the_commit, _meets(Fault.FAILS_FOR_NOW)),
     "a kind left out": (kind_left_out, _meets(Fault.NONE)),
     "the last one wins": (last_one_wins, _meets(Fault.NONE)),
     "a failed attempt kept": (failed_attempt_kept, _meets(Fault.FAILS_FOR_NOW)),
