@@ -30,6 +30,7 @@ from tests.faults.killable_projector import HALTED, NO_STEP, RUNNING, STEPS, Ord
 from tests.faults.the_log import Place, Raw, append_raw, folded_up_to, read_records, with_trouble
 from tests.projectors.decode.foreign_writer import next_version, publish, written_with
 from tests.properties.comparison import assert_same, read, read_state
+from tests.properties.layout import check_layout
 from tests.properties.strategies import Placed, Recorded
 
 PARTITIONS: Final = 3
@@ -208,6 +209,7 @@ class KillRounds:
             log = [one for one in self._log if (one.partition, one.offset) not in waiting]
             expected = folded_up_to(log, self._topic.name, position, self._topic.partitions)
             assert_same(expected, read_state(model, self._poison.keys() | waiting), after=after)
+            check_layout(model)
             rows = [read(model, f"SELECT count(*) AS n FROM {table}")[0]["n"] for table in SET_DOWN_IN]  # noqa: S608 - our own names
         ends = {partition: offset for (_, partition), offset in position.items()}
         poison = [(*at, raw.key, raw.value) for at, raw in sorted(self._poison.items()) if at[1] < ends.get(at[0], 0)]

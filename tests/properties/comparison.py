@@ -14,6 +14,7 @@ from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, decode_event
 from tests.empty_files import put_empty_file
 
+from .layout import check_layout
 from .oracle import Key, Rows, State, fold
 from .strategies import NOTIFICATION_IDS, TENANTS, Placed, Recorded, place
 
@@ -44,7 +45,7 @@ def new_read_model(partitions: int = 1) -> Iterator[ReadModel]:
 def apply(model: ReadModel, *batches: Iterable[Placed]) -> list[BatchOutcome]:
     """Apply each batch in a transaction of its own, and check the layout of the file that they leave."""
     outcomes = [model.apply([placed.log_record() for placed in batch]) for batch in batches]
-    # check_layout(model)
+    check_layout(model)
     return outcomes
 
 

@@ -11,17 +11,26 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from polars import DataFrame
 
 from ledger_projectors.decode import batch as decode
 from ledger_projectors.decode.staging import Staged
+from ledger_projectors.fold import folding
+from ledger_projectors.fold.copies import Copies
+from ledger_projectors.fold.folding import New
+from ledger_projectors.fold.frames import Events
 from ledger_projectors.log import ends as log_ends
 from ledger_projectors.log import topic_watch
 from ledger_projectors.log.alarm_board import AlarmBoard
 from ledger_projectors.log.ends import LogEnds
 from ledger_projectors.log.records import LogRecord, Rejection
-from ledger_projectors.store import batch_writer, log_positions, projection, quarantine, read_model
+from ledger_projectors.store import batch_writer, log_positions, quarantine, read_model
+from ledger_projectors.store.folded_rows import FoldedRows
+from ledger_projectors.store.history import History
+from ledger_projectors.store.hot_rows import HotRows
 from ledger_projectors.store.steps import Step, StepObserver
 from ledger_schemas import envelope
 from ledger_schemas.topic import WrongSetting
@@ -64,11 +73,49 @@ def commit_before_position() -> AbstractContextManager[Any]:
 def copies_not_recognised() -> AbstractContextManager[Any]:
     """Count further copies of an event again."""
 
-    def without_copies(name: str) -> projection.Statements:
-        statements = projection.engine_statements(name)
-        return projection.Statements.of("DELETE FROM copies;") if name == "copies" else statements
+    def all_first(new: Events, stored: Events) -> Copies:
+        none, no_stored = new.events.clear(), stored.events.clear()
+        return Copies(new.events, none, none, no_stored, no_stored)
 
-    return patch.object(batch_writer, "engine_statements", without_copies)
+    return patch.object(batch_writer, "judge_copies", all_first)
+
+
+def spilled_copies_missed() -> AbstractContextManager[Any]:
+    """Recognise only those copies whose hash stands on the row of their notification."""
+    asked = History.seen_elsewhere
+    return patch.object(History, "seen_elsewhere", lambda stored, events: asked(stored, events).clear())
+
+
+def first_entry_left_as_it_was() -> AbstractContextManager[Any]:
+    """Leave the entry of an audience of one as it was when the audience grows."""
+
+    def reach(events: DataFrame, notifications: DataFrame) -> New:
+        names = events.filter(pl.col("recipient_id").is_not_null() | (pl.col("audience").list.len() > 0))
+        grows = pl.col("n").is_in(names["n"].implode())
+        several = pl.when(grows).then(pl.lit(2, pl.Int32)).otherwise("recipients")
+        return folding.reach(events, notifications.with_columns(recipients=several))
+
+    return patch.object(batch_writer, "reach", reach)
+
+
+@contextmanager
+def memory_changed_before_the_commit() -> Iterator[None]:
+    """Keep rows in memory as soon as they are written, also when their transaction then fails."""
+    replace_rows, forget = FoldedRows.replace_rows, FoldedRows.forget
+
+    def replace_and_keep(stored: FoldedRows, *rows: Any) -> None:  # noqa: ANN401 - as `replace_rows`
+        replace_rows(stored, *rows)
+        stored.committed()
+
+    def forget_all_but_rows(stored: FoldedRows) -> None:
+        with patch.object(HotRows, "forget", lambda _: None):
+            forget(stored)
+
+    with (
+        patch.object(FoldedRows, "replace_rows", replace_and_keep),
+        patch.object(FoldedRows, "forget", forget_all_but_rows),
+    ):
+        yield
 
 
 def kind_left_out() -> AbstractContextManager[Any]:
@@ -169,6 +216,9 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
     "position written apart": (position_written_apart, _meets(Fault.DIES, Step.POSITIONED)),
     "commit and checkpoint before the position": (commit_before_position, _meets(Fault.DIES, Step.POSITIONED)),
     "copies not recognised": (copies_not_recognised, _meets(Fault.NONE)),
+    "spilled copies missed": (spilled_copies_missed, _meets(Fault.NONE)),
+    "the first entry left as it was": (first_entry_left_as_it_was, _meets(Fault.NONE)),
+    "memory changed before the commit": (memory_changed_before_the_commit, _meets(Fault.FAILS_FOR_NOW)),
     "a kind left out": (kind_left_out, _meets(Fault.NONE)),
     "the last one wins": (last_one_wins, _meets(Fault.NONE)),
     "a failed attempt kept": (failed_attempt_kept, _meets(Fault.FAILS_FOR_NOW)),

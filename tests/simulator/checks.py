@@ -13,6 +13,7 @@ from ledger_schemas import LIFECYCLE_TOPIC, Position, decode_event
 from ledger_schemas.known_schemas import KnownSchemas
 from tests.properties import comparison
 from tests.properties.comparison import assert_same, folded, read, read_state
+from tests.properties.layout import check_layout
 from tests.properties.oracle import Key, State
 from tests.simulator.the_log import Entry, Place, SimulatedLog, reference_of
 
@@ -38,7 +39,7 @@ class Invariants:
             self._known.learn(reference_of(text), text)
 
     def check(self, model: ReadModel, after: str, *, whole: bool) -> None:
-        """Check everything; unless `whole`, of the tables only NARROW."""
+        """Check everything; unless `whole`, of the tables only NARROW, and not whether all rows agree."""
         self.checks += 1
         position = model.position()
         assert position.reached(self.least), f"after {after} the position went back from {self.least} to {position}"
@@ -58,6 +59,8 @@ class Invariants:
             state = read_state(model, kept)
             assert_same(expected, state, after=after)
         self._check_history(model, before, state, kept, after)
+        if whole:
+            check_layout(model)
 
     def check_nothing_waits(self, model: ReadModel) -> None:
         """Check that quarantine holds no event whose schema was published: all were released."""

@@ -155,6 +155,16 @@ class FailingConnection:
         self._fail()
         return self._connection.executemany(*arguments)
 
+    def sql(self, *arguments: Any) -> Any:  # noqa: ANN401 - as DuckDB's own
+        """Return its rows or fail."""
+        self._fail()
+        return self._connection.sql(*arguments)
+
+    def register(self, *arguments: Any) -> Any:  # noqa: ANN401 - as DuckDB's own
+        """Register it or fail: that is a statement, too, of the same transaction."""
+        self._fail()
+        return self._connection.register(*arguments)
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as DuckDB's own
         """Give everything else as it is."""
         return getattr(self._connection, name)

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
 from ledger_projectors.publish.digest import Digest
-from ledger_projectors.store import opening
+from ledger_projectors.store import hot_rows, opening, tables
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Position
 from tests.simulator.checks import Invariants
@@ -31,6 +31,13 @@ LIVES_MAX: Final = 2
 """Lives with faults; one without follows, and the replay."""
 
 PARTITIONS: Final = (1, 2, 3)
+LIMITS: Final = {
+    "SEEN_EVENTS_MAX": (1, 3, tables.SEEN_EVENTS_MAX),
+    "HOT_NOTIFICATIONS_MAX": (0, 3, hot_rows.HOT_NOTIFICATIONS_MAX),
+    "HOT_ENTRIES_MAX": (0, 5, hot_rows.HOT_ENTRIES_MAX),
+}
+"""Hashes of events on the row of a notification, and rows kept in memory: the last is more than a log here needs."""
+
 SHARES_OF_LOG: Final = (0.3, 0.6, 1.0)
 """Of what is left of the log, how much is there in one life."""
 
@@ -107,7 +114,12 @@ def run_round(seed: int, room: Room, change: Callable[[Life], Life] | None = Non
     """
     report = Report(seed)
     room.clear()
-    with capture_logs(), patch.object(opening, "THREADS", 1), no_time_passes(JumpingClock(_rng(seed, "clock"))):
+    with (
+        capture_logs(),
+        patch.object(opening, "THREADS", 1),
+        patch.multiple(tables, **_limits(_rng(seed, "limits"))),
+        no_time_passes(JumpingClock(_rng(seed, "clock"))),
+    ):
         try:
             _Round(seed, room, report, change or (lambda life: life)).run()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
@@ -131,6 +143,7 @@ class _Round:
         self._path = room.new_file(self._log.partitions)
         report.records = len(self._log.entries)
         self._tell(f"{report.records} records, the log ends at {self._end}")
+        self._tell(", ".join(f"{name} {getattr(tables, name)}" for name in LIMITS))
 
     def run(self) -> None:
         """Live and die, live to the end of the log, and replay it."""
@@ -181,6 +194,10 @@ class _Round:
 
     def _tell(self, what: str) -> None:
         self._report.trace.append(what)
+
+
+def _limits(rng: Random) -> dict[str, Any]:
+    return {name: rng.choice(limits) for name, limits in LIMITS.items()}
 
 
 def _rng(seed: int, what: str) -> Random:

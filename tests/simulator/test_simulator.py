@@ -24,7 +24,7 @@ from tests.simulator.the_log import SimulatedLog, draw_log
 
 CHUNKS: Final = 4
 ROUNDS_PER_CHUNK: Final = 3
-SEEDS_MAX: Final = 10
+SEEDS_MAX: Final = 20
 """How many rounds a broken engine may survive."""
 
 SEED_OF_ONE_LIFE: Final = 7

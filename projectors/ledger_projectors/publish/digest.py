@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 import duckdb
 
@@ -11,6 +12,13 @@ from ledger_projectors.directory import tables as directory
 from ledger_projectors.store.log_positions import read_position
 from ledger_projectors.store.projection import lifecycle
 from ledger_schemas.positions import Position
+
+_NUMBERED_BY_FILE: Final = ("n", "version", "seen_events", "seen_elsewhere")
+"""Columns that no digest speaks of: numbers of notifications and rows, and which hashes stand on a row, depend on how
+the log was cut into batches."""
+
+_WITH_STATED: Final = ("notification_rows", "inbox_entry_rows")
+"""Tables with the column `stated`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,13 @@ def digest_read_model(connection: duckdb.DuckDBPyConnection) -> Digest:
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[int, str]:
+    # In what order facts as stated lie plays no part, as that of rows.
+    stated = ", list_sort(stated) AS stated" if name in _WITH_STATED else ""
     ((count, low, high),) = connection.execute(
-        # How a file numbers its notifications and batches is its own affair.
-        "WITH told AS (SELECT COLUMNS(lambda c: c NOT IN ('n', 'touched_in', 'written_in')) FROM query_table($name)), "
+        f"WITH told AS (SELECT COLUMNS(lambda c: NOT list_contains($left_out, c)){stated} FROM query_table($name)), "  # noqa: S608 - our own column
         "marked AS (SELECT md5_number(told::VARCHAR) AS mark FROM told) "
         "SELECT count(*), sum((mark % 18446744073709551616)::HUGEINT), sum((mark // 18446744073709551616)::HUGEINT) "
         "FROM marked",
-        {"name": name},
+        {"name": name, "left_out": [*_NUMBERED_BY_FILE, *(["stated"] if stated else [])]},
     ).fetchall()
     return count, f"{low or 0:x}.{high or 0:x}"

@@ -170,6 +170,7 @@ class BatchWriter:
             others = first.join(batch.again, on="n", how="anti")
             events = pl.concat([others, history.select(first.columns)])
             self._history.remove_retractions(batch.again)
+            self._history.remove_seen_events(batch.again)
         else:
             events = first
         if events.is_empty() and batch.again.is_empty():

@@ -114,6 +114,12 @@ class History:
             "DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers.select("n")
         )
 
+    def remove_seen_events(self, numbers: DataFrame) -> None:
+        """Forget the hashes of notifications that do not stand on their row: it gets all of them again."""
+        self._frames.run(
+            "DELETE FROM seen_events USING numbers WHERE seen_events.n = numbers.n", numbers=numbers.select("n")
+        )
+
     def remove_history(self, places: DataFrame) -> None:
         """Take events out of history, by their places in the log, and duplicates too."""
         if places.is_empty():

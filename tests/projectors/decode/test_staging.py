@@ -28,7 +28,7 @@ from ledger_schemas.kinds import Kind
 from tests.projectors.building import open_model, rows
 from tests.properties.strategies import FOLD, NOTIFICATION_IDS
 
-OF_THE_FILE: Final = {"n", "touched_in", "written_in"}
+OF_THE_FILE: Final = {"n"}
 """Columns that tell where a row lies in its file, and nothing of the event."""
 
 STATED: Final = [
@@ -67,7 +67,7 @@ def test_each_column_of_an_event_is_in_one_of_three_tables(tmp_path: Path) -> No
             for table in ("event_rows", "event_contents", "event_details", "events")
         }
     # Whose event it is stands in the directory; whether it counts no more is not of the event.
-    assert {*FOLDED_COLUMNS} - {"tenant_id", "notification_id"} == held["event_rows"] - OF_THE_FILE - {"is_retracted"}
+    assert {*FOLDED_COLUMNS} - {"tenant_id", "notification_id"} == held["event_rows"] - OF_THE_FILE
     assert {*PLACE_COLUMNS, *CONTENT_COLUMNS} == held["event_contents"] - OF_THE_FILE
     assert {*PLACE_COLUMNS, *DETAIL_COLUMNS} == held["event_details"] - OF_THE_FILE
     assert {*EVENT_SCHEMA.names} == held["events"]

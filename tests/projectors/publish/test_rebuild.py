@@ -38,8 +38,7 @@ from tests.projectors.building import (
 from tests.projectors.publish.ledgers import EVENTS, KEPT, NAME, UNFINISHED, Ledger
 
 TAMPERED: Final = (
-    "UPDATE inbox_entry_rows SET marks = xor(marks, mark_of('is_read')) "
-    "WHERE rowid = (SELECT min(rowid) FROM inbox_entry_rows)"
+    "UPDATE inbox_entry_rows SET is_read = NOT is_read WHERE rowid = (SELECT min(rowid) FROM inbox_entry_rows)"
 )
 
 

@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from ledger_projectors.fold.facts import FACTS
+from ledger_projectors.store import tables
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas.kinds import Kind
 from tests.projectors.building import demo_events, open_model, records_of, rows
@@ -21,36 +24,53 @@ from tests.properties.strategies import NOON_MS, Recorded, audience, said
 KINDS: Final = [str(kind) for kind in Kind]
 NOT_TOLD_BELOW: Final = {"created", "amended", "audience_added", "retracted", "observed"}
 BY_MACHINES: Final = {"automated_opened", "automated_clicked"}
-FURTHER_FACTS: Final = {*BY_MACHINES, "failed_permanently"}
-"""Facts that are not named as a kind is; that an audience is declared is a row, not a fact that is marked."""
 
 DAMAGE: Final = {
+    "there is one numbering": "INSERT INTO numbering FROM numbering",
     "a notification has one number": "INSERT INTO directory SELECT * REPLACE (n + 100 AS n) FROM directory LIMIT 1",
     "numbers were given": "UPDATE numbering SET notifications = 1",
-    "there is one numbering": "INSERT INTO numbering FROM numbering",
+    "versions were given": 'UPDATE numbering SET "rows" = 1',
+    "a version is of one row": """
+        UPDATE notification_rows SET version = (SELECT max(version) FROM inbox_entry_rows) WHERE n = 1""",
     "a notification has events": "DELETE FROM event_rows WHERE n = 1",
-    "events lie where the directory says": "UPDATE event_rows SET touched_in = touched_in + 1",
-    "events were written before they moved": "UPDATE event_rows SET written_in = 9",
-    "contents lie where their event was written": "UPDATE event_contents SET written_in = 9",
-    "details lie where their event was written": "UPDATE event_details SET written_in = 9",
-    "rows of notifications lie where the directory says": "UPDATE notification_rows SET touched_in = 9",
-    "rows of inbox entries lie where the directory says": "UPDATE inbox_entry_rows SET tenant_id = 'x'",
-    "rows of deliveries lie where the directory says": "UPDATE delivery_rows SET n = n + 1",
-    "contents are of notifications": "UPDATE content_rows SET n = n + 100",
-    "a delivery is of an inbox entry, and that of a notification": "DELETE FROM notification_rows WHERE n = 1",
+    "events are of notifications": "DELETE FROM directory WHERE n = 1",
     "a place in the log is told of once": "UPDATE event_rows SET log_offset = 0",
+    "contents are of an event that has such": "UPDATE event_rows SET kind = 'fired' WHERE kind = 'created'",
+    "details are of an event that has such": "UPDATE event_rows SET kind = 'created' WHERE kind = 'failed'",
+    "what is retracted stands in history": "DELETE FROM retractions",
+    "hashes are those of the events": """
+        UPDATE notification_rows SET seen_events = list_concat([1], seen_events[2:]) WHERE len(seen_events) > 0""",
+    "hashes that stand elsewhere are counted": "UPDATE notification_rows SET seen_elsewhere = seen_elsewhere + 1",
+    "a row has few hashes": "UPDATE notification_rows SET seen_events = range(300)",
+    "a notification has a row": "DELETE FROM notification_rows WHERE n = 1",
+    "rows are of notifications": "UPDATE inbox_entry_rows SET tenant_id = 'x'",
+    "contents are of notifications": "UPDATE content_rows SET n = n + 100",
+    "a delivery is of an inbox entry, and has its version": "UPDATE delivery_rows SET version = version + 1",
+    "what is listed is so at all grains": "UPDATE delivery_rows SET listed_at = NULL",
+    "numbers are those of the entries": "UPDATE inbox_entry_rows SET is_read = NOT is_read",
+    "deliveries of an entry are counted": "UPDATE inbox_entry_rows SET deliveries = deliveries + 1",
+    "channels are those of the deliveries": "UPDATE delivery_rows SET channel = 'fax'",
+    "facts are in order, each once": "UPDATE inbox_entry_rows SET facts = list_reverse(facts)",
+    "first times are those of the facts": "UPDATE delivery_rows SET first_fired_at = NULL",
+    "a fact is stated once": "UPDATE notification_rows SET stated = list_concat(stated, stated)",
     "counts are those of the rows": "UPDATE recipient_count_rows SET unseen = unseen + 1",
     **{f"no key stands twice in {table}": f"INSERT INTO {table} FROM {table}" for table in KEYS},
 }
 """What breaks each rule of the layout."""
+
+FILLED_SEEN_EVENTS_MAX: Final = 3
+"""Hashes on a row of the filled file: few, so that some stand elsewhere."""
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fill a file in several batches, for each test to have a copy of."""
     folder = tmp_path_factory.mktemp("filled")
-    records = records_of(*(Recorded(event, NOON_MS) for event in demo_events(12)))
-    with open_model(folder) as model:
+    events = demo_events(12)
+    retracted = said("retracted", "13:00:00", retracted_event_id=events[0].event_id)
+    records = records_of(*(Recorded(event, NOON_MS) for event in events), retracted)
+    with pytest.MonkeyPatch.context() as patched, open_model(folder) as model:
+        patched.setattr(tables, "SEEN_EVENTS_MAX", FILLED_SEEN_EVENTS_MAX)
         for start in range(0, len(records), 25):
             model.apply(records[start : start + 25])
     return folder
@@ -64,24 +84,14 @@ def model(tmp_path: Path, filled: Path) -> Iterator[ReadModel]:
         yield opened
 
 
-def test_kinds_and_marks_are_in_the_order_of_the_contract(model: ReadModel) -> None:
-    """A mark's first symbols are those of the kinds: the bit of a kind is found by its number, in both types."""
-    ((kinds, marks),) = rows(model, "SELECT enum_range(NULL::event_kind)::VARCHAR[], enum_range(NULL::mark)::VARCHAR[]")
+def test_kinds_and_facts_are_in_the_order_of_the_contract(model: ReadModel) -> None:
+    """The file's types name the kinds as the contract does, and the facts as the fold does: kinds first."""
+    ((kinds, facts),) = rows(model, "SELECT enum_range(NULL::event_kind)::VARCHAR[], enum_range(NULL::fact)::VARCHAR[]")
     assert kinds == KINDS
-    assert marks[: len(KINDS)] == KINDS
-    assert marks[len(KINDS) :] == [*dict.fromkeys(marks[len(KINDS) :])]
-    assert len(marks) < 63  # bits of a BIGINT, without its sign
-
-
-def test_every_fact_has_a_bit_of_its_own(model: ReadModel) -> None:
-    """Each that a kind is named for, and the further ones; none of them is another's."""
-    facts = [*KINDS, *sorted(FURTHER_FACTS)]
-    bits = [rows(model, f"SELECT mark_of('{fact}')")[0][0] for fact in facts]
-    assert len(facts) == len({*bits})
-    assert {1} == {bit.bit_count() for bit in bits}
-    told = {fact for (fact,) in rows(model, "SELECT DISTINCT fact FROM facts")}
-    assert "failed" in told
-    assert told - {"declared"} <= {*facts}
+    assert facts == [*FACTS]
+    of_kinds = [kind for kind in KINDS if kind != "observed"]
+    assert facts[: len(of_kinds)] == of_kinds
+    assert {*facts[len(of_kinds) :]} == {*BY_MACHINES, "failed_permanently", "declared"}
 
 
 def test_rows_tell_of_every_kind(model: ReadModel) -> None:
@@ -102,33 +112,24 @@ def test_sql_compares_kinds_with_kinds() -> None:
     """Every kind that a statement names is one: a name that nothing is called by would be found nowhere, silently."""
     named = [name for text in _statements() for name in _kinds_named(text)]
     assert [name for name in named if name not in KINDS] == []
-    assert {"created", "fired", "read", "retracted", "observed"} <= {*named}
+    assert {"action_completed", "action_reverted"} <= {*named}
 
 
-def test_what_applies_downward_is_the_same_in_rows_and_views() -> None:
-    """Facts of the whole reach entries and deliveries by a mark, and are told of them by their kind: the same four."""
-    texts = list(_statements())
-    (macro,) = (found for text in texts for found in re.findall(r"MACRO downward_marks\(\) AS(.*?);", text, re.DOTALL))
-    assert {"fired", "cancelled", "expired", "failed", "failed_permanently"} == {*re.findall(r"'(\w+)'", macro)}
-    lists = [found for text in texts for found in re.findall(r"kind IN \(([^)]*'fired'[^)]*)\)", text)]
-    assert lists
-    assert {("cancelled", "expired", "failed", "fired")} == {
-        tuple(sorted(re.findall(r"'(\w+)'", one))) for one in lists
-    }
-
-
-def test_rows_lie_where_they_are_looked_for(model: ReadModel) -> None:
-    """After batches that touch the same notifications again, all rows of one are in the batch that touched it last."""
+def test_rows_agree_after_batches_that_replace_them(model: ReadModel) -> None:
+    """After batches about the same notifications, no rule is broken; some keep hashes elsewhere."""
     check_layout(model)
-    ((batches, moved),) = rows(
-        model, "SELECT count(DISTINCT touched_in), count(*) FILTER (written_in < touched_in) FROM event_rows"
+    ((replaced,),) = rows(
+        model,
+        'SELECT "rows" - (SELECT count(*) FROM notification_rows) - (SELECT count(*) FROM inbox_entry_rows) '
+        "FROM numbering",
     )
-    assert batches > 1
-    assert moved > 0
+    assert replaced > 0
+    ((elsewhere, on_rows),) = rows(model, "SELECT sum(seen_elsewhere), sum(len(seen_events)) FROM notification_rows")
+    assert min(elsewhere, on_rows) > 0
 
 
-def test_a_number_is_kept(tmp_path: Path) -> None:
-    """A notification is found under the same number whatever comes later, and its rows leave the older batch."""
+def test_a_number_is_kept_and_versions_rise(tmp_path: Path) -> None:
+    """A notification keeps its number whatever comes later; each row that is written gets the next version."""
     other = "019ca7a1-0000-7000-8000-000000000009"
     created = said("created", "10:00:00", audience=audience(ann=("email",)))
     history = records_of(
@@ -137,14 +138,53 @@ def test_a_number_is_kept(tmp_path: Path) -> None:
     with open_model(tmp_path) as model:
         for record in history:
             model.apply([record])
-        assert rows(model, "SELECT n, touched_in FROM directory ORDER BY n") == [(1, 3), (2, 2)]
-        assert rows(model, "SELECT n, written_in, touched_in FROM event_rows ORDER BY ALL") == [
-            (1, 1, 3),
-            (1, 3, 3),
-            (2, 2, 2),
-        ]
-        assert rows(model, "FROM numbering") == [(3, 2)]
+        assert rows(model, "SELECT n FROM directory ORDER BY n") == [(1,), (2,)]
+        assert rows(model, "SELECT n, version FROM notification_rows ORDER BY n") == [(1, 5), (2, 3)]
+        assert rows(model, "SELECT n, version FROM inbox_entry_rows") == [(1, 4)]
+        assert rows(model, "SELECT n, version FROM delivery_rows") == [(1, 4)]
+        assert rows(model, "FROM numbering") == [(2, 5)]
         check_layout(model)
+
+
+def test_history_stays_where_it_was_written(tmp_path: Path) -> None:
+    """Later batches about a notification add to its history and move none of it: rowids are those of the first time."""
+    with open_model(tmp_path) as model:
+        lie = []
+        for record in records_of(*(Recorded(event, NOON_MS) for event in demo_events(4))):
+            model.apply([record])
+            lie.append(rows(model, "SELECT rowid, log_offset FROM event_rows ORDER BY ALL"))
+    for before, after in pairwise(lie):
+        assert before == after[: len(before)]
+    assert len(lie[-1]) > len(lie[0])
+
+
+@pytest.mark.parametrize("on_row", [1, 2, 5])
+def test_copies_are_recognised_wherever_hashes_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_row: int
+) -> None:
+    """An event that comes again is a duplicate, whether the row of its notification has its hash or another table."""
+    monkeypatch.setattr(tables, "SEEN_EVENTS_MAX", on_row)
+    history = [said("created", "10:00:00"), *(said("fired", f"10:00:0{second}") for second in range(1, 8))]
+    records = records_of(*history, *history)
+    with open_model(tmp_path) as model:
+        for record in records[: len(history)]:
+            assert model.apply([record]).applied == 1
+            check_layout(model)
+        assert model.apply(records[len(history) :]).duplicates == len(history)
+        check_layout(model)
+
+
+def test_a_notification_that_is_folded_again_has_each_hash_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashes elsewhere are written again with the row, not added to those of before."""
+    monkeypatch.setattr(tables, "SEEN_EVENTS_MAX", 2)
+    history = [said("created", "10:00:00"), *(said("fired", f"10:00:0{second}") for second in range(1, 6))]
+    retracted = said("retracted", "11:00:00", retracted_event_id=history[1].event.event_id)
+    with open_model(tmp_path) as model:
+        for record in records_of(*history, retracted, said("fired", "12:00:00")):
+            model.apply([record])
+            check_layout(model)
 
 
 def test_a_broken_layout_is_found(model: ReadModel) -> None:
