@@ -7,7 +7,7 @@ from typing import Final
 import duckdb
 
 from ledger_projectors.fold.rows import DATED, NUMBERS
-from ledger_projectors.store import tables
+from ledger_projectors.store import folded_rows
 from ledger_projectors.store.read_model import ReadModel
 
 FOUND_MAX: Final = 10
@@ -190,7 +190,7 @@ def faults(connection: duckdb.DuckDBPyConnection) -> list[str]:
     }
     found = {
         rule: connection.execute(
-            query, {"seen_events_max": tables.SEEN_EVENTS_MAX} if "$seen_events_max" in query else None
+            query, {"seen_events_max": folded_rows.SEEN_EVENTS_MAX} if "$seen_events_max" in query else None
         ).fetchmany(FOUND_MAX)
         for rule, query in {**twice, **BROKEN}.items()
     }

@@ -17,7 +17,7 @@ from unittest.mock import patch
 from structlog.testing import capture_logs
 
 from ledger_projectors.publish.digest import Digest
-from ledger_projectors.store import hot_rows, opening, tables
+from ledger_projectors.store import folded_rows, hot_rows, opening
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Position
 from tests.simulator.checks import Invariants
@@ -32,7 +32,7 @@ LIVES_MAX: Final = 2
 
 PARTITIONS: Final = (1, 2, 3)
 LIMITS: Final = {
-    "SEEN_EVENTS_MAX": (1, 3, tables.SEEN_EVENTS_MAX),
+    "SEEN_EVENTS_MAX": (1, 3, folded_rows.SEEN_EVENTS_MAX),
     "HOT_NOTIFICATIONS_MAX": (0, 3, hot_rows.HOT_NOTIFICATIONS_MAX),
     "HOT_ENTRIES_MAX": (0, 5, hot_rows.HOT_ENTRIES_MAX),
 }

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from ledger_projectors.fold.facts import FACTS
-from ledger_projectors.store import tables
+from ledger_projectors.store import folded_rows
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas.kinds import Kind
 from tests.projectors.building import demo_events, open_model, records_of, rows
@@ -70,7 +70,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     retracted = said("retracted", "13:00:00", retracted_event_id=events[0].event_id)
     records = records_of(*(Recorded(event, NOON_MS) for event in events), retracted)
     with pytest.MonkeyPatch.context() as patched, open_model(folder) as model:
-        patched.setattr(tables, "SEEN_EVENTS_MAX", FILLED_SEEN_EVENTS_MAX)
+        patched.setattr(folded_rows, "SEEN_EVENTS_MAX", FILLED_SEEN_EVENTS_MAX)
         for start in range(0, len(records), 25):
             model.apply(records[start : start + 25])
     return folder
@@ -163,7 +163,7 @@ def test_copies_are_recognised_wherever_hashes_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_row: int
 ) -> None:
     """An event that comes again is a duplicate, whether the row of its notification has its hash or another table."""
-    monkeypatch.setattr(tables, "SEEN_EVENTS_MAX", on_row)
+    monkeypatch.setattr(folded_rows, "SEEN_EVENTS_MAX", on_row)
     history = [said("created", "10:00:00"), *(said("fired", f"10:00:0{second}") for second in range(1, 8))]
     records = records_of(*history, *history)
     with open_model(tmp_path) as model:
@@ -178,7 +178,7 @@ def test_a_notification_that_is_folded_again_has_each_hash_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hashes elsewhere are written again with the row, not added to those of before."""
-    monkeypatch.setattr(tables, "SEEN_EVENTS_MAX", 2)
+    monkeypatch.setattr(folded_rows, "SEEN_EVENTS_MAX", 2)
     history = [said("created", "10:00:00"), *(said("fired", f"10:00:0{second}") for second in range(1, 6))]
     retracted = said("retracted", "11:00:00", retracted_event_id=history[1].event.event_id)
     with open_model(tmp_path) as model:
