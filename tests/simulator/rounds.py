@@ -117,7 +117,7 @@ def run_round(seed: int, room: Room, change: Callable[[Life], Life] | None = Non
     with (
         capture_logs(),
         patch.object(opening, "THREADS", 1),
-        patch.multiple(tables, **_limits(_rng(seed, "limits"))),
+        patch.multiple(folded_rows, **_limits(_rng(seed, "limits"))),
         no_time_passes(JumpingClock(_rng(seed, "clock"))),
     ):
         try:
@@ -143,7 +143,7 @@ class _Round:
         self._path = room.new_file(self._log.partitions)
         report.records = len(self._log.entries)
         self._tell(f"{report.records} records, the log ends at {self._end}")
-        self._tell(", ".join(f"{name} {getattr(tables, name)}" for name in LIMITS))
+        self._tell(", ".join(f"{name} {getattr(folded_rows, name)}" for name in LIMITS))
 
     def run(self) -> None:
         """Live and die, live to the end of the log, and replay it."""
