@@ -144,16 +144,16 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
     entries, entries_complete = _cut(reading, "inbox_entries", place, DETAIL_ROWS_MAX)
     deliveries, deliveries_complete = _cut(reading, "deliveries", place, DETAIL_ROWS_MAX)
     events, events_complete = _cut(reading, "timeline", place, limits.TIMELINE_EVENTS_MAX)
-    (notification,) = with_facts(found)
+    (notification,) = with_facts(Grain.NOTIFICATION, found)
     if contents and contents[0]["channels"]:
         notification["channels"] = sorted({*notification["channels"], *contents[0]["channels"]})
     return NotificationDetail(
         position=str(reading.position),
         notification=NotificationRow.model_validate(notification | title),
         content=Content.from_row(contents[0]) if contents else None,
-        inbox_entries=[InboxEntryRow.from_row(row | title) for row in with_facts(entries)],
+        inbox_entries=[InboxEntryRow.from_row(row | title) for row in with_facts(Grain.INBOX_ENTRY, entries)],
         inbox_entries_complete=entries_complete,
-        deliveries=[DeliveryRow.model_validate(row | title) for row in with_facts(deliveries)],
+        deliveries=[DeliveryRow.model_validate(row | title) for row in with_facts(Grain.DELIVERY, deliveries)],
         deliveries_complete=deliveries_complete,
         timeline=[TimelineEvent.model_validate(row) for row in events],
         timeline_complete=events_complete,

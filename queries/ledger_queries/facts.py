@@ -52,6 +52,11 @@ Facts = Annotated[
 ]
 
 
-def with_facts(rows: Sequence[Row]) -> list[Row]:
-    """Return rows with their facts by name, in the order of FACTS: the file has them in a list."""
-    return [{**row, "facts": {one["fact"]: one for one in row["facts"]}} for row in rows]
+def with_facts(grain: Grain, rows: Sequence[Row]) -> list[Row]:
+    """Return rows of one grain with their facts by name, in the order of FACTS: the file has them in a list."""
+    return [{**row, "facts": _by_name(grain, row["facts"])} for row in rows]
+
+
+def _by_name(grain: Grain, facts: Sequence[Row]) -> dict[str, Row]:
+    found = {one["fact"]: {name: one[name] for name in ("first_at", "last_at", "count")} for one in facts}
+    return {name: found[name] for name in FACTS[grain] if name in found}

@@ -115,7 +115,7 @@ def _find(
     folder = FOLDERS[grain]
     sql = over_filter(folder, f"{folder}/page", given, page_fragments(page.sorts, grain, page.after))
     found = reading.rows(sql, parameters)
-    rows = with_facts(found[: page.limit])
+    rows = with_facts(grain, found[: page.limit])
     return Found(
         rows=[as_row(row) for row in rows],
         places=[Place(row["n"]) for row in rows],

@@ -72,12 +72,12 @@ def _between(reading: Reading, where: Mapping[str, int]) -> list[dict[str, Any]]
     of_number = {
         one["n"]: one for one in reading.rows(statement("history/notifications", ()), {"numbers": list(numbers)})
     }
-    by_place = {(row["written_in"], row["log_offset"]): row for row in rows}
+    by_offset = {row["log_offset"]: row for row in rows}
     for row in rows:
         row.update(of_number[row["n"]])
     for name in ("history/contents", "history/details"):
         for more in reading.rows(statement(name, ()), where):
-            stated = by_place.get((more["written_in"], more["log_offset"]))
+            stated = by_offset.get(more["log_offset"])
             if stated is not None:
                 stated.update(more)
     return sorted(rows, key=itemgetter("log_offset"))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from ledger_projectors.fold.facts import DECLARED, FACTS, FAILED_PERMANENTLY, OF_NOTIFICATIONS
+from ledger_projectors.fold.rows import DATED
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:
@@ -44,7 +47,7 @@ def _load(name: str) -> Projection:
     modules = sorted(files("ledger_projectors").joinpath("fold").iterdir(), key=lambda module: module.name)
     fold = [module.read_text(encoding="utf-8") for module in modules if module.name.endswith(".py")]
     tables = room.joinpath("tables.sql").read_text(encoding="utf-8")
-    views = room.joinpath("views.sql").read_text(encoding="utf-8")
+    views = _with_facts(room.joinpath("views.sql").read_text(encoding="utf-8"))
     return Projection(
         name=manifest["name"],
         version=manifest["version"],
@@ -53,4 +56,21 @@ def _load(name: str) -> Projection:
         create_views=views,
         digest=hashlib.sha256("\0".join([engine_sql("engine_tables"), tables, *fold]).encode()).hexdigest(),
         views_digest=hashlib.sha256(views.encode()).hexdigest(),
+    )
+
+
+def _with_facts(views: str) -> str:
+    """Return the text with three columns for each fact in the place of the comments that name facts of a grain."""
+    shown = [name for name in FACTS if name not in {FAILED_PERMANENTLY, DECLARED}]
+    below = [name for name in shown if name not in OF_NOTIFICATIONS]
+    for grain, facts in (("notifications", shown), ("inbox entries", below), ("deliveries", below)):
+        views = views.replace(f"/* facts of {grain} */", "\n    ".join(map(_columns_of, facts)))
+    return views
+
+
+def _columns_of(name: str) -> str:
+    first = f"r.first_{name}_at" if name in DATED else f"fact_of(r.facts, '{name}').first_at AS first_{name}_at"
+    return (
+        f"{first}, fact_of(r.facts, '{name}').last_at AS last_{name}_at, "
+        f"coalesce(fact_of(r.facts, '{name}').count, 0)::BIGINT AS {name}_count,"
     )
