@@ -1,6 +1,6 @@
 -- One page of the filtered inbox entries, in the order that was asked for, from after a row or an offset on.
 SELECT
-    page.*,
+    page.* EXCLUDE (stated),
     content.personal.title AS title
 FROM (
     SELECT

@@ -1,6 +1,6 @@
 -- One page of the filtered notifications, in the order that was asked for, from after a row or an offset on.
 SELECT
-    page.* REPLACE (list_sort(list_distinct(list_concat(page.channels, content.channels))) AS channels),
+    page.* EXCLUDE (stated, seen_events) REPLACE (list_sort(list_distinct(list_concat(page.channels, content.channels))) AS channels),
     content.personal.title AS title
 FROM (
     SELECT

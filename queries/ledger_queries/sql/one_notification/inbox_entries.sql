@@ -1,5 +1,5 @@
 -- The inbox entries of one notification.
-SELECT *
+SELECT * EXCLUDE (stated)
 FROM inbox_entry_rows
 WHERE
     n = $n

@@ -1,5 +1,5 @@
 -- The row of one notification.
-SELECT *
+SELECT * EXCLUDE (stated, seen_events)
 FROM notification_rows
 WHERE
     n = $n

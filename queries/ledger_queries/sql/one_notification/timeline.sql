@@ -1,5 +1,5 @@
 -- The history of one notification, oldest first.
-WITH told AS MATERIALIZED (
+WITH shown AS MATERIALIZED (
     SELECT
         event_id,
         kind::VARCHAR AS kind,
@@ -45,15 +45,15 @@ more AS (
         scope,
         NULL AS cleared
     FROM event_details
-    SEMI JOIN told USING (log_partition, log_offset)
+    SEMI JOIN shown USING (log_partition, log_offset)
     UNION ALL BY NAME
     SELECT log_partition, log_offset, reason, cleared
     FROM event_contents
-    SEMI JOIN told USING (log_partition, log_offset)
+    SEMI JOIN shown USING (log_partition, log_offset)
 )
 SELECT
-    told.*,
+    shown.*,
     more.* EXCLUDE (log_partition, log_offset)
-FROM told
+FROM shown
 LEFT JOIN more USING (log_partition, log_offset)
-ORDER BY told.occurred_at, told.event_id;
+ORDER BY shown.occurred_at, shown.event_id;
