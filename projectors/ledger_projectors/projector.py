@@ -37,7 +37,7 @@ _log = structlog.get_logger("ledger_projectors.projector")
 
 
 class Projector:
-    """Advances one read model along one source until told to stop. All DuckDB work runs on one thread of its own."""
+    """Advances one read model along one source until asked to stop. All DuckDB work runs on one thread of its own."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class Projector:
                 self._error = error
                 raise
             finally:
-                # The ending must be told whatever it was.
+                # The ending must be reported whatever it was.
                 await watches.end()
                 if self._dead_letters is not None:
                     await self._dead_letters.finish(writer.executor)

@@ -74,18 +74,18 @@ def list_rows(
     sorts = parse_sort(sort)
     after = None if cursor is None else decode_cursor(cursor, sorts, grain, asked, reading.projection_version)
     page = Page(limit=limit, offset=offset, sorts=sorts, after=after)
-    told = {"position": str(reading.position), "grain": grain}
+    stated = {"position": str(reading.position), "grain": grain}
     if grain is Grain.NOTIFICATION:
         notifications = find_notifications(reading, asked, page, total=total)
         following = _next(reading, notifications, grain, asked, sorts)
-        return NotificationPage(**told, rows=notifications.rows, next=following, total=notifications.total)
+        return NotificationPage(**stated, rows=notifications.rows, next=following, total=notifications.total)
     if grain is Grain.INBOX_ENTRY:
         entries = find_inbox_entries(reading, asked, page, total=total)
         following = _next(reading, entries, grain, asked, sorts)
-        return InboxEntryPage(**told, rows=entries.rows, next=following, total=entries.total)
+        return InboxEntryPage(**stated, rows=entries.rows, next=following, total=entries.total)
     deliveries = find_deliveries(reading, asked, page, total=total)
     following = _next(reading, deliveries, grain, asked, sorts)
-    return DeliveryPage(**told, rows=deliveries.rows, next=following, total=deliveries.total)
+    return DeliveryPage(**stated, rows=deliveries.rows, next=following, total=deliveries.total)
 
 
 def _next(reading: Reading, found: Found[Any], grain: Grain, asked: Filter, sorts: Sequence[Sort]) -> str | None:
@@ -130,20 +130,20 @@ def get_notification(reading: Reading, tenant: str, notification_id: UUID) -> No
     Raises NotFound, in the same words for an id that nobody has and for one that another tenant has.
     """
     key: dict[str, object] = {"tenant": tenant, "notification_id": notification_id}
-    places = _read_of_one(reading, "place", key)
-    found = _read_of_one(reading, "notification", places[0]) if places else []
+    numbered = _read_of_one(reading, "number", key)
+    found = _read_of_one(reading, "notification", numbered[0]) if numbered else []
     if not found:
         raise NotFound(
             "The tenant has no notification with this id.",
             hint="Check the id and the tenant; a notification that was just recorded may need at_least.",
             field="notification_id",
         )
-    (place,) = places
-    contents = _read_of_one(reading, "content", {"n": place["n"]})
+    (number,) = numbered
+    contents = _read_of_one(reading, "content", {"n": number["n"]})
     title = {"title": contents[0]["title"] if contents else None}
-    entries, entries_complete = _cut(reading, "inbox_entries", place, DETAIL_ROWS_MAX)
-    deliveries, deliveries_complete = _cut(reading, "deliveries", place, DETAIL_ROWS_MAX)
-    events, events_complete = _cut(reading, "timeline", place, limits.TIMELINE_EVENTS_MAX)
+    entries, entries_complete = _cut(reading, "inbox_entries", number, DETAIL_ROWS_MAX)
+    deliveries, deliveries_complete = _cut(reading, "deliveries", number, DETAIL_ROWS_MAX)
+    events, events_complete = _cut(reading, "timeline", number, limits.TIMELINE_EVENTS_MAX)
     (notification,) = with_facts(Grain.NOTIFICATION, found)
     if contents and contents[0]["channels"]:
         notification["channels"] = sorted({*notification["channels"], *contents[0]["channels"]})
@@ -165,6 +165,6 @@ def _read_of_one(reading: Reading, name: str, parameters: Mapping[str, object]) 
     return reading.rows(statement(f"one_notification/{name}", parameters), parameters)
 
 
-def _cut(reading: Reading, name: str, place: Mapping[str, object], most: int) -> tuple[Sequence[dict[str, Any]], bool]:
-    rows = _read_of_one(reading, name, {**place, "rows": most + 1})
+def _cut(reading: Reading, name: str, number: Mapping[str, object], most: int) -> tuple[Sequence[dict[str, Any]], bool]:
+    rows = _read_of_one(reading, name, {**number, "rows": most + 1})
     return rows[:most], len(rows) <= most

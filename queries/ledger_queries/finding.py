@@ -40,18 +40,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the rows and events of a notification lie in the file."""
-
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
 class Found(Generic[_R]):
-    """The rows of a page. `places` has one place for each row; `total` is None where it was not asked for."""
+    """The rows of a page, and the numbers of their notifications in the file.
+
+    `total` is None where it was not asked for.
+    """
 
     rows: list[_R]
-    places: list[Place]
+    numbers: list[int]
     more: bool
     total: int | None
     last: RowKey | None
@@ -118,7 +114,7 @@ def _find(
     rows = with_facts(grain, found[: page.limit])
     return Found(
         rows=[as_row(row) for row in rows],
-        places=[Place(row["n"]) for row in rows],
+        numbers=[row["n"] for row in rows],
         more=len(found) > page.limit,
         total=find_total(reading, grain, asked) if total else None,
         last=RowKey.of(rows[-1], page.sorts, grain) if rows else None,

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from ledger_queries.content import Content, parsed
-from ledger_queries.finding import Place
 from ledger_queries.reading import Reading
 from ledger_queries.rows import TimelineEvent
 from ledger_queries.sql import statement
@@ -54,16 +53,16 @@ class RecordedEvent(TimelineEvent):
 
 
 def contents_of(
-    reading: Reading, places: Sequence[Place], fields: Collection[str] = FIELDS, *, recipient_id: str | None = None
+    reading: Reading, numbers: Sequence[int], fields: Collection[str] = FIELDS, *, recipient_id: str | None = None
 ) -> list[RecordedContent]:
-    """Return what the notifications at these places say, in their order. Every listed notification says something.
+    """Return what the notifications with these numbers say, in their order. Every listed notification says something.
 
     Only the `fields` are read, the others are None: a nested one costs more than all texts together. With
     `recipient_id`, `audience` has only that recipient's member.
     """
-    if not places:
+    if not numbers:
         return []
-    asked = _lists(places)
+    asked = _lists(numbers)
     given = {*fields}
     if recipient_id is not None and "audience" in given:
         given = given - {"audience"} | {"recipient"}
@@ -71,28 +70,28 @@ def contents_of(
     if given & _OF_CREATED:
         given.add("created_asked")
     rows = reading.rows(statement("recorded/contents", given), asked)
-    found = {row["place"]: RecordedContent.from_row(_NOTHING | row) for row in rows}
-    return [found[place] for place in range(len(places))]
+    found = {row["ordinal"]: RecordedContent.from_row(_NOTHING | row) for row in rows}
+    return [found[ordinal] for ordinal in range(len(numbers))]
 
 
 def events_of(
-    reading: Reading, places: Sequence[Place], kinds: Collection[Kind], *, recipient_id: str | None = None
+    reading: Reading, numbers: Sequence[int], kinds: Collection[Kind], *, recipient_id: str | None = None
 ) -> list[list[RecordedEvent]]:
-    """Return the events of some kinds of the notifications at these places, each list by (occurred_at, event_id).
+    """Return the events of some kinds of the notifications with these numbers, each list by (occurred_at, event_id).
 
     With `recipient_id`, only events of that recipient and events that name no recipient. Events that a `retracted`
     names are left out.
     """
-    events: list[list[RecordedEvent]] = [[] for _ in places]
-    if places and kinds:
-        asked: dict[str, object] = {**_lists(places), "kinds": [kind.value for kind in kinds]}
+    events: list[list[RecordedEvent]] = [[] for _ in numbers]
+    if numbers and kinds:
+        asked: dict[str, object] = {**_lists(numbers), "kinds": [kind.value for kind in kinds]}
         if recipient_id is not None:
             asked["recipient"] = recipient_id
         for row in reading.rows(statement("recorded/events", asked), asked):
             texts = {name: parsed(row[name]) for name in _PARSED}
-            events[row["place"]].append(RecordedEvent.model_validate({**row, **texts}))
+            events[row["ordinal"]].append(RecordedEvent.model_validate({**row, **texts}))
     return events
 
 
-def _lists(places: Sequence[Place]) -> dict[str, object]:
-    return {"n": [one.n for one in places]}
+def _lists(numbers: Sequence[int]) -> dict[str, object]:
+    return {"n": [*numbers]}

@@ -114,14 +114,14 @@ class RowKey:
     def of(cls, row: Mapping[str, Any], sorts: Sequence[Sort], grain: Grain) -> RowKey:
         """Return the key of a row of a page statement."""
         return cls(
-            tuple(row[_column(place)] for place in range(len(sorts))),
+            tuple(row[_column(level)] for level in range(len(sorts))),
             row["notification_id"],
             tuple(row[name] for name in IDS_BELOW[grain]),
         )
 
     def parameters(self, grain: Grain) -> dict[str, object]:
         """Return the parameters of the condition of `page_fragments`."""
-        values = {f"after_{place}": value for place, value in enumerate(self.values) if value is not None}
+        values = {f"after_{level}": value for level, value in enumerate(self.values) if value is not None}
         ids = {f"after_{name}": value for name, value in zip(IDS_BELOW[grain], self.ids_below, strict=True)}
         return {**values, "after_notification_id": self.notification_id, **ids}
 
@@ -135,11 +135,11 @@ def page_fragments(sorts: Sequence[Sort], grain: Grain, after: RowKey | None) ->
     """Return the lines of a page statement that depend on the order: names of columns alone, never a value."""
     directions = ["DESC" if one.descending else "ASC" for one in sorts]
     fragments = {
-        "sorted_by": "".join(f"{_EXPRESSIONS[one.by]} AS {_column(place)}, " for place, one in enumerate(sorts)),
+        "sorted_by": "".join(f"{_EXPRESSIONS[one.by]} AS {_column(level)}, " for level, one in enumerate(sorts)),
         "order": "".join(
             f"{_EXPRESSIONS[one.by]} {way} NULLS LAST, " for one, way in zip(sorts, directions, strict=True)
         ),
-        "page_order": "".join(f"page.{_column(place)} {way} NULLS LAST, " for place, way in enumerate(directions)),
+        "page_order": "".join(f"page.{_column(level)} {way} NULLS LAST, " for level, way in enumerate(directions)),
     }
     return fragments if after is None else fragments | {"after": f"AND {_after(sorts, grain, after)}"}
 
@@ -150,20 +150,20 @@ def _after(sorts: Sequence[Sort], grain: Grain, after: RowKey) -> str:
     if below := IDS_BELOW[grain]:
         ids, values = (", ".join(f"{prefix}{name}" for name in below) for prefix in ("filtered.", "$after_"))
         condition = f"({condition} OR (filtered.notification_id = $after_notification_id AND ({ids}) > ({values})))"
-    for place, one in reversed([*enumerate(sorts)]):
+    for level, one in reversed([*enumerate(sorts)]):
         expression, sign = _EXPRESSIONS[one.by], "<" if one.descending else ">"
-        if after.values[place] is None:
+        if after.values[level] is None:
             condition = f"({expression} IS NULL AND {condition})"
         elif one.by in TIMES:
             # The first comparison alone lets the scan pass over row groups.
-            condition = f"({expression} {sign}= $after_{place} AND ({expression} {sign} $after_{place} OR {condition}))"
+            condition = f"({expression} {sign}= $after_{level} AND ({expression} {sign} $after_{level} OR {condition}))"
         else:
             condition = (
-                f"({expression} {sign} $after_{place} OR {expression} IS NULL "
-                f"OR ({expression} = $after_{place} AND {condition}))"
+                f"({expression} {sign} $after_{level} OR {expression} IS NULL "
+                f"OR ({expression} = $after_{level} AND {condition}))"
             )
     return condition
 
 
-def _column(place: int) -> str:
-    return f"sort_{place}"
+def _column(level: int) -> str:
+    return f"sort_{level}"

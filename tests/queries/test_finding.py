@@ -265,8 +265,8 @@ def test_contents_and_events_are_those_of_the_rows_in_their_order(tmp_path: Path
             )
         with open_reading(model.cursor) as reading:
             found = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=10), total=True)
-            said = contents_of(reading, found.places)
-            events = events_of(reading, found.places, [Kind.OPENED, Kind.READ, Kind.DELIVERED, Kind.CREATED])
+            said = contents_of(reading, found.numbers)
+            events = events_of(reading, found.numbers, [Kind.OPENED, Kind.READ, Kind.DELIVERED, Kind.CREATED])
             assert find_total(reading, Grain.INBOX_ENTRY, Filter(tenant="acme")) == found.total == 6
     assert [(row.notification_id, row.recipient_id) for row in found.rows] == [
         (numbered(number), recipient) for number in (2, 1, 0) for recipient in ("ann", "bob")
@@ -292,9 +292,9 @@ def test_events_of_a_recipient_are_theirs_and_the_notifications(tmp_path: Path) 
     with contextlib.closing(Model(tmp_path / "read_model.duckdb")) as model:
         insert(model, [told])
         with open_reading(model.cursor) as reading:
-            places = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=1)).places
+            numbers = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=1)).numbers
             events = {
-                recipient: events_of(reading, places, kinds, recipient_id=recipient)
+                recipient: events_of(reading, numbers, kinds, recipient_id=recipient)
                 for recipient in (None, "ann", "bob", "cid")
             }
     shared = (Kind.DELIVERED, None)
@@ -317,11 +317,11 @@ def test_contents_for_a_recipient_have_that_member_of_the_audience(tmp_path: Pat
     with contextlib.closing(Model(tmp_path / "read_model.duckdb")) as model:
         insert(model, [told])
         with open_reading(model.cursor) as reading:
-            places = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=1)).places
-            (whole,) = contents_of(reading, places)
-            (of_bob,) = contents_of(reading, places, recipient_id="bob")
-            (of_nobody,) = contents_of(reading, places, recipient_id="cid")
-            (type_alone,) = contents_of(reading, places, ["type"], recipient_id="bob")
+            numbers = find_inbox_entries(reading, Filter(tenant="acme"), Page(limit=1)).numbers
+            (whole,) = contents_of(reading, numbers)
+            (of_bob,) = contents_of(reading, numbers, recipient_id="bob")
+            (of_nobody,) = contents_of(reading, numbers, recipient_id="cid")
+            (type_alone,) = contents_of(reading, numbers, ["type"], recipient_id="bob")
     assert whole.audience is not None
     assert [member.recipient_id for member in whole.audience] == ["ann", "bob"]
     assert of_bob == whole.model_copy(update={"audience": whole.audience[1:]})

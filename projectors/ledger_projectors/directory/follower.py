@@ -82,7 +82,7 @@ class DirectoryFollower:
         await self._read.wait()
 
     async def run(self, writer: WriterThread, stopping: asyncio.Event, moved: Moved) -> None:
-        """Follow the log until cancelled or told to stop; `moved` hears of each commit.
+        """Follow the log until cancelled or asked to stop; `moved` hears of each commit.
 
         A broker that is away is waited for: the mirror stays as it is, and closed if it was. Raises GuardRefused when
         the log is another, ProjectorFailed when DuckDB fails for good. Whatever ends it, the mirror closes.

@@ -117,7 +117,7 @@ class _Indexed:
         teams: dict[tuple[str, str], list[str]] = {}
         for tenant, team, recipient in sorted(state.members):
             teams.setdefault((tenant, team), []).append(recipient)
-        self.teams = {place: tuple(members) for place, members in teams.items()}
+        self.teams = {team: tuple(members) for team, members in teams.items()}
 
 
 def _refused() -> Unauthenticated:

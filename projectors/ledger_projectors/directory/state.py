@@ -108,16 +108,16 @@ class DirectoryState:
             case TenantSettingsChanged():
                 changes.settings.update({(event.tenant_id, one): text or None for one, text in event.settings.items()})
             case TeamMembersAdded() | TeamMembersRemoved():
-                places = ((event.tenant_id, event.team_id, recipient) for recipient in event.recipient_ids)
-                changes.members.update(dict.fromkeys(places, isinstance(event, TeamMembersAdded)))
+                members = ((event.tenant_id, event.team_id, recipient) for recipient in event.recipient_ids)
+                changes.members.update(dict.fromkeys(members, isinstance(event, TeamMembersAdded)))
             case DeviceRegistered():
                 device = Device(event.recipient_id, event.platform, event.occurred_at)
                 changes.devices[event.tenant_id, event.device_token] = device
             case DeviceUnregistered():
-                place = event.tenant_id, event.device_token
-                owner = changes.devices[place] if place in changes.devices else self.devices.get(place)
+                device_key = event.tenant_id, event.device_token
+                owner = changes.devices[device_key] if device_key in changes.devices else self.devices.get(device_key)
                 if owner is not None and owner.recipient_id == event.recipient_id:
-                    changes.devices[place] = None
+                    changes.devices[device_key] = None
 
 
 def _issued(key: Key, event: KeyIssued) -> Key:

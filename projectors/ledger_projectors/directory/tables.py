@@ -127,14 +127,14 @@ def write_changes(connection: duckdb.DuckDBPyConnection, changes: Changes) -> No
 def _replace(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    touched: Sequence[tuple[str, ...]],
+    changed: Sequence[tuple[str, ...]],
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Remove the rows whose first columns are among the `touched`, and insert `rows`."""
+    """Remove the rows whose first columns are among the `changed`, and insert `rows`."""
     columns = _COLUMNS[table]
-    if touched:
-        names = list(columns)[: len(touched[0])]
-        keys = pa.table({name: [key[place] for key in touched] for place, name in enumerate(names)})
+    if changed:
+        names = list(columns)[: len(changed[0])]
+        keys = pa.table({name: [key[index] for key in changed] for index, name in enumerate(names)})
         connection.register("touched_rows", keys)
         matches = " AND ".join(f'{table}."{name}" = touched_rows."{name}"' for name in names)
         connection.execute(f"DELETE FROM {table} USING touched_rows WHERE {matches}")  # noqa: S608 - our own names

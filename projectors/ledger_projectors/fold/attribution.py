@@ -8,12 +8,12 @@ from typing import Final
 import polars as pl
 from polars import LazyFrame, col
 
-from ledger_projectors.fold.facts import DECLARED, ENTRY, FAILED_PERMANENTLY, PLACE, fact, recipient
+from ledger_projectors.fold.facts import DECLARED, ENTRY, FAILED_PERMANENTLY, ROUTE, fact, recipient
 
 DOWNWARD: Final = ("fired", "cancelled", "expired", "failed", FAILED_PERMANENTLY)
 """Facts that apply to everything below where they are stated."""
 
-DELIVERY: Final = (*ENTRY, *PLACE)
+DELIVERY: Final = (*ENTRY, *ROUTE)
 _APPLIED: Final = ("fact", "count", "first_at", "last_at", "moment")
 
 
@@ -51,11 +51,11 @@ def attribute(facts: LazyFrame, recipients: LazyFrame) -> Attributed:
 
     # What names a recipient and no channel is the only delivery's; of several, what is downward is everyone's.
     direct = own.join(deliveries, on=DELIVERY, nulls_equal=True, how="semi")
-    unplaced = own.filter(col("channel").is_null()).drop(PLACE).join(deliveries, on=ENTRY)
-    unplaced = unplaced.filter(col("is_single") | fact.is_in(DOWNWARD))
+    without_channel = own.filter(col("channel").is_null()).drop(ROUTE).join(deliveries, on=ENTRY)
+    without_channel = without_channel.filter(col("is_single") | fact.is_in(DOWNWARD))
     return Attributed(
         pl.concat([each.select(*ENTRY, *_APPLIED) for each in (own, of_all, reaching)]),
-        pl.concat([each.select(*DELIVERY, *_APPLIED) for each in (direct, unplaced, inherited)]),
+        pl.concat([each.select(*DELIVERY, *_APPLIED) for each in (direct, without_channel, inherited)]),
         deliveries.select(DELIVERY),
     )
 

@@ -15,7 +15,7 @@ FAILED_PERMANENTLY: Final = "failed_permanently"
 BY_MACHINES: Final = ("opened", "clicked")
 
 OF_NOTIFICATIONS: Final = ("created", "amended", "audience_added", "retracted")
-"""Kinds that are said of a notification as a whole."""
+"""Kinds that speak of a notification as a whole."""
 
 FACTS: Final = (
     *(kind.value for kind in Kind if kind is not Kind.OBSERVED),
@@ -30,11 +30,11 @@ REVERSIBLE: Final = ("read", "unread", "archived", "unarchived", "snoozed", "uns
 
 FACT: Final = pl.Enum(FACTS)
 ENTRY: Final = ("n", "recipient_id")
-PLACE: Final = ("channel", "delivery_ref")
+ROUTE: Final = ("channel", "delivery_ref")
 LATEST: Final = ("effective_at", "latest_at", "latest_id")
 """What decides which of several events is the latest, in this order."""
 
-STATED: Final = (*PLACE, "fact", "count", "first_at", "last_at", *LATEST, "snoozed_until")
+STATED: Final = (*ROUTE, "fact", "count", "first_at", "last_at", *LATEST, "snoozed_until")
 """The fields of a fact as stated, in their order."""
 
 fact, recipient = col("fact"), col("recipient_id")
@@ -47,13 +47,13 @@ def effective_at() -> pl.Expr:
 
 def stated_by(events: LazyFrame) -> LazyFrame:
     """Return the facts that effective events state: ENTRY (nobody: null) and STATED, one row a fact."""
-    said = events.filter(col("kind") != "observed")
+    stating = events.filter(col("kind") != "observed")
     # A retracted speaks of an event, not of whoever it names.
     names = col("kind") != "retracted"
     kind = col("kind").cast(pl.String)
     automated = col("automated").fill_null(value=False) & kind.is_in(BY_MACHINES)
     latest = pl.when(kind.is_in(REVERSIBLE))
-    facts = said.select(
+    facts = stating.select(
         "n",
         pl.when(names).then("recipient_id"),
         pl.when(names).then("channel"),
@@ -69,7 +69,7 @@ def stated_by(events: LazyFrame) -> LazyFrame:
         permanent=col("permanent").fill_null(value=False) & (kind == "failed"),
     ).cache()
     permanent = facts.filter("permanent").with_columns(fact=pl.lit(FAILED_PERMANENTLY, FACT))
-    stated = [facts, permanent, _declared_by(said)]
+    stated = [facts, permanent, _declared_by(stating)]
     return pl.concat(stated, how="diagonal").select(*ENTRY, *STATED)
 
 
@@ -90,19 +90,19 @@ def unpacked(rows: LazyFrame, whose: pl.Expr) -> LazyFrame:
 
 
 def merged(facts: LazyFrame) -> LazyFrame:
-    """Return one row per ENTRY, PLACE and fact; `moment` ranks it among all rows by the latest event that states it."""
+    """Return one row per ENTRY, ROUTE and fact; `moment` ranks it among all rows by the latest event that states it."""
     ranked = facts.sort(LATEST).with_columns(moment=pl.int_range(pl.len(), dtype=pl.Int64))
     sums = (col("count").sum(), col("first_at").min(), col("last_at").max())
-    return ranked.group_by(*ENTRY, *PLACE, "fact").agg(*sums, col(*LATEST, "snoozed_until", "moment").last())
+    return ranked.group_by(*ENTRY, *ROUTE, "fact").agg(*sums, col(*LATEST, "snoozed_until", "moment").last())
 
 
 def packed(facts: LazyFrame) -> LazyFrame:
     """Return merged facts as they are stored: one row per ENTRY with the list `stated`."""
-    ordered = facts.sort(*PLACE, "fact")
+    ordered = facts.sort(*ROUTE, "fact")
     return ordered.select(*ENTRY, stated=pl.struct(STATED)).group_by(ENTRY).agg("stated")
 
 
-def told(facts: LazyFrame, *keys: str) -> LazyFrame:
+def shown_facts(facts: LazyFrame, *keys: str) -> LazyFrame:
     """Return what rows show: one row per `keys`, with the list `facts` in the order of FACTS."""
     shown = facts.filter(~fact.is_in([DECLARED, FAILED_PERMANENTLY]))
     by_fact = shown.group_by(*keys, "fact").agg(col("first_at").min(), col("last_at").max(), col("count").sum())

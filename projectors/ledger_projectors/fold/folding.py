@@ -23,8 +23,8 @@ from ledger_projectors.fold.facts import (
     merged,
     packed,
     recipient,
+    shown_facts,
     stated_by,
-    told,
     unpacked,
 )
 from ledger_projectors.fold.plans import run
@@ -81,16 +81,18 @@ def fold(new: New, notifications: DataFrame, entries: DataFrame, replaced: DataF
     `notifications` and `entries` are what is stored of what `new` is about and wants. All of them come back. `replaced`
     are entries that are stored and that the result stands for, of notifications that are folded with nothing stored.
     """
-    old_notifications, old_entries, said = notifications.lazy(), entries.lazy(), new.facts.lazy()
-    facts = merged(pl.concat([unpacked(old_notifications, _NOBODY), unpacked(old_entries, recipient), said])).cache()
-    added = said.filter(recipient.is_not_null()).select(ENTRY).unique().join(old_entries, on=ENTRY, how="anti")
+    old_notifications, old_entries, new_facts = notifications.lazy(), entries.lazy(), new.facts.lazy()
+    facts = merged(
+        pl.concat([unpacked(old_notifications, _NOBODY), unpacked(old_entries, recipient), new_facts])
+    ).cache()
+    added = new_facts.filter(recipient.is_not_null()).select(ENTRY).unique().join(old_entries, on=ENTRY, how="anti")
     added = added.group_by("n").agg(recipients=pl.len().cast(pl.Int32))
     recipients = pl.concat([old_notifications.select("n", "recipients"), added]).group_by("n").sum()
-    told_of = _notifications(old_notifications, new.events.lazy(), said).cache()
+    changed = _notifications(old_notifications, new.events.lazy(), new_facts).cache()
 
     attributed = attribute(facts, recipients)
     snoozed = facts.filter(fact == "snoozed").select("moment", "snoozed_until").cache()
-    of_notification = told_of.select(_UNCHANGED)
+    of_notification = changed.select(_UNCHANGED)
     stated = packed(facts).cache()
     deliveries = deliveries_of(attributed, snoozed).cache()
     shown = entries_of(attributed, deliveries, snoozed)
@@ -98,7 +100,7 @@ def fold(new: New, notifications: DataFrame, entries: DataFrame, replaced: DataF
     numbers = difference(new_entries, old_entries, {"n": col("n")}, NUMBERS)
     numbers = pl.concat([old_notifications.select("n", *NUMBERS), numbers]).group_by("n").sum()
     new_notifications = (
-        told_of.join(numbers, on="n", how="left")
+        changed.join(numbers, on="n", how="left")
         .join(_channels(old_notifications, new_entries), on="n", how="left")
         .join(stated.filter(recipient.is_null()).drop("recipient_id"), on="n", how="left")
         .with_columns(col(list(NUMBERS)).fill_null(0), col("channels", "stated").fill_null([]))
@@ -122,10 +124,10 @@ def _channels(stored: LazyFrame, entries: LazyFrame) -> LazyFrame:
     return named.drop_nulls().unique().sort("channels").group_by("n", maintain_order=True).agg("channels")
 
 
-def _notifications(stored: LazyFrame, events: LazyFrame, said: LazyFrame) -> LazyFrame:
+def _notifications(stored: LazyFrame, events: LazyFrame, new_facts: LazyFrame) -> LazyFrame:
     """Return the rows of notifications, but for their numbers, channels and facts as stated."""
     before = stored.select("n", "facts").explode("facts").filter(col("facts").is_not_null()).unnest("facts")
-    upward = pl.concat([before, said.filter(fact != DECLARED).select("n", "fact", "first_at", "last_at", "count")])
+    upward = pl.concat([before, new_facts.filter(fact != DECLARED).select("n", "fact", "first_at", "last_at", "count")])
     upward = upward.cache()
     firsts = upward.group_by("n").agg(
         **{f"first_{name}_at": pl.when(fact == name).then("first_at").min() for name in DATED},
@@ -135,7 +137,7 @@ def _notifications(stored: LazyFrame, events: LazyFrame, said: LazyFrame) -> Laz
     return (
         events.group_by("n")
         .agg(col("tenant_id", "notification_id").first(), new="event_hash")
-        .join(told(upward, "n"), on="n", how="left")
+        .join(shown_facts(upward, "n"), on="n", how="left")
         .join(firsts, on="n", how="left")
         .join(listed_by(events.filter("is_effective")), on="n", how="left")
         .join(stored.select("n", *known), on="n", how="left")

@@ -15,7 +15,7 @@ from ledger_projectors.fold.facts import (
     SHOWN,
     effective_at,
     fact,
-    told,
+    shown_facts,
 )
 
 DATED: Final = (
@@ -69,7 +69,7 @@ def _shown(facts: LazyFrame, keys: tuple[str, ...], snoozed: LazyFrame) -> LazyF
     states = facts.group_by(keys).agg(**STATES, moment=_latest("snoozed"))
     states = states.with_columns(pl.when("is_snoozed").then("moment"))
     states = states.join(snoozed, on="moment", how="left").drop("moment")
-    shown = told(facts.filter(~fact.is_in(OF_NOTIFICATIONS)), *keys)
+    shown = shown_facts(facts.filter(~fact.is_in(OF_NOTIFICATIONS)), *keys)
     rows = states.join(shown, on=keys, how="left", nulls_equal=True)
     return rows.with_columns(col("facts").fill_null(pl.lit([], SHOWN)))
 

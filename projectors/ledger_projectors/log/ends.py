@@ -63,7 +63,9 @@ class EndWatch:
 
     def held_back(self, wanted: Position) -> Alarm | None:
         """Return the alarm about a partition in which `wanted` lies behind an open transaction, None without one."""
-        alarms = (alarm for place, (offset, alarm) in self._held.alarms.items() if wanted.get(place, 0) > offset)
+        alarms = (
+            alarm for partition, (offset, alarm) in self._held.alarms.items() if wanted.get(partition, 0) > offset
+        )
         return next(alarms, None)
 
 
@@ -77,26 +79,26 @@ class _HeldBack:
     def look(self, ends: LogEnds, now: float) -> list[Alarm]:
         """Return the alarms at a time in seconds."""
         since, alarms = {}, {}
-        for place, end in ends.end.items():
-            readable = ends.readable.get(place, 0)
+        for partition, end in ends.end.items():
+            readable = ends.readable.get(partition, 0)
             if readable >= end:
                 continue
-            stood_at, began = self._since.get(place, (readable, now))
-            since[place] = readable, now if stood_at != readable else began
-            seconds = now - since[place][1]
+            stood_at, began = self._since.get(partition, (readable, now))
+            since[partition] = readable, now if stood_at != readable else began
+            seconds = now - since[partition][1]
             if seconds >= HELD_BACK_SECONDS:
-                alarms[place] = readable, _alarm(*place, readable, end, seconds)
+                alarms[partition] = readable, _alarm(*partition, readable, end, seconds)
         self._since, self.alarms = since, alarms
         return [alarm for _, alarm in alarms.values()]
 
 
 def _alarm(topic: str, partition: int, readable: int, end: int, seconds: float) -> Alarm:
-    tool, place = "kafka-transactions.sh --bootstrap-server ...", f"--topic {topic} --partition {partition}"
+    tool, flags = "kafka-transactions.sh --bootstrap-server ...", f"--topic {topic} --partition {partition}"
     return Alarm(
         AlarmCode.LOG_HELD_BACK,
         f"An open transaction holds back {topic} partition {partition}: the readable log has ended at offset "
         f"{readable} for {seconds:.0f} s, and {end - readable:,} records wait behind it.",
-        hint=f"Have its producer commit or abort. `{tool} describe-producers {place}` shows who it is. If the producer "
-        f"is gone, `{tool} abort {place} --start-offset {readable}` ends the transaction: its records are lost.",
+        hint=f"Have its producer commit or abort. `{tool} describe-producers {flags}` shows who it is. If the producer "
+        f"is gone, `{tool} abort {flags} --start-offset {readable}` ends the transaction: its records are lost.",
         subject=f"{topic}@{partition}",
     )

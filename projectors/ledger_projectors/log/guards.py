@@ -61,7 +61,7 @@ def check_partitions(topic: str, found: int | None, ours: int) -> None:
         )
 
 
-def check_range(place: TopicPartition, log: LogRange, ours: int) -> None:
+def check_range(tp: TopicPartition, log: LogRange, ours: int) -> None:
     """Check that the log holds what comes next, from the offset `ours` on. Raises GuardRefused.
 
     Only committed records were read: a position after the last stable offset is of another log.
@@ -70,17 +70,17 @@ def check_range(place: TopicPartition, log: LogRange, ours: int) -> None:
         what = "begins after" if ours < log.start else "ends before"
         open_from = f" (from {log.readable} on in an open transaction)" if log.readable < log.end else ""
         raise GuardRefused(
-            f"The log {what} the read model's position: {place.topic} partition {place.partition} has offsets "
+            f"The log {what} the read model's position: {tp.topic} partition {tp.partition} has offsets "
             f"{log.start} to {log.end}{open_from}, the read model is at {ours}.",
             hint=OTHER_LOG_HINT,
         )
 
 
-def check_reachable(place: TopicPartition, end: int, until: int) -> None:
+def check_reachable(tp: TopicPartition, end: int, until: int) -> None:
     """Check that the log goes as far as is asked for: who waits for more waits for ever. Raises GuardRefused."""
     if end < until:
         raise GuardRefused(
-            f"The log ends at {end} in {place.topic} partition {place.partition}, before the position {until} that is "
+            f"The log ends at {end} in {tp.topic} partition {tp.partition}, before the position {until} that is "
             "to be reached.",
             hint=OTHER_LOG_HINT,
         )
@@ -101,10 +101,10 @@ def check_follows(position: Position, topic: str, begin_offsets: Mapping[int, in
             )
 
 
-def check_record(place: TopicPartition, last: tuple[int, int, str], found: LogRecord) -> None:
+def check_record(tp: TopicPartition, last: tuple[int, int, str], found: LogRecord) -> None:
     """Check that a record is the one that was read: offset, append time in ms, digest. Raises GuardRefused."""
     if last != (found.offset, found.recorded_at_ms, digest_of(found)):
-        raise other_record(place.topic, place.partition, last[0])
+        raise other_record(tp.topic, tp.partition, last[0])
 
 
 def other_record(topic: str, partition: int, offset: int) -> GuardRefused:

@@ -144,15 +144,12 @@ class LogLink:
 
         Raises aiokafka's KafkaError.
         """
-        places = [self._place(partition) for partition in range(self._partitions)]
-        starts = await self.consumer.beginning_offsets(places)
+        all_partitions = [self._tp(partition) for partition in range(self._partitions)]
+        starts = await self.consumer.beginning_offsets(all_partitions)
         # In this order: the last stable offset of a moment ago is not after the high watermark of now.
-        readable = await self.consumer.end_offsets(places)
-        ends = await self._uncommitted.end_offsets(places)
-        return {
-            place.partition: LogRange(starts[place], readable[place], max(readable[place], ends[place]))
-            for place in places
-        }
+        readable = await self.consumer.end_offsets(all_partitions)
+        ends = await self._uncommitted.end_offsets(all_partitions)
+        return {tp.partition: LogRange(starts[tp], readable[tp], max(readable[tp], ends[tp])) for tp in all_partitions}
 
     async def look(self, at: Mapping[int, int]) -> bool:
         """Look whether the topic, its partitions and its ends are still as they must be; say whether that was seen.
@@ -169,7 +166,7 @@ class LogLink:
         try:
             check_partitions(self._topic, found, self._partitions)
             for partition, log in ranges.items():
-                check_range(self._place(partition), log, at[partition])
+                check_range(self._tp(partition), log, at[partition])
         except (GuardRefused, TopicMisconfigured):
             now = time.monotonic()
             self._doubted_at = self._doubted_at or now
@@ -183,36 +180,36 @@ class LogLink:
     async def _guard(self, start: Mapping[int, int], last: LastRecords, until: Mapping[int, int]) -> None:
         ranges = await self.ranges()
         for partition, ours in start.items():
-            place, log = self._place(partition), ranges[partition]
-            check_range(place, log, ours)
-            check_reachable(place, log.end, until.get(partition, 0))
+            tp, log = self._tp(partition), ranges[partition]
+            check_range(tp, log, ours)
+            check_reachable(tp, log.end, until.get(partition, 0))
             applied = last.get(partition)
             if applied is None or applied[0] < log.start:
                 continue
             found = await self.reader.record_at(partition, applied[0], GUARD_TIMEOUT_SECONDS)
             if found is None:
                 raise BrokerUnavailable(
-                    f"{place.topic} partition {partition} offset {applied[0]} could not be read again within "
+                    f"{tp.topic} partition {partition} offset {applied[0]} could not be read again within "
                     f"{GUARD_TIMEOUT_SECONDS:g} s.",
                     hint="Check the broker; nothing was changed.",
                 )
-            check_record(place, applied, found)
+            check_record(tp, applied, found)
 
     async def _make_sure(self, last: LastRecords) -> None:
         """See the last records again. A broker that is away leaves it open, for the next time."""
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                places = [self._place(partition) for partition in self._unsure]
-                starts = await self.consumer.beginning_offsets(places)
-                for place in places:
-                    seen = last.get(place.partition)
+                all_partitions = [self._tp(partition) for partition in self._unsure]
+                starts = await self.consumer.beginning_offsets(all_partitions)
+                for tp in all_partitions:
+                    seen = last.get(tp.partition)
                     # What was deleted since cannot be asked for; that nothing is missing behind it, a fetch finds out.
-                    if seen is not None and seen[0] >= starts[place]:
-                        found = await self.reader.record_at(place.partition, seen[0], LOOK_TIMEOUT_SECONDS)
+                    if seen is not None and seen[0] >= starts[tp]:
+                        found = await self.reader.record_at(tp.partition, seen[0], LOOK_TIMEOUT_SECONDS)
                         if found is None:
                             return
-                        check_record(place, seen, found)
-                    self._unsure.discard(place.partition)
+                        check_record(tp, seen, found)
+                    self._unsure.discard(tp.partition)
         except (TimeoutError, OSError):
             return
         except KafkaError as error:
@@ -234,18 +231,18 @@ class LogLink:
 
     async def _refusal(self, error: OffsetOutOfRangeError) -> GuardRefused:
         """Return the refusal with the exact facts, as far as the broker tells them."""
-        ((place, offset),) = error.args[0].items()
+        ((tp, offset),) = error.args[0].items()
         has = "where it begins and ends is not known"
         with suppress(KafkaError, TimeoutError, OSError):
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                log = (await self.ranges())[place.partition]
+                log = (await self.ranges())[tp.partition]
             try:
-                check_range(place, log, offset)
+                check_range(tp, log, offset)
             except GuardRefused as refusal:
                 return refusal
             has = f"it has offsets {log.start} to {log.end} by now"
         return GuardRefused(
-            f"The log did not hold what comes next: {place.topic} partition {place.partition} offset {offset}; {has}.",
+            f"The log did not hold what comes next: {tp.topic} partition {tp.partition} offset {offset}; {has}.",
             hint=OTHER_LOG_HINT,
         )
 
@@ -256,7 +253,7 @@ class LogLink:
             if isinstance(stopped, BaseException):
                 _log.warning("source.not_closed", topic=self._topic, cause=type(stopped).__name__)
 
-    def _place(self, partition: int) -> TopicPartition:
+    def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
 
 

@@ -132,7 +132,7 @@ def _columns(parsed: Iterable[ParsedRecord], batch: RecordBatch, topic: str, par
     keys: list[bytes | None] = []
     values: list[bytes | None] = []
     headers: dict[int, Headers] = {}
-    places: list[int] = []
+    offsets: list[int] = []
     times: list[int] = []
     # As many records as offsets: each has the next one. The log's append time is one for all.
     whole, appended = batch.count == batch.next_offset - batch.base_offset, batch.attributes & _APPEND_TIME
@@ -143,14 +143,14 @@ def _columns(parsed: Iterable[ParsedRecord], batch: RecordBatch, topic: str, par
         if record.headers:
             headers[len(keys) - 1] = tuple(record.headers)
         if not whole:
-            places.append(record.offset)
+            offsets.append(record.offset)
         if not appended:
             times.append(record.timestamp)
     count = len(keys)
     return LogRecords(
         topic,
         np.full(count, partition, np.int32),
-        np.arange(batch.base_offset, batch.next_offset) if whole else np.array(places, np.int64),
+        np.arange(batch.base_offset, batch.next_offset) if whole else np.array(offsets, np.int64),
         np.full(count, batch.last_time_ms) if appended else np.array(times, np.int64),
         keys,
         values,

@@ -29,9 +29,9 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogRecords(Sequence[LogRecord]):
-    """Records of one topic in columns, one place for each: what a batch is while nobody asks for a single record.
+    """Records of one topic in columns, one value for each: what a batch is while nobody asks for a single record.
 
-    `headers` holds those of the places that have any. The columns are read, never changed.
+    `headers` holds, by index, those of records that have any. The columns are read, never changed.
     """
 
     topic: str
@@ -63,7 +63,7 @@ class LogRecords(Sequence[LogRecord]):
             np.fromiter([record.recorded_at_ms for record in records], np.int64, count),
             [record.key for record in records],
             [record.value for record in records],
-            {place: record.headers for place, record in enumerate(records) if record.headers},
+            {index: record.headers for index, record in enumerate(records) if record.headers},
         )
 
     @classmethod
@@ -73,7 +73,7 @@ class LogRecords(Sequence[LogRecord]):
         values: list[bytes | None] = []
         headers: dict[int, Headers] = {}
         for part in parts:
-            headers.update({len(keys) + place: found for place, found in part.headers.items()})
+            headers.update({len(keys) + index: found for index, found in part.headers.items()})
             keys += part.keys
             values += part.values
         return cls(
@@ -91,22 +91,22 @@ class LogRecords(Sequence[LogRecord]):
         return len(self.values)
 
     @overload
-    def __getitem__(self, place: int) -> LogRecord: ...
+    def __getitem__(self, index: int) -> LogRecord: ...
     @overload
-    def __getitem__(self, place: slice) -> Self: ...
-    def __getitem__(self, place: int | slice) -> LogRecord | Self:
-        """Return the record at a place, or those of a slice; their numbers are plain Python's."""
-        places = range(len(self))[place]
-        if isinstance(places, range):
-            return self._part(place if isinstance(place, slice) else slice(place), places)
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> LogRecord | Self:
+        """Return the record at an index, or those of a slice; their numbers are plain Python's."""
+        indexes = range(len(self))[index]
+        if isinstance(indexes, range):
+            return self._part(index if isinstance(index, slice) else slice(index), indexes)
         return LogRecord(
             self.topic,
-            int(self.partitions[places]),
-            int(self.offsets[places]),
-            int(self.recorded_at_ms[places]),
-            self.keys[places],
-            self.values[places],
-            self.headers.get(places, ()),
+            int(self.partitions[indexes]),
+            int(self.offsets[indexes]),
+            int(self.recorded_at_ms[indexes]),
+            self.keys[indexes],
+            self.values[indexes],
+            self.headers.get(indexes, ()),
         )
 
     def __iter__(self) -> Iterator[LogRecord]:
@@ -117,7 +117,7 @@ class LogRecords(Sequence[LogRecord]):
         """Return the bytes of all keys and values."""
         return sum(map(len, filter(None, self.keys))) + sum(map(len, filter(None, self.values)))
 
-    def _part(self, part: slice, places: range) -> Self:
+    def _part(self, part: slice, indexes: range) -> Self:
         return type(self)(
             self.topic,
             self.partitions[part],
@@ -125,7 +125,7 @@ class LogRecords(Sequence[LogRecord]):
             self.recorded_at_ms[part],
             self.keys[part],
             self.values[part],
-            {places.index(place): found for place, found in self.headers.items() if place in places},
+            {indexes.index(index): found for index, found in self.headers.items() if index in indexes},
         )
 
 

@@ -18,7 +18,7 @@ from ledger_projectors.log.guards import KEEP_FILE_HINT, LastRecords
 from ledger_projectors.log.source import KafkaSource
 from ledger_projectors.store.duckdb_errors import may_pass
 from ledger_projectors.store.log_positions import read_last_records, read_position
-from ledger_projectors.store.opening import Logs, damage_told
+from ledger_projectors.store.opening import Logs, damage_reported
 from ledger_projectors.store.projection import engine_sql
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas.connection import KafkaConnection
@@ -67,7 +67,7 @@ class AppliedRecords:
         """Count the file at `path`, which `held` has open if it can be folded on; None when there is none to count.
 
         A file of another version is counted too, as long as it says where its records lie. What cannot be counted is
-        told in a log line. Raises ProjectorFailed when there is no room for now.
+        reported in a log line. Raises ProjectorFailed when there is no room for now.
         """
         if not path.exists():
             return None
@@ -95,7 +95,7 @@ class AppliedRecords:
         losses = self._losses(replay)
         if not losses:
             return
-        told = "; ".join(
+        lost = "; ".join(
             f"partition {one.partition}: {one.missing:,} of {one.applied:,} applied records are gone, between offsets "
             f"{one.first:,} and {one.last:,}"
             for one in losses[:PARTITIONS_TOLD_MAX]
@@ -103,12 +103,12 @@ class AppliedRecords:
         missing, applied = sum(one.missing for one in losses), sum(count for count, _ in self.counts.values())
         raise LogIncomplete(
             f"The log no longer holds {missing:,} of the {applied:,} records that {self.path} has applied. "
-            f"{topic} {told}.",
+            f"{topic} {lost}.",
             hint=f"Nothing was swapped, and the replay was removed. {KEEP_FILE_HINT}",
         )
 
     def _losses(self, replay: ReadModel) -> Sequence[Loss]:
-        with damage_told(replay.path), replay.reader() as connection:
+        with damage_reported(replay.path), replay.reader() as connection:
             # Below the applied end, the replay has no record that a correct file lacks: equal counts are equal records.
             # A replay to the end of the log has more records above that end, which make up for no loss.
             short = [
@@ -123,9 +123,9 @@ class AppliedRecords:
         missing, first, last = 0, 0, 0
         with _reading(self.path, self.held) as ours, replay.reader() as theirs:
             for start in range(0, end, COMPARED_OFFSETS):
-                with damage_told(self.path):
+                with damage_reported(self.path):
                     applied_here = _offsets(ours, partition, start)
-                with damage_told(replay.path):
+                with damage_reported(replay.path):
                     found_here = _offsets(theirs, partition, start)
                 gone = np.setdiff1d(applied_here, found_here)
                 if gone.size:
@@ -165,7 +165,7 @@ async def check_still_held(replay: ReadModel, connection: KafkaConnection) -> No
 
     A log that was compacted or restored since holds another number of records before the replay's position.
     """
-    with damage_told(replay.path), replay.reader() as reader:
+    with damage_reported(replay.path), replay.reader() as reader:
         read = {partition: records for partition, (records, _) in _counts(reader).items()}
     found: Counter[int] = Counter()
     until = replay.position().only(replay.topic)

@@ -51,8 +51,8 @@ def _table(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[int, str]:
     # In what order facts as stated lie plays no part, as that of rows.
     stated = ", list_sort(stated) AS stated" if name in _WITH_STATED else ""
     ((count, low, high),) = connection.execute(
-        f"WITH told AS (SELECT COLUMNS(lambda c: NOT list_contains($left_out, c)){stated} FROM query_table($name)), "  # noqa: S608 - our own column
-        "marked AS (SELECT md5_number(told::VARCHAR) AS mark FROM told) "
+        f"WITH decoded AS (SELECT COLUMNS(lambda c: NOT list_contains($left_out, c)){stated} FROM query_table($name)), "  # noqa: S608 - our own column
+        "marked AS (SELECT md5_number(decoded::VARCHAR) AS mark FROM decoded) "
         "SELECT count(*), sum((mark % 18446744073709551616)::HUGEINT), sum((mark // 18446744073709551616)::HUGEINT) "
         "FROM marked",
         {"name": name, "left_out": [*_NUMBERED_BY_FILE, *(["stated"] if stated else [])]},

@@ -25,7 +25,7 @@ from ledger_projectors.publish.completeness import AppliedRecords, check_same_lo
 from ledger_projectors.publish.digest import Digest, digest_read_model
 from ledger_projectors.publish.swapping import discard, set_aside
 from ledger_projectors.store.duckdb_errors import may_pass
-from ledger_projectors.store.opening import Logs, damage_told
+from ledger_projectors.store.opening import Logs, damage_reported
 from ledger_projectors.store.quarantine import marked_dead_letters
 from ledger_projectors.store.read_model import ReadModel
 from ledger_projectors.store.retries import with_copies
@@ -37,7 +37,7 @@ from ledger_schemas.positions import Position
 from ledger_schemas.topic import DIRECTORY_TOPIC
 
 PROGRESS_SECONDS: Final = 0.25
-"""How often progress is told."""
+"""How often progress is reported."""
 
 UNFINISHED_SUFFIX: Final = ".rebuilding"
 """A rebuild that was stopped goes on from this file."""
@@ -161,13 +161,13 @@ class _Replay:
             await self._skip_deleted_offsets(model)
             if resumed and self.applied is not None:
                 await check_still_held(model, self.connection)
-            with damage_told(self.unfinished):
+            with damage_reported(self.unfinished):
                 await replay_directory(model, self.connection, until)
             await self._project(model, until)
             if self.applied is not None:
                 await asyncio.to_thread(self.applied.check_held_by, model, model.topic)
             # An unfinished file may be damaged; the replay then starts again.
-            with damage_told(self.unfinished):
+            with damage_reported(self.unfinished):
                 return await _digest(model, self.schemas, partial(read_again, self.connection, self.logs.topic))
         finally:
             await asyncio.to_thread(model.close)
@@ -228,7 +228,7 @@ def _is_unusable(error: GuardRefused | ProjectorFailed) -> bool:
 def _carry_over(held: ReadModel, unfinished: Path) -> None:
     """Take over what the log does not say: which records the dead-letter topic has, or all would go there again."""
     try:
-        with damage_told(held.path), held.reader() as connection:
+        with damage_reported(held.path), held.reader() as connection:
             produced = marked_dead_letters(connection)
     except ReadModelUnusable as error:
         _tell_damage(held.path, error)
@@ -264,7 +264,7 @@ async def _old_digest(
 ) -> Digest | None:
     """Return the digest of the old file; None when it opens but cannot be read through, and is not needed."""
     try:
-        with damage_told(held.path):
+        with damage_reported(held.path):
             return await _digest(held, schemas, read)
     except ReadModelUnusable as error:
         if comparing:

@@ -5,7 +5,7 @@ FROM quarantine
 WHERE reason IN ('schema_unknown', 'kind_unknown')
 AND (
     list_contains($readable, record_value[:$header])
-    OR (reason = 'schema_unknown' AND list_contains($told_of, record_value[:$header]))
+    OR (reason = 'schema_unknown' AND list_contains($learnt, record_value[:$header]))
 )
 WINDOW in_order AS (ORDER BY log_partition, log_offset)
 QUALIFY row_number() OVER in_order = 1 OR sum(octet_length(record_value)) OVER in_order <= $bytes_max

@@ -35,7 +35,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """A batch whose copies are told apart.
+    """A batch whose copies are compared.
 
     `names` and `stored` are of its notifications; `again` are the numbers of those whose history has changed: they are
     folded from it, with nothing stored.

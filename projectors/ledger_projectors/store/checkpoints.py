@@ -14,7 +14,7 @@ import duckdb
 import structlog
 
 from ledger_projectors.log.alarm_board import AlarmBoard
-from ledger_projectors.store.duckdb_errors import may_pass, told
+from ledger_projectors.store.duckdb_errors import log_fields, may_pass
 from ledger_projectors.store.read_model import CHECKPOINT_WAL_BYTES, ReadModel
 from ledger_projectors.store.steps import StepObserver
 from ledger_schemas.alarms import Alarm, AlarmCode
@@ -112,7 +112,7 @@ class Checkpoints:
             except duckdb.Error as error:
                 if not may_pass(error):
                     raise
-                _log.warning("projector.checkpoint_failed", **told(error, self._read_model.path))
+                _log.warning("projector.checkpoint_failed", **log_fields(error, self._read_model.path))
         self._report_room()
 
     async def watch(self, writer: Executor) -> None:

@@ -16,10 +16,10 @@ _READERS_IN_THE_WAY: Final = "Cannot CHECKPOINT"
 _FROM_THE_SYSTEM: Final = (duckdb.IOException, duckdb.TransactionException)
 
 
-def told(error: duckdb.Error, path: Path) -> dict[str, str]:
+def log_fields(error: duckdb.Error, path: Path) -> dict[str, str]:
     """Return what a log line says of a failure that may pass: its class, which file, and what to do.
 
-    What DuckDB says itself is told where it comes from the operating system or the transaction manager: it names files.
+    What DuckDB says itself is among them where the operating system or the transaction manager said it: it names files.
     Any other message may hold a value.
     """
     if isinstance(error, duckdb.OutOfMemoryException):

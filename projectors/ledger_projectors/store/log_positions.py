@@ -36,9 +36,9 @@ def check_not_applied(position: Position, records: Sequence[LogRecord]) -> None:
     Raises GuardRefused.
     """
     log = LogRecords.of(records)
-    for partition, places in _by_partition(log):
+    for partition, indexes in _by_partition(log):
         stands_at = position.get((log.topic, partition), 0)
-        offset = int(log.offsets[places].min())
+        offset = int(log.offsets[indexes].min())
         if offset < stands_at:
             raise GuardRefused(
                 f"Offset {offset} of {log.topic} partition {partition} was applied before; the read model is at "
@@ -59,7 +59,7 @@ def advance(
     CHECKPOINT until that reader is done.
     """
     log = LogRecords.of(records)
-    last = {partition: log[int(places[-1])] for partition, places in _by_partition(log)}
+    last = {partition: log[int(indexes[-1])] for partition, indexes in _by_partition(log)}
     stood = connection.execute(
         "SELECT log_partition, next_offset, last_offset, epoch_us(last_recorded_at), last_digest FROM positions "
         "WHERE log_topic = ?",
@@ -86,6 +86,6 @@ def advance(
 
 
 def _by_partition(records: LogRecords) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
-    """Yield each partition that has records, with their places in order."""
+    """Yield each partition that has records, with their indexes in order."""
     for partition in np.flatnonzero(np.bincount(records.partitions)).tolist():
         yield partition, np.flatnonzero(records.partitions == partition)

@@ -34,7 +34,7 @@ class Logs:
     partitions: int
     directory_topic: str
 
-    def places(self) -> list[tuple[str, int]]:
+    def all_partitions(self) -> list[tuple[str, int]]:
         """Return every topic and partition, in order."""
         return sorted([*((self.topic, one) for one in range(self.partitions)), (self.directory_topic, 0)])
 
@@ -48,7 +48,7 @@ def open_file(path: Path, projection: Projection, logs: Logs) -> duckdb.DuckDBPy
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = _connect(path)
     try:
-        with damage_told(path):
+        with damage_reported(path):
             _prepare(connection, path, projection, logs)
     except BaseException:
         connection.close()
@@ -89,7 +89,7 @@ def in_use(path: Path) -> DataDirectoryInUse:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def damage_reported(path: Path) -> Iterator[None]:
     """Say of an open file what an error of DuckDB means: it has no room for now (ProjectorFailed), or it is damaged.
 
     Raises ReadModelUnusable for that.
@@ -134,7 +134,7 @@ def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, logs:
     )
     connection.executemany(
         "INSERT INTO positions (log_topic, log_partition, next_offset) VALUES (?, ?, 0)",
-        [list(place) for place in logs.places()],
+        [list(partition) for partition in logs.all_partitions()],
     )
     connection.execute("COMMIT")
     connection.execute("CHECKPOINT")
@@ -155,9 +155,9 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, projection
 
 
 def _check_log(connection: duckdb.DuckDBPyConnection, path: Path, logs: Logs) -> None:
-    places = connection.execute("SELECT log_topic, log_partition FROM positions ORDER BY ALL").fetchall()
-    if places != logs.places():
-        topics = ", ".join(f"{count} partition(s) of {name}" for name, count in Counter(t for t, _ in places).items())
+    stored = connection.execute("SELECT log_topic, log_partition FROM positions ORDER BY ALL").fetchall()
+    if stored != logs.all_partitions():
+        topics = ", ".join(f"{count} partition(s) of {name}" for name, count in Counter(t for t, _ in stored).items())
         raise GuardRefused(
             f"{path} was made for {topics}, not for {logs.partitions} partition(s) of {logs.topic} and 1 of "
             f"{logs.directory_topic}.",

@@ -76,7 +76,7 @@ class RetryOutcome(BatchOutcome):
     """What one retry or release did: also record by record, in log order.
 
     `wanted`: where copies lie that were applied against the order of the log, since an earlier one with other content
-    was in quarantine. They must be judged anew, together.
+    was in quarantine. They must be compared again, together.
     """
 
     retried: tuple[Retried, ...] = ()
@@ -139,7 +139,7 @@ def releasable(connection: duckdb.DuckDBPyConnection, known: KnownSchemas, bytes
     parameters = {
         "readable": [beginning for _, beginning in waiting if _readable(beginning, known)],
         # Of a kind that nobody knows: not readable, but what keeps them has changed, and a replay says so.
-        "told_of": [beginning for beginning in unknown if _told_of(beginning, known)],
+        "learnt": [beginning for beginning in unknown if _is_learnt(beginning, known)],
     }
     if not any(parameters.values()):
         return []
@@ -198,7 +198,7 @@ def with_conflicts(
     return [found[place] for place in sorted(found)]
 
 
-def told(
+def outcomes(
     outcome: BatchOutcome, records: Sequence[LogRecord], duplicates: set[Place], wanted: tuple[Place, ...]
 ) -> RetryOutcome:
     """Return the outcome of a retry with what became of each record."""
@@ -242,7 +242,7 @@ def dead_letters_due(connection: duckdb.DuckDBPyConnection, *, records_max: int,
 
 
 def mark_dead_letters(connection: duckdb.DuckDBPyConnection, produced: Sequence[tuple[int, int, Reason]]) -> None:
-    """Write down that the dead-letter topic has these: partition, offset, and the reason that it was told."""
+    """Write down that the dead-letter topic has these: partition, offset, and the reason that it was given."""
     columns = _columns([(partition, offset) for partition, offset, _ in produced])
     connection.execute(
         engine_sql("dead_letters_produced"), {**columns, "reasons": [reason.value for *_, reason in produced]}
@@ -276,7 +276,7 @@ def _has_dead_letters(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(connection.execute("FROM duckdb_tables() WHERE table_name = 'dead_letters'").fetchall())
 
 
-def _told_of(beginning: bytes, known: KnownSchemas) -> bool:
+def _is_learnt(beginning: bytes, known: KnownSchemas) -> bool:
     return split_frame(beginning)[0] in known
 
 

@@ -232,8 +232,8 @@ class _Tally:
         for (reason, origin), count in self.counts.items():
             of_reason[reason] += count
             most[reason] = max(most.get(reason, (0, "")), (count, origin))
-        told = [(reason, count, *most[reason]) for reason, count in of_reason.most_common()]
-        return ", ".join(f"{count:,} {reason} ({origin}: {of_them:,})" for reason, count, of_them, origin in told)
+        shown = [(reason, count, *most[reason]) for reason, count in of_reason.most_common()]
+        return ", ".join(f"{count:,} {reason} ({origin}: {of_them:,})" for reason, count, of_them, origin in shown)
 
 
 class _Window:

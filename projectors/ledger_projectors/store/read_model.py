@@ -18,7 +18,7 @@ from ledger_projectors.log.records import BatchOutcome, LogRecord, Reason, Rejec
 from ledger_projectors.store import quarantine
 from ledger_projectors.store.batch_writer import BatchWriter
 from ledger_projectors.store.log_positions import advance, check_not_applied, read_last_records, read_position
-from ledger_projectors.store.opening import Logs, damage_told, open_file, read_epoch, take_epoch
+from ledger_projectors.store.opening import Logs, damage_reported, open_file, read_epoch, take_epoch
 from ledger_projectors.store.projection import Projection, lifecycle
 from ledger_projectors.store.quarantine import Place, RetryOutcome, Selection
 from ledger_projectors.store.quarantine_rate import CountedRecord, recently_quarantined
@@ -69,7 +69,7 @@ class ReadModel:
         self._writer = BatchWriter(self._connection, partitions)
         self._readers = Readers(self._connection)
         try:
-            with damage_told(path):
+            with damage_reported(path):
                 self._epoch = take_epoch(self._connection)
                 self._position = read_position(self._connection)
                 self._last_records: LastRecords = read_last_records(self._connection, topic)
@@ -204,7 +204,7 @@ class ReadModel:
             wanted = tuple(place for place in written.overtaken if place not in at_hand)
             if wanted and copies is not None:
                 raise _CopiesWantedError
-            done = quarantine.told(
+            done = quarantine.outcomes(
                 written.outcome, records, quarantine.duplicates_among(self._connection, records), wanted
             )
         return done or RetryOutcome(wanted=wanted)

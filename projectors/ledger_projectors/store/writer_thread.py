@@ -14,7 +14,7 @@ import structlog
 
 from ledger_projectors.decode.awaited_schemas import pause
 from ledger_projectors.store.checkpoints import Checkpoints
-from ledger_projectors.store.duckdb_errors import may_pass, told
+from ledger_projectors.store.duckdb_errors import log_fields, may_pass
 from ledger_schemas.errors import ProjectorFailed
 
 RETRY_SECONDS_FIRST: Final = 0.5
@@ -64,7 +64,7 @@ class WriterThread:
                         hint="Nothing of the batch was applied. Start the projector again; if it fails again, rebuild.",
                     ) from error
                 self.retrying = True
-                _log.warning("projector.batch_failed", **told(error, self._path), retry_seconds=delay)
+                _log.warning("projector.batch_failed", **log_fields(error, self._path), retry_seconds=delay)
             else:
                 self.retrying = False
                 return result

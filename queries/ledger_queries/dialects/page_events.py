@@ -12,6 +12,6 @@ from ledger_schemas.kinds import Kind
 def page_events(reading: Reading, found: Found[NotificationRow], kind: Kind) -> list[list[RecordedEvent]]:
     """Return the events of a kind of each row, oldest first; of `opened`, a row that machines alone opened has none."""
     reached = [kind.value in row.facts for row in found.rows]
-    places = [place for place, has_any in zip(found.places, reached, strict=True) if has_any]
-    events = iter(events_of(reading, places, {kind}))
+    numbers = [number for number, has_any in zip(found.numbers, reached, strict=True) if has_any]
+    events = iter(events_of(reading, numbers, {kind}))
     return [next(events) if has_any else [] for has_any in reached]

@@ -48,6 +48,6 @@ def _rows(reading: Reading, asked: Filter, page: int, per_page: int) -> list[dic
     return [
         notification_of(Recorded(entry, content, read_at))
         for entry, content, read_at in zip(
-            found.rows, contents_of(reading, found.places, SAID), read_times(reading, found), strict=True
+            found.rows, contents_of(reading, found.numbers, SAID), read_times(reading, found), strict=True
         )
     ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from ledger_queries.filters import Filter
-from ledger_queries.finding import Found, Page, Place, find_notifications
+from ledger_queries.finding import Found, Page, find_notifications
 from ledger_queries.reading import Reading
 from ledger_queries.recorded import RecordedEvent, events_of
 from ledger_queries.rows import InboxEntryRow
@@ -23,14 +23,14 @@ def read_times(reading: Reading, found: Found[InboxEntryRow]) -> list[datetime |
     Only rows that were once marked as unread need their events.
     """
     times = [entry.facts[_READ].first_at if entry.is_read else None for entry in found.rows]
-    again = [place for place, entry in enumerate(found.rows) if entry.is_read and _UNREAD in entry.facts]
-    rows, places = [found.rows[place] for place in again], [found.places[place] for place in again]
-    for place, time in zip(again, _since_unread(reading, rows, places), strict=True):
-        times[place] = time
+    again = [row for row, entry in enumerate(found.rows) if entry.is_read and _UNREAD in entry.facts]
+    rows, numbers = [found.rows[row] for row in again], [found.numbers[row] for row in again]
+    for row, time in zip(again, _since_unread(reading, rows, numbers), strict=True):
+        times[row] = time
     return times
 
 
-def _since_unread(reading: Reading, rows: Sequence[InboxEntryRow], places: Sequence[Place]) -> list[datetime]:
+def _since_unread(reading: Reading, rows: Sequence[InboxEntryRow], numbers: Sequence[int]) -> list[datetime]:
     if not rows:
         return []
     asked = Filter(tenant=rows[0].tenant_id, notification_id=tuple({row.notification_id for row in rows}))
@@ -41,7 +41,7 @@ def _since_unread(reading: Reading, rows: Sequence[InboxEntryRow], places: Seque
         if row.recipients == 1
     }
     times = []
-    for row, events in zip(rows, events_of(reading, places, (Kind.READ, Kind.UNREAD)), strict=True):
+    for row, events in zip(rows, events_of(reading, numbers, (Kind.READ, Kind.UNREAD)), strict=True):
         named = {row.recipient_id, None} if row.notification_id in only_one else {row.recipient_id}
         times.append(_since([event for event in events if event.recipient_id in named]))
     return times

@@ -93,7 +93,7 @@ def _sent(reading: Reading, tenant_id: str, asked: Asked) -> list[dict[str, Any]
     while True:
         page = Page(limit=min(PAGE_ROWS, NOTIFICATIONS_SENT_ROWS_MAX - rows_read), after=after)
         found = find_notifications(reading, asked.filter(tenant_id), page)
-        contents = contents_of(reading, found.places, SAID)
+        contents = contents_of(reading, found.numbers, SAID)
         amended = page_events(reading, found, Kind.AMENDED)
         recorded = map(Recorded, found.rows, contents, map(latest, amended))
         answer += [

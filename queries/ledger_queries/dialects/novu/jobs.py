@@ -97,8 +97,8 @@ def jobs_of(
         )
         began = min(fact.first_at for fact in delivery.facts.values())
         offsets = (event.log_offset for event in of_job)
-        place = (began, min(offsets, default=-1), delivery.channel, delivery.delivery_ref or "")
-        found.append((place, _job(recipient, delivery, of_job)))
+        rank = (began, min(offsets, default=-1), delivery.channel, delivery.delivery_ref or "")
+        found.append((rank, _job(recipient, delivery, of_job)))
     return [job for _, job in sorted(found, key=lambda each: each[0])]
 
 
@@ -163,7 +163,7 @@ def _status(delivery: DeliveryRow, events: Sequence[RecordedEvent]) -> str:
         stated = _attribute("jobStatus")(event)
         if isinstance(stated, str) and stated:
             return stated
-    known = [(fact.last_at, place, kind) for place, (kind, fact) in enumerate(_ranked(delivery))]
+    known = [(fact.last_at, rank, kind) for rank, (kind, fact) in enumerate(_ranked(delivery))]
     if not known:
         attempts = [event for event in events if event.kind is Kind.ATTEMPTED]
         # What a recipient did with it presumes that it came.

@@ -10,7 +10,7 @@ from ledger_queries.dialects.novu import jobs
 from ledger_queries.dialects.novu.event import Recorded
 from ledger_queries.dialects.novu.object_ids import id_of_entry, ids_between, is_object_id
 from ledger_queries.filters import Filter, Grain
-from ledger_queries.finding import Page, Place, find_deliveries, find_inbox_entries, find_total, walk_inbox_entry_ids
+from ledger_queries.finding import Page, find_deliveries, find_inbox_entries, find_total, walk_inbox_entry_ids
 from ledger_queries.reading import Reading
 from ledger_queries.recorded import RecordedContent, contents_of, events_of
 from ledger_queries.rows import InboxEntryRow
@@ -35,7 +35,7 @@ def find_recorded(reading: Reading, tenant_id: str, object_id: str, recipient_id
     entry = hit.entry
     if recipient_id not in {None, entry.recipient_id}:
         return None
-    (events,) = events_of(reading, [hit.place], KINDS, recipient_id=entry.recipient_id)
+    (events,) = events_of(reading, [hit.number], KINDS, recipient_id=entry.recipient_id)
     of_notification = Filter(tenant=tenant_id, notification_id=(entry.notification_id,))
     of_recipient = of_notification.model_copy(update={"recipient": entry.recipient_id})
     return Recorded(
@@ -54,7 +54,7 @@ class _Hit:
 
     object_id: str
     entry: InboxEntryRow
-    place: Place
+    number: int
     content: RecordedContent
 
 
@@ -64,9 +64,9 @@ def _stated(reading: Reading, tenant_id: str, object_id: str) -> _Hit | None:
     found = find_inbox_entries(reading, Filter(tenant=tenant_id, external_id=spellings), Page(limit=2))
     if len(found.rows) != 1:
         return None
-    (entry,), (place,) = found.rows, found.places
-    (content,) = contents_of(reading, [place], recipient_id=entry.recipient_id)
-    return _Hit(content.external_id or object_id, entry, place, content)
+    (entry,), (number,) = found.rows, found.numbers
+    (content,) = contents_of(reading, [number], recipient_id=entry.recipient_id)
+    return _Hit(content.external_id or object_id, entry, number, content)
 
 
 def _derived(reading: Reading, tenant_id: str, object_id: str) -> _Hit | None:
@@ -88,9 +88,9 @@ def _derived(reading: Reading, tenant_id: str, object_id: str) -> _Hit | None:
     # By the recipient too: the ids of inbox entries are in no table, and so they are derived for that recipient alone.
     of_entry = Filter(tenant=tenant_id, recipient=recipient_id, inbox_entry_id=UUID(entry_id))
     found = find_inbox_entries(reading, of_entry, Page(limit=1))
-    (entry,), (place,) = found.rows, found.places
-    (content,) = contents_of(reading, [place], recipient_id=recipient_id)
+    (entry,), (number,) = found.rows, found.numbers
+    (content,) = contents_of(reading, [number], recipient_id=recipient_id)
     stated = content.external_id
     if stated and is_object_id(stated) and _stated(reading, tenant_id, stated):
         return None
-    return _Hit(object_id, entry, place, content)
+    return _Hit(object_id, entry, number, content)

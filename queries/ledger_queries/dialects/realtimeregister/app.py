@@ -117,7 +117,7 @@ def _find(reading: Reading, customer: str, number: int, names: Collection[str]) 
     if len(found.rows) != 1:
         raise _missing()
     (entry,) = found.rows
-    (content,) = contents_of(reading, found.places)
+    (content,) = contents_of(reading, found.numbers)
     delivered_at = None
     if Kind.DELIVERED.value in entry.facts and "deliveryDate" in names:
         over_webhook = Filter(

@@ -95,7 +95,7 @@ def suger_app(desk: Desk) -> FastAPI:
 def _list(reading: Reading, asked: Filter, page: Page) -> dict[str, Any]:
     """Return a page of events, with the total on the first one."""
     found = find_notifications(reading, asked, page, total=page.offset == 0)
-    contents = contents_of(reading, found.places, SAID)
+    contents = contents_of(reading, found.numbers, SAID)
     opened = page_events(reading, found, Kind.OPENED)
     events = [notification_event(Recorded(*each)) for each in zip(found.rows, contents, opened, strict=True)]
     return {

@@ -2,7 +2,7 @@
 -- With a recipient, the audience has that member alone: of a broadcast all members take longer than all the rest.
 WITH asked AS MATERIALIZED (
     SELECT
-        unnest(range(len($n))) AS place,
+        unnest(range(len($n))) AS ordinal,
         unnest($n::BIGINT[]) AS n
 )
 -- when created_asked
@@ -56,7 +56,7 @@ SELECT
     content.personal.addresses AS addresses, -- when addresses
     created.correlation_id, -- when correlation_id
     created.created_at, -- when created_at
-    asked.place
+    asked.ordinal
 FROM asked
 INNER JOIN content_rows AS content ON content.n = asked.n
 LEFT JOIN created ON created.n = asked.n -- when created_asked

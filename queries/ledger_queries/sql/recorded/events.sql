@@ -2,12 +2,12 @@
 -- With a recipient, only that recipient's events and those that name no recipient.
 WITH asked AS MATERIALIZED (
     SELECT
-        unnest(range(len($n))) AS place,
+        unnest(range(len($n))) AS ordinal,
         unnest($n::BIGINT[]) AS n
 ),
-told AS MATERIALIZED (
+asked_events AS MATERIALIZED (
     SELECT
-        asked.place,
+        asked.ordinal,
         event.event_id,
         event.kind::VARCHAR AS kind,
         event.occurred_at,
@@ -55,14 +55,14 @@ more AS (
         attributes,
         personal
     FROM event_details
-    SEMI JOIN told USING (log_partition, log_offset)
+    SEMI JOIN asked_events USING (log_partition, log_offset)
     UNION ALL BY NAME
     SELECT log_partition, log_offset, reason, cleared, attributes, personal
     FROM event_contents
-    SEMI JOIN told USING (log_partition, log_offset)
+    SEMI JOIN asked_events USING (log_partition, log_offset)
 )
 SELECT
-    told.*,
+    asked_events.*,
     more.* EXCLUDE (log_partition, log_offset, personal),
     more.personal.title AS title,
     more.personal.body AS body,
@@ -71,6 +71,6 @@ SELECT
     more.personal.data AS data,
     more.personal.detail AS detail,
     more.personal.addresses AS addresses
-FROM told
+FROM asked_events
 LEFT JOIN more USING (log_partition, log_offset)
-ORDER BY told.place, told.occurred_at, told.event_id;
+ORDER BY asked_events.ordinal, asked_events.occurred_at, asked_events.event_id;
