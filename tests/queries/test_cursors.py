@@ -164,6 +164,6 @@ def test_a_cursor_does_not_outlive_its_projection(model: Model) -> None:
         cursor = list_rows(reading, Grain.INBOX_ENTRY, ASKED, limit=2).next
     assert cursor is not None
     assert lifecycle().version == document_of(cursor)["p"]
-    model.execute('UPDATE projections SET "version" = "version" + 1')
+    model.execute('UPDATE read_model SET "version" = "version" + 1')
     with open_reading(model.cursor) as reading, pytest.raises(CursorInvalid):
         list_rows(reading, Grain.INBOX_ENTRY, ASKED, limit=2, cursor=cursor)

@@ -97,7 +97,7 @@ def test_the_first_and_the_last_instant_are_answered_in_every_time_zone(model: M
 
 def test_a_file_without_the_projection_is_refused(model: Model) -> None:
     """A file that does not say which version of the fold made it answers nothing."""
-    model.execute("DELETE FROM projections")
+    model.execute("DELETE FROM read_model")
     with pytest.raises(GuardRefused), open_reading(model.cursor):
         pass
 

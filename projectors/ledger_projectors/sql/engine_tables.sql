@@ -1,4 +1,4 @@
--- What every read model file holds beside its projections: history, positions, and what could not be applied.
+-- What every read model file holds beside folded rows: history, positions, and what could not be applied.
 
 CREATE TYPE event_kind AS ENUM (
     'created', 'fired', 'delivered', 'opened', 'read', 'acknowledged', 'failed', 'attempted',
@@ -157,26 +157,24 @@ CREATE TABLE positions (
 COMMENT ON TABLE positions IS 'Where in the log this file stands; written in the same transaction as the rows. The last_ columns tell which record stands before next_offset.';
 
 CREATE TABLE read_model (
-    format_version INTEGER NOT NULL,
+    "version" INTEGER NOT NULL,
+    digest VARCHAR NOT NULL,
+    views_digest VARCHAR NOT NULL,
+    directory_digest VARCHAR NOT NULL,
     epoch BIGINT NOT NULL,
     partitions INTEGER NOT NULL,
-    directory_topic VARCHAR NOT NULL,
-    directory_digest VARCHAR NOT NULL
+    directory_topic VARCHAR NOT NULL
 );
-COMMENT ON TABLE read_model IS 'One row: the format of this file, how many writers have opened it, the partitions of its lifecycle topic, the topic of the directory, and what folded that.';
+COMMENT ON TABLE read_model IS 'One row: what made this file and what it is made of.';
+COMMENT ON COLUMN read_model."version" IS 'Of what the tables hold; digest is SHA-256 of their definitions and of the fold. A file with another digest is made again from the log.';
+COMMENT ON COLUMN read_model.views_digest IS 'Views are replaced where this differs, and where directory_digest does, the directory is read again.';
+COMMENT ON COLUMN read_model.epoch IS 'How many writers have opened the file.';
+COMMENT ON COLUMN read_model.partitions IS 'Of the lifecycle topic; directory_topic is that of the directory.';
 
 CREATE TABLE numbering (
     notifications BIGINT NOT NULL,
     "rows" BIGINT NOT NULL
 );
 COMMENT ON TABLE numbering IS 'One row: the number of the last notification that got one, and of the last row that was written.';
-
-CREATE TABLE projections (
-    projection VARCHAR NOT NULL,
-    "version" INTEGER NOT NULL,
-    digest VARCHAR NOT NULL,
-    views_digest VARCHAR NOT NULL
-);
-COMMENT ON TABLE projections IS 'Which read models this file holds, by name, version and SHA-256 of their SQL; views are replaced when theirs differs.';
 
 INSERT INTO numbering VALUES (0, 0);

@@ -16,9 +16,6 @@ from ledger_projectors.store.duckdb_errors import may_pass
 from ledger_projectors.store.projection import Projection, engine_sql
 from ledger_schemas.errors import DataDirectoryInUse, GuardRefused, ProjectorFailed, ReadModelUnusable
 
-FORMAT_VERSION: Final = 6
-"""Of the file as a whole; another format is rebuilt from the log, never altered in place."""
-
 OWN_CHECKPOINT_THRESHOLD: Final = "1TB"
 """Keeps DuckDB from checkpointing inside a commit: when it happens is the projector's decision."""
 
@@ -124,13 +121,10 @@ def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, logs:
     create_tables(connection)
     connection.execute(projection.create_tables)
     connection.execute(projection.create_views)
+    digests = (projection.digest, projection.views_digest, fold_digest())
     connection.execute(
-        "INSERT INTO read_model VALUES (?, 0, ?, ?, ?)",
-        [FORMAT_VERSION, logs.partitions, logs.directory_topic, fold_digest()],
-    )
-    connection.execute(
-        "INSERT INTO projections VALUES (?, ?, ?, ?)",
-        [projection.name, projection.version, projection.digest, projection.views_digest],
+        "INSERT INTO read_model VALUES (?, ?, ?, ?, 0, ?, ?)",
+        [projection.version, *digests, logs.partitions, logs.directory_topic],
     )
     connection.executemany(
         "INSERT INTO positions (log_topic, log_partition, next_offset) VALUES (?, ?, 0)",
@@ -141,17 +135,16 @@ def _create(connection: duckdb.DuckDBPyConnection, projection: Projection, logs:
 
 
 def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, projection: Projection) -> None:
-    ((found,),) = connection.execute("SELECT format_version FROM read_model").fetchall()
-    if found != FORMAT_VERSION:
+    columns = {name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE read_model)").fetchall()}
+    if "digest" not in columns:
+        raise ReadModelUnusable(f"{path} was made by an earlier version of the ledger.", hint=REBUILD_HINT)
+    ((version, digest),) = connection.execute('SELECT "version", digest FROM read_model').fetchall()
+    if (version, digest) != (projection.version, projection.digest):
         raise ReadModelUnusable(
-            f"{path} has file format {found}; this version writes {FORMAT_VERSION}.", hint=REBUILD_HINT
+            f"{path} holds version {version} of the read model ({digest[:12]}); "
+            f"this is version {projection.version} ({projection.digest[:12]}).",
+            hint=REBUILD_HINT,
         )
-    stored = connection.execute('SELECT projection, "version", digest FROM projections ORDER BY ALL').fetchall()
-    ours = [(projection.name, projection.version, projection.digest)]
-    if stored != ours:
-        had = ", ".join(f"{name} {version} ({digest[:12]})" for name, version, digest in stored)
-        have = ", ".join(f"{name} {version} ({digest[:12]})" for name, version, digest in ours)
-        raise ReadModelUnusable(f"{path} holds the projections {had}; this version has {have}.", hint=REBUILD_HINT)
 
 
 def _check_log(connection: duckdb.DuckDBPyConnection, path: Path, logs: Logs) -> None:
@@ -182,11 +175,11 @@ def _refresh_directory(connection: duckdb.DuckDBPyConnection, logs: Logs) -> Non
 
 def _refresh_views(connection: duckdb.DuckDBPyConnection, projection: Projection) -> None:
     """Replace the views when they changed: no row of the file depends on them."""
-    stored = connection.execute("SELECT views_digest FROM projections").fetchall()
+    stored = connection.execute("SELECT views_digest FROM read_model").fetchall()
     if stored == [(projection.views_digest,)]:
         return
     connection.execute("BEGIN")
     connection.execute(projection.create_views)
-    connection.execute("UPDATE projections SET views_digest = ?", [projection.views_digest])
+    connection.execute("UPDATE read_model SET views_digest = ?", [projection.views_digest])
     connection.execute("COMMIT")
     connection.execute("CHECKPOINT")

@@ -16,8 +16,8 @@ from ledger_projectors.fold.rows import DATED
 class Projection:
     """One read model: the SQL that makes its tables and its views.
 
-    `digest` is SHA-256 over tables and fold: two files with the same digests hold the same function of the log. Views
-    are policies over the rows and have a digest of their own: changing one asks for no replay.
+    `digest` is SHA-256 over all tables of a file and the fold: two files with the same digest hold the same function of
+    the log. Views are policies over the rows and have a digest of their own: changing one asks for no replay.
     """
 
     name: str
@@ -54,9 +54,13 @@ def _load(name: str) -> Projection:
         tables=tuple(manifest["tables"]),
         create_tables=tables,
         create_views=views,
-        digest=hashlib.sha256("\0".join([engine_sql("engine_tables"), tables, *fold]).encode()).hexdigest(),
-        views_digest=hashlib.sha256(views.encode()).hexdigest(),
+        digest=_sha256(engine_sql("engine_tables"), engine_sql("directory_tables"), tables, *fold),
+        views_digest=_sha256(views),
     )
+
+
+def _sha256(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _with_facts(views: str) -> str:

@@ -1,4 +1,3 @@
--- Which version of the lifecycle projection the read model holds.
+-- Which version of the fold made the read model.
 SELECT "version"
-FROM projections
-WHERE projection = 'lifecycle';
+FROM read_model;

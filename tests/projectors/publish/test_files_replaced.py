@@ -68,7 +68,7 @@ def test_an_unfinished_file_that_is_of_no_use_is_begun_anew(ledger: Ledger, dama
         with ledger.open() as model:
             asyncio.run(project(ledger.kafka.connection, model, until=at(ledger.topic, 10, 3)))
     if damage == "another version":
-        ledger.change("UPDATE projections SET version = 0", UNFINISHED)
+        ledger.change("UPDATE read_model SET version = 0", UNFINISHED)
     found = ledger.rebuild()
     assert found.old is not None
     assert found.old.text == found.new.text
@@ -79,7 +79,7 @@ def test_an_unfinished_file_that_is_of_no_use_is_begun_anew(ledger: Ledger, dama
 def test_a_file_that_cannot_be_compared_is_replaced(own_ledger: Ledger, damage: str) -> None:
     """A file of another version, or one that cannot be opened, is kept with all that belongs to it, and replaced."""
     if damage == "another version":
-        own_ledger.change("UPDATE projections SET version = 0")
+        own_ledger.change("UPDATE read_model SET version = 0")
     else:
         own_ledger.path.write_bytes(b"?" * 20_000)
         (own_ledger.folder / f"{NAME}.wal").write_bytes(b"of the damaged file")

@@ -132,7 +132,7 @@ def test_rebuild_refuses_a_log_that_ends_before_the_file(own_ledger: Ledger) -> 
 
 def test_rebuild_counts_losses_of_a_file_of_another_version(own_ledger: Ledger) -> None:
     """What this version cannot compare row by row is counted all the same."""
-    own_ledger.change("UPDATE projections SET version = 0")
+    own_ledger.change("UPDATE read_model SET version = 0")
     bytes_before = own_ledger.path.read_bytes()
     delete_before(own_ledger, 4, 0, 0)
     with pytest.raises(LogIncomplete, match="partition 0: 4 of"):
@@ -143,7 +143,7 @@ def test_rebuild_counts_losses_of_a_file_of_another_version(own_ledger: Ledger) 
 
 def test_rebuild_does_not_make_up_for_losses_with_newer_records(own_ledger: Ledger) -> None:
     """A log that has gained as many records as it has lost lacks them all the same."""
-    own_ledger.change("UPDATE projections SET version = 0")
+    own_ledger.change("UPDATE read_model SET version = 0")
     gone = 4
     delete_before(own_ledger, gone, 0, 0)
     newer = [Raw(b"poison", b"key", 0)] * gone
@@ -155,7 +155,7 @@ def test_rebuild_does_not_make_up_for_losses_with_newer_records(own_ledger: Ledg
 
 def test_rebuild_refuses_another_log_for_a_file_of_another_version(own_ledger: Ledger) -> None:
     """A recreated topic that is as long as the old one holds other records under the same offsets."""
-    own_ledger.change("UPDATE projections SET version = 0")
+    own_ledger.change("UPDATE read_model SET version = 0")
     asyncio.run(recreate(own_ledger.kafka.connection, own_ledger.topic))
     append(own_ledger.kafka.connection, own_ledger.topic, demo_events(30, seed=3))
     with pytest.raises(GuardRefused, match="holds another record than the one that was applied"):

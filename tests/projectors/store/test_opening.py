@@ -11,7 +11,6 @@ import duckdb
 import pytest
 
 from ledger_projectors.log.records import LogRecord
-from ledger_projectors.store.opening import FORMAT_VERSION
 from ledger_projectors.store.projection import lifecycle
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC
@@ -96,14 +95,13 @@ def test_a_file_of_other_logs_is_refused(
 @pytest.mark.parametrize(
     ("change", "facts"),
     [
-        ("UPDATE projections SET digest = 'beef' || digest", "holds the projections lifecycle 6 (beef"),
-        ("UPDATE projections SET version = 0", "holds the projections lifecycle 0 ("),
-        ("INSERT INTO projections VALUES ('other', 3, 'cafe', '')", ", other 3 (cafe); this version has lifecycle 6 ("),
-        ("UPDATE read_model SET format_version = 99", f"has file format 99; this version writes {FORMAT_VERSION}."),
+        ("UPDATE read_model SET digest = 'beef' || digest", "holds version 7 of the read model (beef"),
+        ("UPDATE read_model SET version = 0", "holds version 0 of the read model ("),
+        ("ALTER TABLE read_model DROP digest", "was made by an earlier version of the ledger."),
     ],
 )
 def test_a_file_of_another_version_is_refused(tmp_path: Path, change: str, facts: str) -> None:
-    """A file with other projections, or of another format, is never altered: the error says both, and to rebuild."""
+    """A file of another version or with another digest is never altered: the error says both, and to rebuild."""
     open_model(tmp_path).close()
     path = tmp_path / "read_model.duckdb"
     with duckdb.connect(path) as connection:
@@ -129,7 +127,7 @@ def test_a_damaged_file_is_not_taken_for_one_in_use(tmp_path: Path) -> None:
 def test_the_digest_of_a_projection_is_that_of_its_rows_alone() -> None:
     """Tables and fold make the digest, 64 hexadecimal characters; views are policies and stand beside it."""
     projection = lifecycle()
-    assert (projection.name, projection.version) == ("lifecycle", 6)
+    assert (projection.name, projection.version) == ("lifecycle", 7)
     assert len(bytes.fromhex(projection.digest)) == 32
     assert projection.tables == (
         "notification_rows",
@@ -152,7 +150,7 @@ def test_views_that_changed_are_replaced_without_a_replay(tmp_path: Path) -> Non
         )
     with duckdb.connect(path) as connection:
         connection.execute("CREATE OR REPLACE VIEW notification_status AS SELECT 1 AS one; DROP VIEW channel_outcomes")
-        connection.execute("UPDATE projections SET views_digest = 'of another version'")
+        connection.execute("UPDATE read_model SET views_digest = 'of another version'")
     with open_model(tmp_path) as model:
         assert rows(model, "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL") == views
         assert content(model) == before
@@ -194,6 +192,5 @@ def _open_elsewhere(path: Path) -> str:
 def _file_content(path: Path) -> list[str]:
     with duckdb.connect(path, read_only=True) as connection:
         return [
-            str(connection.execute(f"FROM {table} ORDER BY ALL").fetchall())
-            for table in ("read_model", "projections", "positions")
+            str(connection.execute(f"FROM {table} ORDER BY ALL").fetchall()) for table in ("read_model", "positions")
         ]
