@@ -20,6 +20,9 @@ CONTENT_SPEAKING: Final = (Kind.CREATED, Kind.AMENDED, Kind.AUDIENCE_ADDED)
 _OF_EVENTS: Final = ("source", "actor", "audience")
 """Fields of content that are columns of events."""
 
+SPEAKING: Final = ("n", "event_id", "kind", "occurred_at", "recorded_at", *PLACE_COLUMNS, *_OF_EVENTS)
+"""Columns of the events that `fold_contents` takes."""
+
 CONTENT: Final = (*_OF_EVENTS, *(name for name in CONTENT_COLUMNS if name != "cleared"))
 """The fields of content: the columns of the table content_rows but for its ids."""
 
@@ -40,8 +43,8 @@ _is_amended = col("kind") == Kind.AMENDED.value
 def fold_contents(events: DataFrame, contents: DataFrame, partitions: int) -> DataFrame:
     """Return what notifications say: `n` and CONTENT, one row for each that has a created.
 
-    `events` are all first copies of CONTENT_SPEAKING of these notifications that are not taken back, `contents` what
-    they state, `partitions` how many the topic has.
+    `events` (with SPEAKING) are all first copies of CONTENT_SPEAKING of these notifications that are not taken back,
+    `contents` what they state, `partitions` how many the topic has.
     """
     if events.is_empty():
         return _only_created(events.lazy(), contents.lazy(), partitions).collect()

@@ -51,7 +51,7 @@ def judge_copies(new: Events, stored: Events) -> Copies:
     `stored` has each event once, and may have events without a new copy. Contents are those of created and amended.
     """
     events, kept = new.events.sort(PLACE_COLUMNS), stored.events
-    identities = pl.concat([kept.select(IDENTITY), events.select(IDENTITY)])
+    identities = pl.concat([kept[[*IDENTITY]], events[[*IDENTITY]]])
     is_shared = identities.is_duplicated()
     if not is_shared.any():
         return Copies(events, events.clear(), events.clear(), kept.clear(), kept.clear())

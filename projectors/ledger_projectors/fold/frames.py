@@ -7,9 +7,10 @@ from typing import Final
 
 import polars as pl
 import pyarrow as pa
-from polars import DataFrame, col
+from polars import DataFrame, LazyFrame, col
 
 from ledger_projectors.decode.staging import NO_EVENTS, Staged, stage
+from ledger_projectors.fold.plans import run
 from ledger_schemas.kinds import Kind
 
 KIND: Final = pl.Enum([kind.value for kind in Kind])
@@ -39,13 +40,19 @@ def frame_of(table: pa.Table) -> DataFrame:
 
     Raises polars.exceptions.InvalidOperationError for a kind that is not one.
     """
+    (frame,) = run(plan_of(table))
+    return frame
+
+
+def plan_of(table: pa.Table) -> LazyFrame:
+    """Return a plan that gives `frame_of`."""
     # Arrow joins the parts of a table in a fifth of the time that Polars takes.
     frame = pl.DataFrame(table.combine_chunks())
     casts = [
         *(col(name).ext.storage().cast(pl.Boolean) for name, dtype in frame.schema.items() if _is_bool8(dtype)),
         *(col(name).cast(KIND) for name in ("kind",) if name in frame.columns),
     ]
-    return frame.with_columns(casts) if casts else frame
+    return frame.lazy().with_columns(casts)
 
 
 def _is_bool8(dtype: pl.DataType) -> bool:

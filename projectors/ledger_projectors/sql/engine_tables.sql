@@ -170,11 +170,3 @@ COMMENT ON COLUMN read_model."version" IS 'Of what the tables hold; digest is SH
 COMMENT ON COLUMN read_model.views_digest IS 'Views are replaced where this differs, and where directory_digest does, the directory is read again.';
 COMMENT ON COLUMN read_model.epoch IS 'How many writers have opened the file.';
 COMMENT ON COLUMN read_model.partitions IS 'Of the lifecycle topic; directory_topic is that of the directory.';
-
-CREATE TABLE numbering (
-    notifications BIGINT NOT NULL,
-    "rows" BIGINT NOT NULL
-);
-COMMENT ON TABLE numbering IS 'One row: the number of the last notification that got one, and of the last row that was written.';
-
-INSERT INTO numbering VALUES (0, 0);

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import duckdb
 import polars as pl
 from polars import DataFrame, col
 
 from ledger_projectors.decode.staging import Staged
-from ledger_projectors.fold.contents import CONTENT_SPEAKING, fold_contents
+from ledger_projectors.fold.contents import CONTENT_SPEAKING, SPEAKING, fold_contents
 from ledger_projectors.fold.copies import Copies, judge_copies
 from ledger_projectors.fold.folding import fold, reach
-from ledger_projectors.fold.frames import Events, frame_of
+from ledger_projectors.fold.frames import Events, frame_of, plan_of
+from ledger_projectors.fold.plans import run
 from ledger_projectors.log.guards import other_record
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.store import quarantine
@@ -23,6 +25,9 @@ from ledger_projectors.store.frames import Frames
 from ledger_projectors.store.history import PLACE, History
 from ledger_projectors.store.steps import Step, StepObserver
 from ledger_schemas.kinds import Kind
+
+_IDENTITY: Final = ("tenant_id", "notification_id")
+_SPEAKING_KINDS: Final = [kind.value for kind in CONTENT_SPEAKING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,48 +110,50 @@ class BatchWriter:
     def _judge(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
         """Give notifications numbers, tell first copies of events from further ones, and keep the latter."""
         contents = frame_of(staged.contents)
-        events = frame_of(staged.events).sort(PLACE)
-        events = events.with_columns(event_hash=_hash_of("event_id"))
+        hashed = plan_of(staged.events).with_columns(event_hash=_hash_of("event_id")).cache()
+        events, named = run(hashed, hashed.select(_IDENTITY).unique(maintain_order=True))
         if again:
             self._take_out(again, events)
-        stored = self._rows.notifications(events.select("tenant_id", "notification_id").unique())
-        events = self._numbered(events, stored)
+        stored = self._rows.notifications(named)
+        events, names = self._numbered(events, named, stored)
         on_step(Step.STAGED)
         suspects = events.join(stored, on="n", how="semi") if earlier else self._suspects(events, stored)
         history = self._history.events(suspects)
-        names = events.select("n", "tenant_id", "notification_id").unique()
         judged = judge_copies(Events(events, contents), Events(history, self._history.content_of(history)))
         self._history.add_duplicates(judged.duplicates)
         if judged.displaced.height:
             self._history.remove_history(judged.displaced)
             self._history.add_duplicates(judged.displaced.join(names, on="n"))
         on_step(Step.DEDUPLICATED)
-        changed = stored if earlier else stored.join(self._taken_back(judged.first, stored), on="n", how="semi")
-        return _Batch(judged, contents, names, stored, changed.select("n"))
+        changed = stored if earlier else self._taken_back(judged.first, stored)
+        return _Batch(judged, contents, names, stored, changed[["n"]])
 
-    def _numbered(self, events: DataFrame, stored: DataFrame) -> DataFrame:
-        """Return the events with the number of their notification; one that is new gets the next."""
-        identity = ["tenant_id", "notification_id"]
-        named = events.select(identity).unique(maintain_order=True)
-        new = named.join(stored, on=identity, how="anti", maintain_order="left")
+    def _numbered(self, events: DataFrame, named: DataFrame, stored: DataFrame) -> tuple[DataFrame, DataFrame]:
+        """Return the events with the number of their notification (one that is new gets the next), and the names."""
         last, _ = self._rows.numbering()
-        new = new.with_columns(n=pl.int_range(pl.len(), dtype=pl.Int64) + (last + 1))
-        self._history.add_notifications(new)
-        numbers = pl.concat([stored.select(*identity, "n"), new])
-        return events.join(numbers, on=identity, how="left", maintain_order="left")
+        known = stored[["n", *_IDENTITY]]
+        new = named.lazy().join(known.lazy(), on=_IDENTITY, how="anti", maintain_order="left")
+        new = new.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("n") + (last + 1), *_IDENTITY).cache()
+        numbers = pl.concat([known.lazy(), new])
+        new_names, numbered = run(new, events.lazy().join(numbers, on=_IDENTITY, how="left", maintain_order="left"))
+        self._history.add_notifications(new_names)
+        return numbered, pl.concat([known, new_names])
 
     def _suspects(self, events: DataFrame, stored: DataFrame) -> DataFrame:
         """Return the events whose hash is that of one that was applied: copies, but for a rare coincidence."""
-        seen = stored.select("n", event_hash="seen_events").explode("event_hash")
+        seen = stored.lazy().select("n", event_hash="seen_events").explode("event_hash")
         if (stored["seen_elsewhere"] > 0).any():
-            seen = pl.concat([seen, self._history.seen_elsewhere(events)])
-        return events.join(seen, on=["n", "event_hash"], how="semi")
+            seen = pl.concat([seen, self._history.seen_elsewhere(events).lazy()])
+        (suspects,) = run(events.lazy().join(seen, on=["n", "event_hash"], how="semi"))
+        return suspects
 
     def _taken_back(self, first: DataFrame, stored: DataFrame) -> DataFrame:
-        """Return n of those new events that take back one that was applied, maybe: as `_suspects`."""
+        """Return the stored notifications one of whose events a new one takes back, maybe: as `_suspects`."""
         retracted = first.filter(col("kind") == "retracted")
-        named = retracted.select("n", event_hash=_hash_of("retracted_event_id"))
-        return self._suspects(named, stored) if named.height else named
+        if retracted.is_empty():
+            return stored.clear()
+        named = self._suspects(retracted.select("n", event_hash=_hash_of("retracted_event_id")), stored)
+        return stored.join(named, on="n", how="semi")
 
     def _take_out(self, again: Sequence[LogRecord], events: DataFrame) -> None:
         """Take records out of history that were applied, as if they had not come. Raises GuardRefused."""
@@ -163,35 +170,39 @@ class BatchWriter:
 
     def _fold(self, batch: _Batch) -> None:
         """Fold the new events into the rows; those of notifications whose history has changed from all of it."""
-        first, stored = batch.judged.first, batch.stored
-        if batch.again.height:
-            history = self._history.history(batch.again)
-            history = history.with_columns(event_hash=_hash_of("event_id")).join(batch.names, on="n")
-            others = first.join(batch.again, on="n", how="anti")
-            events = pl.concat([others, history.select(first.columns)])
-            self._history.remove_retractions(batch.again)
-            self._history.remove_seen_events(batch.again)
-        else:
-            events = first
+        events = self._with_history(batch) if batch.again.height else batch.judged.first
         if events.is_empty() and batch.again.is_empty():
             return
-        kept = stored.join(batch.again, on="n", how="anti").join(events, on="n", how="semi")
+        stored, again = batch.stored.lazy(), batch.again.lazy()
+        kept, gone = run(
+            stored.join(again, on="n", how="anti").join(events.lazy(), on="n", how="semi"),
+            stored.join(again, on="n", how="semi"),
+        )
         events = self._effective(events, kept)
         new = reach(events, kept)
-        entries = self._rows.entries(new.wanted, kept)
-        gone = stored.join(batch.again, on="n", how="semi")
-        replaced = self._rows.entries(gone.select("n", recipient_id=pl.lit(None, pl.String)), gone)
+        entries, replaced = self._rows.entries(new.wanted, kept), self._rows.all_entries(gone)
         rows, counts = fold(new, kept, entries, replaced)
         self._rows.drop(gone)
         self._rows.replace_rows(rows, pl.concat([kept, gone]), pl.concat([entries, replaced]))
         self._rows.change_counts(counts)
         self._fold_contents(events, kept, batch)
 
+    def _with_history(self, batch: _Batch) -> DataFrame:
+        """Return the new events, and all others of the notifications that are folded again."""
+        first, history = batch.judged.first, self._history.history(batch.again)
+        history = history.with_columns(event_hash=_hash_of("event_id")).join(batch.names, on="n")
+        self._history.remove_retractions(batch.again)
+        self._history.remove_seen_events(batch.again)
+        return pl.concat([first.join(batch.again, on="n", how="anti"), history.select(first.columns)])
+
     def _effective(self, events: DataFrame, kept: DataFrame) -> DataFrame:
         """Return the events with `is_effective`: no retracted names them. A retracted itself is never taken back."""
         is_retracted = col("kind") == Kind.RETRACTED.value
-        named = events.filter(is_retracted).select("n", event_id="retracted_event_id").unique()
-        known = self._history.retractions(kept.filter(_has_any(Kind.RETRACTED)).select("n"))
+        named, with_retracted = run(
+            events.lazy().filter(is_retracted).select("n", event_id="retracted_event_id").unique(),
+            kept.lazy().filter(_has_any(Kind.RETRACTED)).select("n"),
+        )
+        known = self._history.retractions(with_retracted)
         if named.is_empty() and known.is_empty():
             return events.with_columns(is_effective=True)
         self._history.add_retractions(named.join(known, on=["n", "event_id"], how="anti"))
@@ -201,32 +212,29 @@ class BatchWriter:
 
     def _fold_contents(self, events: DataFrame, kept: DataFrame, batch: _Batch) -> None:
         """Put again what notifications say, where an event speaks of it."""
-        speaking = events.filter(col("kind").is_in([kind.value for kind in CONTENT_SPEAKING]), "is_effective")
-        changed = pl.concat([speaking.select("n"), batch.again]).unique()
-        if changed.is_empty():
-            return
+        speaking = events.lazy().filter(col("kind").is_in(_SPEAKING_KINDS), "is_effective").select(SPEAKING).cache()
+        changed = pl.concat([speaking.select("n"), batch.again.lazy()]).unique().cache()
         # What was said before, of those that were spoken of before.
-        before = kept.join(changed, on="n", how="semi").filter(_has_any(*CONTENT_SPEAKING))
-        if before.height:
-            history = self._effective_history(before, events)
-            speaking = pl.concat([speaking, history.select(speaking.columns)])
-        stored = speaking.join(batch.judged.first, on=PLACE, how="anti")
+        before = kept.lazy().join(changed, on="n", how="semi").filter(_has_any(*CONTENT_SPEAKING)).select("n")
+        said, numbers, spoken_of = run(speaking, changed, before)
+        if numbers.is_empty():
+            return
         contents = batch.contents
-        if stored.height:
-            contents = pl.concat([contents, self._history.content_of(stored).select(contents.columns)])
-        said = fold_contents(speaking, contents, self._partitions).join(batch.names, on="n")
-        self._rows.replace_contents(pl.concat([before.select("n"), batch.again]), said)
+        if spoken_of.height:
+            said = pl.concat([said, self._said_before(spoken_of, events)])
+        if spoken_of.height or batch.again.height:
+            stored = said.join(batch.judged.first, on=PLACE, how="anti")
+            contents = pl.concat([contents, self._history.content_of(stored)[contents.columns]])
+        rows = fold_contents(said, contents, self._partitions).join(batch.names, on="n")
+        self._rows.replace_contents(pl.concat([spoken_of, batch.again]), rows)
 
-    def _effective_history(self, notifications: DataFrame, events: DataFrame) -> DataFrame:
-        """Return what was said before of notifications and was not taken back."""
-        history = self._history.history(notifications).filter(
-            col("kind").is_in([kind.value for kind in CONTENT_SPEAKING])
-        )
-        history = history.join(events, on=PLACE, how="anti")
-        taken_back = self._history.retractions(notifications)
-        history = history.join(taken_back, on=["n", "event_id"], how="anti")
-        names = notifications.select("n", "tenant_id", "notification_id")
-        return history.join(names, on="n").with_columns(event_hash=_hash_of("event_id"), is_effective=True)
+    def _said_before(self, numbers: DataFrame, events: DataFrame) -> DataFrame:
+        """Return what stored events say of notifications, but for those that are taken back."""
+        history = self._history.events_of_kinds(numbers, _SPEAKING_KINDS).lazy()
+        history = history.join(events.lazy(), on=PLACE, how="anti")
+        taken_back = self._history.retractions(numbers).lazy()
+        (said,) = run(history.join(taken_back, on=["n", "event_id"], how="anti").select(SPEAKING))
+        return said
 
 
 def _has_any(*kinds: Kind) -> pl.Expr:

@@ -9,9 +9,11 @@ from polars import DataFrame, col
 
 from ledger_projectors.fold.facts import ENTRY
 from ledger_projectors.fold.folding import Rows
+from ledger_projectors.fold.plans import run
 from ledger_projectors.fold.rows import DATED, NUMBERS
 from ledger_projectors.store.frames import Frames
 from ledger_projectors.store.hot_rows import HOT_ENTRIES_MAX, HOT_NOTIFICATIONS_MAX, HotRows
+from ledger_projectors.store.projection import engine_sql
 
 SEEN_EVENTS_MAX: Final = 256
 """Hashes of events that stand on the row of a notification; more go to a table that rows are only added to."""
@@ -40,7 +42,7 @@ def _columns(names: tuple[str, ...]) -> str:
 
 
 class FoldedRows:
-    """The folded tables of one file, in an open transaction of its writer. Numbers are those of `numbering`."""
+    """The folded tables of one file, in an open transaction of its writer."""
 
     def __init__(self, frames: Frames) -> None:
         """Use the writer's connection."""
@@ -73,15 +75,15 @@ class FoldedRows:
         self._hot_entries.forget()
 
     def numbering(self) -> tuple[int, int]:
-        """Return the number of the last notification, and of the last row."""
+        """Return the number of the last notification, and the version of the last row."""
         if self._numbering is None:
-            self._numbering = self._frames.read("FROM numbering").row(0)
+            self._numbering = self._frames.read(engine_sql("numbering")).row(0)
         return self._numbering
 
     def notifications(self, named: DataFrame) -> DataFrame:
         """Return the rows of notifications, by tenant_id and notification_id; each is named once."""
         versions, cold = [], []
-        for notification_id, tenant_id in named.select("notification_id", "tenant_id").iter_rows():
+        for notification_id, tenant_id in named[["notification_id", "tenant_id"]].iter_rows():
             version = self._hot_notifications.versions(notification_id).get(tenant_id)
             if version is None:
                 cold.append((notification_id, tenant_id))
@@ -110,7 +112,7 @@ class FoldedRows:
         """
         if wanted.is_empty():
             return self.no_entries()
-        recipients = dict(notifications.select("n", "recipients").iter_rows())
+        recipients = dict(notifications[["n", "recipients"]].iter_rows())
         versions: set[int] = set()
         whole, named = [], []
         for n, recipient_id in wanted.iter_rows():
@@ -127,7 +129,7 @@ class FoldedRows:
         found = self._hot_entries.rows(sorted(versions))
         if whole or named:
             cold = self._cold_entries(whole, DataFrame(named, _KEY, orient="row"))
-            found.append(cold.filter(~col("version").is_in(list(versions))))
+            found.append(cold.filter(~col("version").is_in(list(versions))) if versions else cold)
         return pl.concat(found) if found else self.no_entries()
 
     def _cold_entries(self, whole: list[int], named: DataFrame) -> DataFrame:
@@ -152,6 +154,12 @@ class FoldedRows:
         )
         return pl.concat([found.filter(is_whole), found.filter(~is_whole).join(named, on=ENTRY, how="semi")])
 
+    def all_entries(self, notifications: DataFrame) -> DataFrame:
+        """Return all entries of notifications, of which these are the rows."""
+        if notifications.is_empty():
+            return self.no_entries()
+        return self.entries(notifications.select("n", recipient_id=pl.lit(None, pl.String)), notifications)
+
     def no_entries(self) -> DataFrame:
         """Return a frame of entries without one."""
         return self._frames.empty(f"SELECT {_columns(_ENTRY)} FROM inbox_entry_rows LIMIT 0")  # noqa: S608 - as above
@@ -166,18 +174,15 @@ class FoldedRows:
         self._remove("inbox_entry_rows", entries)
         self._remove("delivery_rows", entries)
         numbered, written = self.numbering()
-        new_entries = rows.entries.with_columns(version=pl.int_range(pl.len()) + (written + 1))
-        deliveries = rows.deliveries.join(new_entries.select(*ENTRY, "version"), on=ENTRY).sort("version")
-        written += new_entries.height
-        new_notifications = self._spilled(rows.notifications).with_columns(
-            version=pl.int_range(pl.len()) + (written + 1)
-        )
-        written += new_notifications.height
+        new_entries, written = _versioned(rows.entries, written)
+        new_notifications, written = _versioned(self._spilled(rows.notifications), written)
+        deliveries = rows.deliveries.join(new_entries[[*ENTRY, "version"]], on=ENTRY)
         self._add("inbox_entry_rows", new_entries)
         self._add("delivery_rows", deliveries)
         self._add("notification_rows", new_notifications)
-        self._number(max([numbered, *rows.notifications["n"]]), written)
-        self._written = new_notifications.select(_NOTIFICATION), new_entries.select(_ENTRY)
+        # True of this transaction already; `forget` follows where it fails.
+        self._numbering = max([numbered, *rows.notifications["n"]]), written
+        self._written = new_notifications[[*_NOTIFICATION]], new_entries[[*_ENTRY]]
 
     def change_counts(self, changes: DataFrame) -> None:
         """Add to the counts of recipients, by tenant, recipient and shelf; a shelf with nothing on it has no row."""
@@ -189,45 +194,38 @@ class FoldedRows:
             "SELECT stored.rowid FROM recipient_count_rows AS stored SEMI JOIN (SELECT "
             "recipient_key(tenant_id, recipient_id) AS recipient_key FROM changes) AS changed USING (recipient_key))",
             changes=changes,
-        ).join(changes, on=keys, how="semi")
-        sums = pl.concat([stored.drop("lies"), changes], how="vertical_relaxed").group_by(keys).sum()
-        if not stored.is_empty():
-            self._frames.run("DELETE FROM recipient_count_rows WHERE rowid IN (FROM lies)", lies=stored.select("lies"))
+        )
+        before = stored.lazy().join(changes.lazy(), on=keys, how="semi")
+        sums = pl.concat([before.drop("lies"), changes.lazy()], how="vertical_relaxed").group_by(keys).sum()
+        lies, after = run(before.select("lies"), sums.filter(col("total") != 0))
+        if not lies.is_empty():
+            self._frames.run("DELETE FROM recipient_count_rows WHERE rowid IN (FROM lies)", lies=lies)
         self._frames.run(
             "INSERT INTO recipient_count_rows BY NAME "
             "SELECT recipient_key(tenant_id, recipient_id) AS recipient_key, * FROM new_counts",
-            new_counts=sums.filter(col("total") != 0),
+            new_counts=after,
         )
 
     def replace_contents(self, numbers: DataFrame, contents: DataFrame) -> None:
         """Put what notifications say in the place of what some of them said, by n."""
         if not numbers.is_empty():
             self._frames.run(
-                "DELETE FROM content_rows USING numbers WHERE content_rows.n = numbers.n", numbers=numbers.select("n")
+                "DELETE FROM content_rows USING numbers WHERE content_rows.n = numbers.n", numbers=numbers[["n"]]
             )
         self._add("content_rows", contents)
 
     def _remove(self, table: str, rows: DataFrame) -> None:
         if not rows.is_empty():
-            gone = rows.select("version").sort("version")
-            self._frames.run(f"DELETE FROM {table} WHERE version IN (FROM gone)", gone=gone)  # noqa: S608 - as above
+            self._frames.run(f"DELETE FROM {table} WHERE version IN (FROM gone)", gone=rows[["version"]])  # noqa: S608 - as above
 
     def _add(self, table: str, rows: DataFrame) -> None:
         if not rows.is_empty():
             self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": rows})
 
-    def _number(self, notifications: int, rows: int) -> None:
-        # Replaced, not updated: an UPDATE that an open reader may ask for keeps DuckDB from every checkpoint.
-        self._frames.run("DELETE FROM numbering")
-        now = DataFrame({"notifications": [notifications], "rows": [rows]})
-        self._frames.run("INSERT INTO numbering BY NAME FROM numbering_now", numbering_now=now)
-        # True of this transaction already; `forget` follows where it fails.
-        self._numbering = notifications, rows
-
     def _spilled(self, notifications: DataFrame) -> DataFrame:
         """Move long lists of hashes to seen_events; return the notifications without."""
         length = col("seen_events").list.len().cast(pl.Int32)
-        long = notifications.filter(length > SEEN_EVENTS_MAX)
+        long = notifications[["n", "seen_events"]].filter(length > SEEN_EVENTS_MAX)
         if long.is_empty():
             return notifications
         self._add("seen_events", long.select("n", event_hash="seen_events").explode("event_hash"))
@@ -236,3 +234,9 @@ class FoldedRows:
             seen_elsewhere=col("seen_elsewhere") + spills.then(length).otherwise(0),
             seen_events=spills.then(pl.lit([], pl.List(pl.UInt64))).otherwise("seen_events"),
         )
+
+
+def _versioned(rows: DataFrame, written: int) -> tuple[DataFrame, int]:
+    """Return rows with the versions that follow, and the version of the last one."""
+    last = written + rows.height
+    return rows.hstack([pl.Series("version", range(written + 1, last + 1), pl.Int64)]), last

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 from polars import DataFrame
 
+from ledger_projectors.fold.plans import run
 from ledger_projectors.store.frames import Frames
 from ledger_projectors.store.projection import engine_sql
 
@@ -24,7 +26,16 @@ class History:
         """Return all events of notifications, by n."""
         return self._frames.read(
             "FROM event_rows WHERE rowid IN (SELECT event_rows.rowid FROM event_rows SEMI JOIN numbers USING (n))",
-            numbers=numbers.select("n"),
+            numbers=numbers[["n"]],
+        )
+
+    def events_of_kinds(self, numbers: DataFrame, kinds: Sequence[str]) -> DataFrame:
+        """Return those events of notifications, by n, that are of some kinds."""
+        listed = ", ".join(f"'{kind}'" for kind in kinds)
+        return self._frames.read(
+            f"FROM event_rows WHERE kind IN ({listed}) AND rowid IN ("  # noqa: S608 - our own kinds
+            "SELECT event_rows.rowid FROM event_rows SEMI JOIN numbers USING (n))",
+            numbers=numbers[["n"]],
         )
 
     def events(self, identities: DataFrame) -> DataFrame:
@@ -34,7 +45,7 @@ class History:
         return self._frames.read(
             "FROM event_rows WHERE rowid IN (SELECT event_rows.rowid FROM event_rows SEMI JOIN "
             "(SELECT n, event_id::UUID AS event_id FROM identities) AS identities USING (n, event_id))",
-            identities=identities.select("n", "event_id"),
+            identities=identities[["n", "event_id"]],
         )
 
     def content_of(self, events: DataFrame) -> DataFrame:
@@ -42,7 +53,7 @@ class History:
         if events.is_empty():
             return self._frames.empty("FROM event_contents LIMIT 0")
         return self._frames.read(
-            "FROM event_contents SEMI JOIN places USING (log_partition, log_offset)", places=events.select(PLACE)
+            "FROM event_contents SEMI JOIN places USING (log_partition, log_offset)", places=events[[*PLACE]]
         )
 
     def copies_of(self, events: DataFrame) -> tuple[tuple[int, int], ...]:
@@ -53,7 +64,7 @@ class History:
             "SELECT log_partition, log_offset FROM duplicates SEMI JOIN ("
             "SELECT tenant_id, notification_id::UUID AS notification_id, event_id::UUID AS event_id FROM copied"
             ") AS copied USING (tenant_id, notification_id, event_id)",
-            copied=events.select("tenant_id", "notification_id", "event_id"),
+            copied=events[["tenant_id", "notification_id", "event_id"]],
         )
         return tuple(pl.concat([events.select(PLACE), found]).unique().sort(PLACE).iter_rows())
 
@@ -70,12 +81,12 @@ class History:
         """Return n and event_id of what retracted events of notifications name."""
         if numbers.is_empty():
             return self._frames.empty("FROM retractions LIMIT 0")
-        return self._frames.read("FROM retractions SEMI JOIN numbers USING (n)", numbers=numbers.select("n"))
+        return self._frames.read("FROM retractions SEMI JOIN numbers USING (n)", numbers=numbers[["n"]])
 
     def seen_elsewhere(self, events: DataFrame) -> DataFrame:
         """Return n and event_hash of those events that the table seen_events has."""
         return self._frames.read(
-            "FROM seen_events SEMI JOIN asked USING (n, event_hash)", asked=events.select("n", "event_hash")
+            "FROM seen_events SEMI JOIN asked USING (n, event_hash)", asked=events[["n", "event_hash"]]
         )
 
     def no_events(self) -> DataFrame:
@@ -91,17 +102,19 @@ class History:
         """Add events, and what else they state."""
         if events.is_empty():
             return
-        columns = events.drop("tenant_id", "notification_id", "event_hash")
-        self._frames.run("INSERT INTO event_rows BY NAME FROM new_events", new_events=columns)
-        for table, stated in (("event_contents", contents), ("event_details", details)):
-            if not (kept := stated.join(events, on=PLACE, how="semi")).is_empty():
-                self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": kept})
+        columns = [name for name in events.columns if name not in {"tenant_id", "notification_id", "event_hash"}]
+        self._frames.run("INSERT INTO event_rows BY NAME FROM new_events", new_events=events[columns])
+        places = events[[*PLACE]].lazy()
+        kept = run(*(stated.lazy().join(places, on=PLACE, how="semi") for stated in (contents, details)))
+        for table, stated in zip(("event_contents", "event_details"), kept, strict=True):
+            if not stated.is_empty():
+                self._frames.run(f"INSERT INTO {table} BY NAME FROM new_{table}", **{f"new_{table}": stated})
 
     def add_duplicates(self, copies: DataFrame) -> None:
         """Add a small row for each further copy of an event."""
         if not copies.is_empty():
             names = ("tenant_id", "notification_id", "event_id", "recorded_at", *PLACE)
-            self._frames.run("INSERT INTO duplicates BY NAME FROM new_duplicates", new_duplicates=copies.select(names))
+            self._frames.run("INSERT INTO duplicates BY NAME FROM new_duplicates", new_duplicates=copies[[*names]])
 
     def add_retractions(self, named: DataFrame) -> None:
         """Add n and event_id of what retracted events name."""
@@ -111,13 +124,13 @@ class History:
     def remove_retractions(self, numbers: DataFrame) -> None:
         """Forget what retracted events of notifications name."""
         self._frames.run(
-            "DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers.select("n")
+            "DELETE FROM retractions USING numbers WHERE retractions.n = numbers.n", numbers=numbers[["n"]]
         )
 
     def remove_seen_events(self, numbers: DataFrame) -> None:
         """Forget the hashes of notifications that do not stand on their row: it gets all of them again."""
         self._frames.run(
-            "DELETE FROM seen_events USING numbers WHERE seen_events.n = numbers.n", numbers=numbers.select("n")
+            "DELETE FROM seen_events USING numbers WHERE seen_events.n = numbers.n", numbers=numbers[["n"]]
         )
 
     def remove_history(self, places: DataFrame) -> None:
@@ -128,5 +141,5 @@ class History:
             self._frames.run(
                 f"DELETE FROM {table} USING places WHERE {table}.log_partition = places.log_partition "  # noqa: S608 - ours
                 f"AND {table}.log_offset = places.log_offset",
-                places=places.select(PLACE),
+                places=places[[*PLACE]],
             )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 from polars import DataFrame
 
@@ -47,13 +48,13 @@ class HotRows:
         for version in versions:
             of_frames[bisect_right(starts, version) - 1].append(version)
         frames = [(self._frames[at], wanted) for at, wanted in of_frames.items()]
-        return [frame[frame["version"].search_sorted(pl.Series(wanted))] for frame, wanted in frames]
+        return [frame[np.searchsorted(frame["version"].to_numpy(), wanted)] for frame, wanted in frames]
 
     def put(self, rows: DataFrame) -> None:
         """Keep rows that were committed, by rising version, each larger than all before."""
         if rows.is_empty():
             return
-        for first, second, version in rows.select(*self._keys, "version").iter_rows():
+        for first, second, version in self._identities(rows):
             self._versions[first][second] = version
         frames = self._frames
         frames.append(rows)
@@ -74,8 +75,11 @@ class HotRows:
         self._versions.clear()
         self._frames.clear()
 
+    def _identities(self, rows: DataFrame) -> Iterator[tuple[Any, Any, int]]:
+        return rows[[*self._keys, "version"]].iter_rows()
+
     def _let_go(self, rows: DataFrame) -> None:
-        for first, second, version in rows.select(*self._keys, "version").iter_rows():
+        for first, second, version in self._identities(rows):
             seconds = self._versions.get(first, {})
             if seconds.get(second) == version:
                 del seconds[second]

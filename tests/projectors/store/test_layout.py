@@ -26,10 +26,9 @@ NOT_TOLD_BELOW: Final = {"created", "amended", "audience_added", "retracted", "o
 BY_MACHINES: Final = {"automated_opened", "automated_clicked"}
 
 DAMAGE: Final = {
-    "there is one numbering": "INSERT INTO numbering FROM numbering",
     "a notification has one number": "INSERT INTO directory SELECT * REPLACE (n + 100 AS n) FROM directory LIMIT 1",
-    "numbers were given": "UPDATE numbering SET notifications = 1",
-    "versions were given": 'UPDATE numbering SET "rows" = 1',
+    "numbers go from one on without a gap": "UPDATE directory SET n = 100 WHERE n = 1",
+    "versions go from one on": "UPDATE notification_rows SET version = 0 WHERE n = 1",
     "a version is of one row": """
         UPDATE notification_rows SET version = (SELECT max(version) FROM inbox_entry_rows) WHERE n = 1""",
     "a notification has events": "DELETE FROM event_rows WHERE n = 1",
@@ -119,9 +118,7 @@ def test_rows_agree_after_batches_that_replace_them(model: ReadModel) -> None:
     """After batches about the same notifications, no rule is broken; some keep hashes elsewhere."""
     check_layout(model)
     ((replaced,),) = rows(
-        model,
-        'SELECT "rows" - (SELECT count(*) FROM notification_rows) - (SELECT count(*) FROM inbox_entry_rows) '
-        "FROM numbering",
+        model, "SELECT max(version) - (SELECT count(*) FROM inbox_entry_rows) - count(*) FROM notification_rows"
     )
     assert replaced > 0
     ((elsewhere, on_rows),) = rows(model, "SELECT sum(seen_elsewhere), sum(len(seen_events)) FROM notification_rows")
@@ -142,7 +139,6 @@ def test_a_number_is_kept_and_versions_rise(tmp_path: Path) -> None:
         assert rows(model, "SELECT n, version FROM notification_rows ORDER BY n") == [(1, 5), (2, 3)]
         assert rows(model, "SELECT n, version FROM inbox_entry_rows") == [(1, 4)]
         assert rows(model, "SELECT n, version FROM delivery_rows") == [(1, 4)]
-        assert rows(model, "FROM numbering") == [(2, 5)]
         check_layout(model)
 
 

@@ -29,7 +29,7 @@ OF_THE_DIRECTORY: Final = (
     *("directory_keys", "directory_tenants", "directory_team_members", "directory_devices", "directory_events"),
     "directory_quarantine",
 )
-OF_THE_ENGINE: Final = ("positions", "numbering", "read_model")
+OF_THE_ENGINE: Final = ("positions", "read_model")
 STEPS_OF_APPLY: Final = tuple(step for step in Step if step not in {Step.FETCHED, Step.CHECKPOINTED})
 
 CREATED: Final = said("created", "10:00:00", audience=audience(ann=("email",)), source="shop")
