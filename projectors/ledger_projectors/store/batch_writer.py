@@ -21,7 +21,7 @@ from ledger_projectors.log.guards import other_record
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.store import quarantine
 from ledger_projectors.store.folded_rows import FoldedRows
-from ledger_projectors.store.frames import Frames
+from ledger_projectors.store.frames import Frames, hash_of
 from ledger_projectors.store.history import PLACE, History
 from ledger_projectors.store.steps import Step, StepObserver
 from ledger_schemas.kinds import Kind
@@ -110,7 +110,7 @@ class BatchWriter:
     def _judge(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
         """Give notifications numbers, tell first copies of events from further ones, and keep the latter."""
         contents = frame_of(staged.contents)
-        hashed = plan_of(staged.events).with_columns(event_hash=_hash_of("event_id")).cache()
+        hashed = plan_of(staged.events).with_columns(event_hash=hash_of("event_id")).cache()
         events, named = run(hashed, hashed.select(_IDENTITY).unique(maintain_order=True))
         if again:
             self._take_out(again, events)
@@ -130,7 +130,7 @@ class BatchWriter:
 
     def _numbered(self, events: DataFrame, named: DataFrame, stored: DataFrame) -> tuple[DataFrame, DataFrame]:
         """Return the events with the number of their notification (one that is new gets the next), and the names."""
-        last, _ = self._rows.numbering()
+        last = self._rows.last_number()
         known = stored[["n", *_IDENTITY]]
         new = named.lazy().join(known.lazy(), on=_IDENTITY, how="anti", maintain_order="left")
         new = new.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("n") + (last + 1), *_IDENTITY).cache()
@@ -152,7 +152,7 @@ class BatchWriter:
         retracted = first.filter(col("kind") == "retracted")
         if retracted.is_empty():
             return stored.clear()
-        named = self._suspects(retracted.select("n", event_hash=_hash_of("retracted_event_id")), stored)
+        named = self._suspects(retracted.select("n", event_hash=hash_of("retracted_event_id")), stored)
         return stored.join(named, on="n", how="semi")
 
     def _take_out(self, again: Sequence[LogRecord], events: DataFrame) -> None:
@@ -182,7 +182,7 @@ class BatchWriter:
         new = reach(events, kept)
         entries, replaced = self._rows.entries(new.wanted, kept), self._rows.all_entries(gone)
         rows, counts = fold(new, kept, entries, replaced)
-        self._rows.drop(gone)
+        self._rows.drop_entries(gone)
         self._rows.replace_rows(rows, pl.concat([kept, gone]), pl.concat([entries, replaced]))
         self._rows.change_counts(counts)
         self._fold_contents(events, kept, batch)
@@ -190,7 +190,7 @@ class BatchWriter:
     def _with_history(self, batch: _Batch) -> DataFrame:
         """Return the new events, and all others of the notifications that are folded again."""
         first, history = batch.judged.first, self._history.history(batch.again)
-        history = history.with_columns(event_hash=_hash_of("event_id")).join(batch.names, on="n")
+        history = history.with_columns(event_hash=hash_of("event_id")).join(batch.names, on="n")
         self._history.remove_retractions(batch.again)
         self._history.remove_seen_events(batch.again)
         return pl.concat([first.join(batch.again, on="n", how="anti"), history.select(first.columns)])
@@ -241,9 +241,3 @@ def _has_any(*kinds: Kind) -> pl.Expr:
     """Return whether a stored notification shows a fact of one of these kinds."""
     shown = pl.element().struct.field("fact").cast(pl.String)
     return col("facts").list.eval(shown.is_in([kind.value for kind in kinds]).any()).list.any()
-
-
-def _hash_of(event_id: str) -> pl.Expr:
-    """Return 64 bits of an id: its first half XOR its second."""
-    halves = [col(event_id).bin.slice(at, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big") for at in (0, 8)]
-    return halves[0] ^ halves[1]

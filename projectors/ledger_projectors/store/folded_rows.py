@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 from polars import DataFrame, col
 
@@ -11,9 +12,9 @@ from ledger_projectors.fold.facts import ENTRY
 from ledger_projectors.fold.folding import Rows
 from ledger_projectors.fold.plans import run
 from ledger_projectors.fold.rows import DATED, NUMBERS
-from ledger_projectors.store.frames import Frames
-from ledger_projectors.store.hot_rows import HOT_ENTRIES_MAX, HOT_NOTIFICATIONS_MAX, HotRows
-from ledger_projectors.store.projection import engine_sql
+from ledger_projectors.store.frames import Frames, hash_of
+from ledger_projectors.store.hot_rows import HOT_ENTRIES_MAX, HOT_NOTIFICATIONS_MAX, HotEntries, HotRows
+from ledger_projectors.store.locations import Hashes, Locations, Numbers
 
 SEEN_EVENTS_MAX: Final = 256
 """Hashes of events that stand on the row of a notification; more go to a table that rows are only added to."""
@@ -33,6 +34,9 @@ _ENTRY: Final = (
 
 _KEY: Final = {"n": pl.Int64, "recipient_id": pl.String}
 
+_READ_AT_ONCE: Final = 1_000_000
+"""Notifications whose locations are read together."""
+
 _FEW_TIMES: Final = 8
 """Entries of a broadcast: of more than these times those that are asked for, the wide columns are not read."""
 
@@ -47,9 +51,9 @@ class FoldedRows:
     def __init__(self, frames: Frames) -> None:
         """Use the writer's connection."""
         self._frames = frames
-        self._hot_notifications = HotRows(("notification_id", "tenant_id"), HOT_NOTIFICATIONS_MAX)
-        self._hot_entries = HotRows(ENTRY, HOT_ENTRIES_MAX)
-        self._numbering: tuple[int, int] | None = None
+        self._hot_notifications = HotRows(HOT_NOTIFICATIONS_MAX)
+        self._hot_entries = HotEntries(HOT_ENTRIES_MAX)
+        self._locations: Locations | None = None
         self._written: tuple[DataFrame, DataFrame] | None = None
 
     def committed(self) -> None:
@@ -58,52 +62,36 @@ class FoldedRows:
         if written is None:
             return
         try:
-            for hot, rows in zip((self._hot_notifications, self._hot_entries), written, strict=True):
-                hot.put(rows)
+            self._keep(self._known(), *written)
         except Exception:  # noqa: BLE001 - behind COMMIT nothing fails: what cannot be kept is read again.
             self.forget()
 
-    def drop(self, notifications: DataFrame) -> None:
-        """Keep no rows of these notifications: some of them go, and none replaces them."""
-        self._hot_notifications.drop(notifications["notification_id"])
+    def drop_entries(self, notifications: DataFrame) -> None:
+        """Keep no entries of these notifications: some of them go, and none replaces them."""
         self._hot_entries.drop(notifications["n"])
 
     def forget(self) -> None:
-        """Keep no rows: the transaction failed."""
-        self._written = self._numbering = None
+        """Keep nothing: the transaction failed, or maybe not."""
+        self._locations = self._written = None
         self._hot_notifications.forget()
         self._hot_entries.forget()
 
-    def numbering(self) -> tuple[int, int]:
-        """Return the number of the last notification, and the version of the last row."""
-        if self._numbering is None:
-            self._numbering = self._frames.read(engine_sql("numbering")).row(0)
-        return self._numbering
+    def last_number(self) -> int:
+        """Return the number of the last notification."""
+        return self._known().last_number
 
     def notifications(self, named: DataFrame) -> DataFrame:
-        """Return the rows of notifications, by tenant_id and notification_id; each is named once."""
-        versions, cold = [], []
-        for notification_id, tenant_id in named[["notification_id", "tenant_id"]].iter_rows():
-            version = self._hot_notifications.versions(notification_id).get(tenant_id)
-            if version is None:
-                cold.append((notification_id, tenant_id))
-            else:
-                versions.append(version)
-        found = self._hot_notifications.rows(versions)
-        if cold:
-            schema = {"notification_id": pl.Binary, "tenant_id": pl.String}
-            found.append(self._cold_notifications(DataFrame(cold, schema, orient="row")))
-        return pl.concat(found) if found else self.no_notifications()
-
-    def _cold_notifications(self, named: DataFrame) -> DataFrame:
-        return self._frames.read(
-            # Where they lie first, off narrow columns: of wide ones, only what surrounds those is then read.
-            f"SELECT {_columns(_NOTIFICATION)} FROM notification_rows WHERE rowid IN ("  # noqa: S608 - our own columns
-            "SELECT stored.rowid FROM notification_rows AS stored SEMI JOIN ("
-            "SELECT tenant_id, notification_id::UUID AS notification_id FROM named"
-            ") AS named USING (notification_id, tenant_id))",
-            named=named,
-        )
+        """Return the rows of notifications, by tenant_id and notification_id."""
+        locations = self._known()
+        versions = np.sort(locations.versions(locations.find(_hashes(named))))
+        is_hot = versions >= self._hot_notifications.first_version()
+        found = self._hot_notifications.rows(versions[is_hot].tolist())
+        if not is_hot.all():
+            found.append(self._at("notification_rows", _NOTIFICATION, versions[~is_hot]))
+        if not found:
+            return self.no_notifications()
+        # Two ids may have one hash.
+        return pl.concat(found).join(named, on=["notification_id", "tenant_id"], how="semi")
 
     def entries(self, wanted: DataFrame, notifications: DataFrame) -> DataFrame:
         """Return entries, by n and recipient_id; where that is null, all of the notification.
@@ -114,7 +102,7 @@ class FoldedRows:
             return self.no_entries()
         recipients = dict(notifications[["n", "recipients"]].iter_rows())
         versions: set[int] = set()
-        whole, named = [], []
+        alone, whole, named = [], [], []
         for n, recipient_id in wanted.iter_rows():
             known = self._hot_entries.versions(n)
             if recipient_id in known:
@@ -122,37 +110,23 @@ class FoldedRows:
             elif len(known) == recipients[n]:
                 # All that there are: a recipient who is not among them has no entry.
                 versions.update(known.values() if recipient_id is None else ())
+            elif recipients[n] == 1:
+                alone.append(n)
             elif recipient_id is None:
                 whole.append(n)
             else:
                 named.append((n, recipient_id))
         found = self._hot_entries.rows(sorted(versions))
+        if alone:
+            their_versions = self._known().entry_versions(np.unique(alone))
+            one_each = self._at("inbox_entry_rows", _ENTRY, their_versions)
+            is_wanted = one_each.join(wanted, on=ENTRY, how="semi")
+            whole_wanted = wanted.filter(col("recipient_id").is_null())
+            found += [is_wanted, one_each.join(is_wanted, on="n", how="anti").join(whole_wanted, on="n", how="semi")]
         if whole or named:
-            cold = self._cold_entries(whole, DataFrame(named, _KEY, orient="row"))
+            cold = self._entries_of_many(whole, DataFrame(named, _KEY, orient="row"))
             found.append(cold.filter(~col("version").is_in(list(versions))) if versions else cold)
         return pl.concat(found) if found else self.no_entries()
-
-    def _cold_entries(self, whole: list[int], named: DataFrame) -> DataFrame:
-        """Return all entries of some notifications, and those that are named of others."""
-        # Where they lie first, off the one column: a join on more reads those of every notification.
-        numbers = pl.concat([DataFrame({"n": whole}, {"n": pl.Int64}), named.select("n")]).unique()
-        lie = self._frames.read(
-            "SELECT rowid AS lies, n FROM inbox_entry_rows SEMI JOIN numbers USING (n)", numbers=numbers
-        )
-        is_whole = col("n").is_in(whole)
-        if lie.filter(~is_whole).height > _FEW_TIMES * named.height:
-            of_many = self._frames.read(
-                "SELECT rowid AS lies, n, recipient_id FROM inbox_entry_rows WHERE rowid IN (FROM lies)",
-                lies=lie.filter(~is_whole).select("lies"),
-            )
-            lie = pl.concat([lie.filter(is_whole), of_many.join(named, on=ENTRY, how="semi").select("lies", "n")])
-        if lie.is_empty():
-            return self.no_entries()
-        found = self._frames.read(
-            f"SELECT {_columns(_ENTRY)} FROM inbox_entry_rows WHERE rowid IN (FROM lies)",  # noqa: S608 - as above
-            lies=lie.select("lies").sort("lies"),
-        )
-        return pl.concat([found.filter(is_whole), found.filter(~is_whole).join(named, on=ENTRY, how="semi")])
 
     def all_entries(self, notifications: DataFrame) -> DataFrame:
         """Return all entries of notifications, of which these are the rows."""
@@ -173,15 +147,12 @@ class FoldedRows:
         self._remove("notification_rows", notifications)
         self._remove("inbox_entry_rows", entries)
         self._remove("delivery_rows", entries)
-        numbered, written = self.numbering()
-        new_entries, written = _versioned(rows.entries, written)
-        new_notifications, written = _versioned(self._spilled(rows.notifications), written)
+        new_entries, last = _versioned(rows.entries, self._known().last_version)
+        new_notifications, _ = _versioned(self._spilled(rows.notifications), last)
         deliveries = rows.deliveries.join(new_entries[[*ENTRY, "version"]], on=ENTRY)
         self._add("inbox_entry_rows", new_entries)
         self._add("delivery_rows", deliveries)
         self._add("notification_rows", new_notifications)
-        # True of this transaction already; `forget` follows where it fails.
-        self._numbering = max([numbered, *rows.notifications["n"]]), written
         self._written = new_notifications[[*_NOTIFICATION]], new_entries[[*_ENTRY]]
 
     def change_counts(self, changes: DataFrame) -> None:
@@ -214,6 +185,53 @@ class FoldedRows:
             )
         self._add("content_rows", contents)
 
+    def _keep(self, locations: Locations, notifications: DataFrame, entries: DataFrame) -> None:
+        new = notifications[["n", "notification_id"]].filter(col("n") > locations.last_number)
+        _learn(locations, new, notifications, entries)
+        self._hot_notifications.put(notifications)
+        self._hot_entries.put(entries)
+
+    def _entries_of_many(self, whole: list[int], named: DataFrame) -> DataFrame:
+        """Return all entries of some notifications, and those that are named of others."""
+        # Where they lie first, off the one column: a join on more reads those of every notification.
+        numbers = pl.concat([DataFrame({"n": whole}, {"n": pl.Int64}), named.select("n")]).unique()
+        lie = self._frames.read(
+            "SELECT rowid AS lies, n FROM inbox_entry_rows SEMI JOIN numbers USING (n)", numbers=numbers
+        )
+        is_whole = col("n").is_in(whole)
+        if lie.filter(~is_whole).height > _FEW_TIMES * named.height:
+            of_many = self._frames.read(
+                "SELECT rowid AS lies, n, recipient_id FROM inbox_entry_rows WHERE rowid IN (FROM lies)",
+                lies=lie.filter(~is_whole).select("lies"),
+            )
+            lie = pl.concat([lie.filter(is_whole), of_many.join(named, on=ENTRY, how="semi").select("lies", "n")])
+        if lie.is_empty():
+            return self.no_entries()
+        found = self._frames.read(
+            f"SELECT {_columns(_ENTRY)} FROM inbox_entry_rows WHERE rowid IN (FROM lies)",  # noqa: S608 - our own columns
+            lies=lie.select("lies").sort("lies"),
+        )
+        return pl.concat([found.filter(is_whole), found.filter(~is_whole).join(named, on=ENTRY, how="semi")])
+
+    def _at(self, table: str, columns: tuple[str, ...], versions: Numbers) -> DataFrame:
+        """Return the rows of a table with these versions."""
+        return self._frames.read(
+            f"SELECT {_columns(columns)} FROM {table} WHERE version IN (FROM versions)",  # noqa: S608 - our own columns
+            versions=DataFrame({"version": versions}),
+        )
+
+    def _known(self) -> Locations:
+        """Return where rows lie, as the file says at the first call."""
+        if self._locations is None:
+            self._locations = Locations()
+            ((last,),) = self._frames.read("SELECT coalesce(max(n), 0) AS n FROM notification_rows").iter_rows()
+            for first in range(1, last + 1, _READ_AT_ONCE):
+                these = f"n BETWEEN {first} AND {first + _READ_AT_ONCE - 1}"
+                rows = self._frames.read(f"SELECT n, version, notification_id FROM notification_rows WHERE {these}")  # noqa: S608 - numbers
+                entries = self._frames.read(f"SELECT n, version FROM inbox_entry_rows WHERE {these}")  # noqa: S608 - numbers
+                _learn(self._locations, rows, rows, entries)
+        return self._locations
+
     def _remove(self, table: str, rows: DataFrame) -> None:
         if not rows.is_empty():
             self._frames.run(f"DELETE FROM {table} WHERE version IN (FROM gone)", gone=rows[["version"]])  # noqa: S608 - as above
@@ -240,3 +258,18 @@ def _versioned(rows: DataFrame, written: int) -> tuple[DataFrame, int]:
     """Return rows with the versions that follow, and the version of the last one."""
     last = written + rows.height
     return rows.hstack([pl.Series("version", range(written + 1, last + 1), pl.Int64)]), last
+
+
+def _learn(locations: Locations, new: DataFrame, notifications: DataFrame, entries: DataFrame) -> None:
+    locations.add(_hashes(new), new["n"].to_numpy())
+    locations.put_versions(*_versions(notifications))
+    locations.put_entry_versions(*_versions(entries))
+
+
+def _hashes(notifications: DataFrame) -> Hashes:
+    """Return the hashes of notification ids."""
+    return notifications.select(hash_of("notification_id"))["notification_id"].to_numpy()
+
+
+def _versions(rows: DataFrame) -> tuple[Numbers, Numbers]:
+    return rows["n"].to_numpy(), rows["version"].to_numpy()

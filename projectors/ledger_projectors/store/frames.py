@@ -94,3 +94,9 @@ def _wanted(name: str, type_: Any) -> Any:  # noqa: ANN401 - a type of Polars is
         case pl.Categorical():
             return _ENUMS[name]
     return type_
+
+
+def hash_of(id_column: str) -> pl.Expr:
+    """Return 64 bits of ids: the first half XOR the second."""
+    halves = [pl.col(id_column).bin.slice(at, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big") for at in (0, 8)]
+    return halves[0] ^ halves[1]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -19,29 +19,31 @@ HOT_NOTIFICATIONS_MAX: Final = 50_000
 HOT_ENTRIES_MAX: Final = 150_000
 """Rows that are kept, at most. Some 2 KiB each: nothing in memory grows with the file."""
 
+VERSION_MAX: Final = 2**63 - 1
+
 _FRAME_ROWS_MAX: Final = 8_192
 """Smaller frames are put together; one this large is kept, and let go, as it is."""
 
+_IDENTITIES: Final = ["n", "recipient_id", "version"]
+
 
 class HotRows:
-    """Rows of one table, by two key columns. Rows that replace others have the same keys and a larger version."""
+    """Rows of one table by version. Rows that replace others have larger versions."""
 
-    def __init__(self, keys: tuple[str, str], rows_max: int) -> None:
+    def __init__(self, rows_max: int) -> None:
         """Keep so many rows at most, those that were replaced since among them."""
-        self._keys = keys
         self._rows_max = rows_max
-        self._versions: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
         self._frames: list[DataFrame] = []
 
     def __len__(self) -> int:
         """Return how many rows are held, replaced ones among them."""
         return sum(map(len, self._frames))
 
-    def versions(self, first: Any) -> dict[Any, int]:  # noqa: ANN401 - a key is of the type of its column
-        """Return the version by second key of the rows with this first key that are kept."""
-        return self._versions.get(first, {})
+    def first_version(self) -> int:
+        """Return from which version on all rows are kept that are in the file: beyond all versions where none is."""
+        return self._frames[0]["version"][0] if self._frames else VERSION_MAX
 
-    def rows(self, versions: list[int]) -> list[DataFrame]:
+    def rows(self, versions: Sequence[int]) -> list[DataFrame]:
         """Return the rows with these versions, which are kept."""
         starts = [frame["version"][0] for frame in self._frames]
         of_frames: defaultdict[int, list[int]] = defaultdict(list)
@@ -54,8 +56,6 @@ class HotRows:
         """Keep rows that were committed, by rising version, each larger than all before."""
         if rows.is_empty():
             return
-        for first, second, version in self._identities(rows):
-            self._versions[first][second] = version
         frames = self._frames
         frames.append(rows)
         # As a binary counter: each row is copied a few times, and few frames are asked.
@@ -65,23 +65,46 @@ class HotRows:
         while len(self) > self._rows_max:
             self._let_go(frames.pop(0))
 
-    def drop(self, firsts: Iterable[Any]) -> None:
-        """Keep no row with one of these first keys."""
-        for first in firsts:
-            self._versions.pop(first, None)
+    def forget(self) -> None:
+        """Keep nothing."""
+        self._frames.clear()
+
+    def _let_go(self, rows: DataFrame) -> None:
+        """Do what is to be done about rows that are kept no more."""
+
+
+class HotEntries(HotRows):
+    """Rows of inbox entries, found by n and recipient_id too."""
+
+    def __init__(self, rows_max: int) -> None:
+        """Keep so many at most."""
+        super().__init__(rows_max)
+        self._versions: defaultdict[int, dict[str, int]] = defaultdict(dict)
+
+    def versions(self, n: int) -> Mapping[str, int]:
+        """Return the version by recipient_id of those entries of a notification that are kept."""
+        return self._versions.get(n, {})
+
+    def put(self, rows: DataFrame) -> None:
+        """Keep rows, as `HotRows.put`."""
+        for n, recipient_id, version in rows[_IDENTITIES].iter_rows():
+            self._versions[n][recipient_id] = version
+        super().put(rows)
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Keep no row of these notifications."""
+        for n in numbers:
+            self._versions.pop(n, None)
 
     def forget(self) -> None:
         """Keep nothing."""
         self._versions.clear()
-        self._frames.clear()
-
-    def _identities(self, rows: DataFrame) -> Iterator[tuple[Any, Any, int]]:
-        return rows[[*self._keys, "version"]].iter_rows()
+        super().forget()
 
     def _let_go(self, rows: DataFrame) -> None:
-        for first, second, version in self._identities(rows):
-            seconds = self._versions.get(first, {})
-            if seconds.get(second) == version:
-                del seconds[second]
-                if not seconds:
-                    del self._versions[first]
+        for n, recipient_id, version in rows[_IDENTITIES].iter_rows():
+            kept = self._versions.get(n, {})
+            if kept.get(recipient_id) == version:
+                del kept[recipient_id]
+                if not kept:
+                    del self._versions[n]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ledger_projectors.publish.digest import digest_read_model
 from ledger_projectors.store import folded_rows, read_model
-from ledger_projectors.store.hot_rows import HotRows
+from ledger_projectors.store.hot_rows import HotEntries, HotRows
 from ledger_projectors.store.opening import open_file
 from ledger_projectors.store.read_model import ReadModel
 from ledger_projectors.store.steps import Step
@@ -157,7 +157,7 @@ def _rows(*versions: int) -> pl.DataFrame:
 
 def test_versions_are_those_of_the_rows_written_last() -> None:
     """A row that replaces another has its place; the keys of what is not kept have none."""
-    hot = HotRows(("n", "recipient_id"), rows_max=10)
+    hot = HotEntries(rows_max=10)
     hot.put(_rows(1, 2, 3))
     hot.put(_rows(7, 8))
     assert [hot.versions(n) for n in (0, 1, 2, 5)] == [{"ann": 3}, {"ann": 7}, {"ann": 8}, {}]
@@ -170,7 +170,7 @@ def test_versions_are_those_of_the_rows_written_last() -> None:
 
 def test_the_oldest_rows_are_let_go_first() -> None:
     """There are never more rows than may be, and every row that is told of can be had."""
-    hot = HotRows(("n", "recipient_id"), rows_max=10)
+    hot = HotEntries(rows_max=10)
     for version in range(1, 60):
         hot.put(_rows(version))
         assert len(hot) <= 10

@@ -46,6 +46,8 @@ CREATE MACRO inbox_entry_id_of(tenant_id, notification_id, recipient_id) AS (
 CREATE MACRO recipient_key(tenant_id, recipient_id) AS
     md5_number_lower(strlen(tenant_id) || ':' || tenant_id || recipient_id);
 
+-- What DuckDB compresses of many different texts it reads by the segment: 2.8 ms for seven ids, 0.1 ms as they are.
+
 CREATE TABLE notification_rows (
     version BIGINT NOT NULL,
     n BIGINT NOT NULL,
@@ -107,7 +109,7 @@ CREATE TABLE inbox_entry_rows (
     n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
-    recipient_id VARCHAR NOT NULL,
+    recipient_id VARCHAR USING COMPRESSION uncompressed NOT NULL,
     listed_at TIMESTAMPTZ,
     failed_permanently BOOLEAN NOT NULL,
     is_seen BOOLEAN NOT NULL,
@@ -151,7 +153,7 @@ CREATE TABLE delivery_rows (
     n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
-    recipient_id VARCHAR NOT NULL,
+    recipient_id VARCHAR USING COMPRESSION uncompressed NOT NULL,
     channel VARCHAR NOT NULL,
     delivery_ref VARCHAR NOT NULL,
     listed_at TIMESTAMPTZ,
@@ -179,7 +181,7 @@ COMMENT ON TABLE delivery_rows IS 'Grain: delivery. version is that of its inbox
 CREATE TABLE recipient_count_rows (
     recipient_key UBIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
-    recipient_id VARCHAR NOT NULL,
+    recipient_id VARCHAR USING COMPRESSION uncompressed NOT NULL,
     shelf VARCHAR NOT NULL,
     total BIGINT NOT NULL,
     unread BIGINT NOT NULL,
