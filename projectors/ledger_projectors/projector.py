@@ -85,7 +85,7 @@ class Projector:
     def progress(self) -> Progress:
         """Return how far it is now."""
         end = self._ends.end or self._position
-        behind = sum(max(0, offset - self._position.get(place, 0)) for place, offset in end.items())
+        behind = sum(max(0, offset - self._position.get(partition, 0)) for partition, offset in end.items())
         return Progress(
             position=self._position,
             end=end,
@@ -193,7 +193,7 @@ class Projector:
             self._schemas,
             partitions=self._read_model.partitions,
             stopping=self._stopping,
-            tell_retrying=self._tell_retrying,
+            report_retrying=self._report_retrying,
             on_step=self._on_step,
         )
 
@@ -219,7 +219,7 @@ class Projector:
         started = time.perf_counter()
         fetched = batch.fetched
         # What was learnt since it was decoded may make events of what were none.
-        staged = batch.staged if schemas is None or batch.learnt == schemas.learnt else None
+        decoded = batch.decoded if schemas is None or batch.learnt == schemas.learnt else None
         known = schemas.known if schemas is not None else None
         work = partial(
             self._read_model.apply,
@@ -227,7 +227,7 @@ class Projector:
             fetched.next_offsets,
             self._on_step,
             known,
-            staged,
+            decoded,
             fetched.begin_offsets,
         )
         outcome = await self._commit(work)
@@ -294,7 +294,7 @@ class Projector:
         topic = self._read_model.topic
         return Position({(topic, partition): offset for partition, offset in fetched.next_offsets.items()})
 
-    def _tell_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - the one thing it is told
+    def _report_retrying(self, retrying: bool) -> None:  # noqa: FBT001 - its one argument
         self._awaiting = retrying
 
     async def _directory_moved(self, position: Position) -> None:

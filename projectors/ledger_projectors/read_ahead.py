@@ -11,13 +11,11 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
-from ledger_projectors.decode.batch import decode_records
-from ledger_projectors.decode.staging import Staged, stage
+from ledger_projectors.decode.batch import DecodedBatch, decode_batch
 from ledger_projectors.log.guards import check_follows
-from ledger_projectors.log.records import LogRecords, Rejection
+from ledger_projectors.log.records import LogRecords
 from ledger_projectors.log.source import BATCH_BYTES_MAX, Fetched
 from ledger_projectors.store.steps import Step, StepObserver
-from ledger_schemas.known_schemas import KnownSchemas
 from ledger_schemas.positions import Position
 
 DECODED_AHEAD_RECORDS_MIN: Final = 20_000
@@ -42,12 +40,11 @@ class Source(Protocol):
 class ReadBatch:
     """What was fetched, and what was made of it with the schemas that were known when so many had been `learnt`.
 
-    `staged` (with what could not be decoded) is None for few records, which are not decoded yet. `size_bytes` is what
-    their keys and values take.
+    `decoded` is None for few records, which are not decoded yet. `size_bytes` is what their keys and values take.
     """
 
     fetched: Fetched
-    staged: tuple[Staged, Sequence[Rejection]] | None
+    decoded: DecodedBatch | None
     learnt: int
     size_bytes: int
 
@@ -66,7 +63,7 @@ class ReadAhead:
         *,
         partitions: int,
         stopping: asyncio.Event,
-        tell_retrying: Callable[[bool], None],
+        report_retrying: Callable[[bool], None],
         on_step: StepObserver,
     ) -> None:
         """Take an entered source; the other arguments are the projector's."""
@@ -74,7 +71,7 @@ class ReadAhead:
         self._schemas = schemas
         self._partitions = partitions
         self._stopping = stopping
-        self._tell_retrying = tell_retrying
+        self._report_retrying = report_retrying
         self._on_step = on_step
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector-decoder")
         self._waiting: list[ReadBatch] = []
@@ -123,10 +120,10 @@ class ReadAhead:
         for batch in self._waiting:
             records += len(batch.fetched.records)
             size += batch.size_bytes
-            if parts and (self._is_too_much(records, size) or batch.staged is None):
+            if parts and (self._is_too_much(records, size) or batch.decoded is None):
                 break
             parts += 1
-            if batch.staged is None:
+            if batch.decoded is None:
                 break
         taken = self._waiting[:parts]
         del self._waiting[:parts]
@@ -136,7 +133,7 @@ class ReadAhead:
     def _is_full(self) -> bool:
         records = sum(len(batch.fetched.records) for batch in self._waiting)
         size = sum(batch.size_bytes for batch in self._waiting)
-        # What brought nothing is told once.
+        # What brought nothing is handed over once.
         return bool(self._waiting) and (
             records >= self._source.batch_records_max
             or size >= BATCH_BYTES_MAX
@@ -154,7 +151,7 @@ class ReadAhead:
                 fetched = await fetching
                 fetching = asyncio.create_task(self._source.fetch())
                 if self._schemas is not None:
-                    await self._schemas.wait(fetched.records, self._stopping, self._tell_retrying)
+                    await self._schemas.wait(fetched.records, self._stopping, self._report_retrying)
                 batch = await self._decoded(self._with_few(fetched))
                 # Looked up behind the await: meanwhile what waited may have been taken.
                 self._waiting.append(batch)
@@ -169,7 +166,7 @@ class ReadAhead:
     def _with_few(self, fetched: Fetched) -> Fetched:
         """Return what was fetched behind the few that nobody has decoded or taken yet, if they make up one batch."""
         last = self._waiting[-1] if self._waiting else None
-        if last is None or last.staged is not None:
+        if last is None or last.decoded is not None:
             return fetched
         records = len(last.fetched.records) + len(fetched.records)
         if self._is_too_much(records, last.size_bytes + fetched.records.size_bytes()):
@@ -184,12 +181,10 @@ class ReadAhead:
         size = fetched.records.size_bytes()
         if len(fetched.records) < DECODED_AHEAD_RECORDS_MIN:
             return ReadBatch(fetched, None, learnt, size)
-        staged = await asyncio.get_running_loop().run_in_executor(self._decoder, self._stage, fetched.records, known)
-        return ReadBatch(fetched, staged, learnt, size)
-
-    def _stage(self, records: LogRecords, known: KnownSchemas | None) -> tuple[Staged, Sequence[Rejection]]:
-        table, rejections = decode_records(records, self._partitions, known)
-        return stage(table), rejections
+        decoded = await asyncio.get_running_loop().run_in_executor(
+            self._decoder, decode_batch, fetched.records, self._partitions, known
+        )
+        return ReadBatch(fetched, decoded, learnt, size)
 
 
 def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
@@ -203,12 +198,11 @@ def _joined_fetched(parts: Sequence[Fetched]) -> Fetched:
 
 
 def _joined(parts: Sequence[ReadBatch]) -> ReadBatch:
-    staged, rejections = zip(*(part.staged for part in parts if part.staged is not None), strict=True)
     learnt = {part.learnt for part in parts}
     return ReadBatch(
         _joined_fetched([part.fetched for part in parts]),
-        (Staged.joined(staged), [rejection for some in rejections for rejection in some]),
-        # Batches that were decoded with other schemas are decoded anew.
+        DecodedBatch.joined([part.decoded for part in parts if part.decoded is not None]),
+        # Batches that were decoded with other schemas are decoded again.
         learnt.pop() if len(learnt) == 1 else _OF_SEVERAL,
         sum(part.size_bytes for part in parts),
     )

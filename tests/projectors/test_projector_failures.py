@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from structlog.testing import capture_logs
 
-from ledger_projectors.decode.staging import Staged
+from ledger_projectors.decode.batch import DecodedBatch
 from ledger_projectors.log.link import LogLink
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Rejection
 from ledger_projectors.store import writer_thread
@@ -62,12 +62,12 @@ class Failures:
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
-        staged: tuple[Staged, Sequence[Rejection]] | None = None,
+        decoded: DecodedBatch | None = None,
         begin_offsets: Mapping[int, int] | None = None,
     ) -> BatchOutcome:
         if self.left and (error := self.left.pop(0)) is not None:
             raise error
-        return self._apply(records, next_offsets, on_step, known, staged, begin_offsets)
+        return self._apply(records, next_offsets, on_step, known, decoded, begin_offsets)
 
 
 def test_poison_does_not_stop_good_records(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger_projectors import read_ahead
+from ledger_projectors.decode import batch as decoding
 from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.decode.event_columns import EVENT_SCHEMA
 from ledger_projectors.log.guards import check_follows
@@ -85,7 +86,7 @@ def read_on(source: OneLog, schemas: SlowSchemas, stopping: asyncio.Event) -> Re
         cast("AwaitedSchemas", schemas),
         partitions=1,
         stopping=stopping,
-        tell_retrying=lambda _: None,
+        report_retrying=lambda _: None,
         on_step=unobserved,
     )
 
@@ -116,7 +117,7 @@ def test_what_is_read_ahead_is_the_log_whole_and_in_order(schedule: list[tuple[i
     empty = EVENT_SCHEMA.empty_table()
     with (
         patch.object(read_ahead, "DECODED_AHEAD_RECORDS_MIN", DECODED_MIN),
-        patch.object(read_ahead, "decode_records", lambda *_: (empty, [])),
+        patch.object(decoding, "decode_records", lambda *_: (empty, [])),
     ):
         batches = asyncio.run(handed_over(source, schemas, [waits for _, _, _, waits in schedule]))
     position = Position({})
@@ -133,7 +134,7 @@ def test_what_is_read_ahead_is_bounded_by_its_bytes(monkeypatch: pytest.MonkeyPa
     """However long the writer takes: large records wait in the log and not in memory, nor in one transaction."""
     monkeypatch.setattr(read_ahead, "BATCH_BYTES_MAX", 30)
     monkeypatch.setattr(read_ahead, "DECODED_AHEAD_RECORDS_MIN", decoded_min)
-    monkeypatch.setattr(read_ahead, "decode_records", lambda *_: (EVENT_SCHEMA.empty_table(), []))
+    monkeypatch.setattr(decoding, "decode_records", lambda *_: (EVENT_SCHEMA.empty_table(), []))
     source = OneLog([(1, 0)] * 20, value=bytes(10))
     stopping = asyncio.Event()
 

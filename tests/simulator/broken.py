@@ -237,8 +237,10 @@ BROKEN: Final[Mapping[str, tuple[Broken, Callable[[Life], Life]]]] = {
 
 
 def _decoded(change: Callable[[pa.Table], pa.Table]) -> AbstractContextManager[Any]:
+    unchanged = decode.decode_records
+
     def decoded(records: Sequence[LogRecord], *known: Any) -> tuple[pa.Table, list[Rejection]]:  # noqa: ANN401 - as `decode_records`
-        table, rejections = decode.decode_records(records, *known)
+        table, rejections = unchanged(records, *known)
         return change(table), rejections
 
-    return patch.object(read_model, "decode_records", decoded)
+    return patch.object(decode, "decode_records", decoded)

@@ -15,7 +15,7 @@ Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.bool_]
 """One truth value for each row of a column."""
 
-Places = npt.NDArray[np.int64]
+Indexes = npt.NDArray[np.int64]
 """Some rows of a column, or records of a batch, counted from 0."""
 
 

@@ -68,11 +68,11 @@ class AwaitedSchemas:
         return self._store.steady()
 
     async def wait(
-        self, records: Sequence[LogRecord], stopping: asyncio.Event, tell_retrying: Callable[[bool], None]
+        self, records: Sequence[LogRecord], stopping: asyncio.Event, report_retrying: Callable[[bool], None]
     ) -> None:
         """Return when every schema that the records name is known or given up, or when `stopping` is set.
 
-        `tell_retrying` hears True while the store or the registry is away, and False when it answers again.
+        `report_retrying` hears True while the store or the registry is away, and False when it answers again.
         """
         missing = self._missing(_references(records))
         delay = RETRY_SECONDS_FIRST
@@ -83,12 +83,12 @@ class AwaitedSchemas:
             try:
                 await self._store.find(unasked)
             except (Unavailable, RegistryRefused) as error:
-                tell_retrying(True)  # noqa: FBT003 - what it is told is the name's own question
+                report_retrying(True)  # noqa: FBT003 - the name is its question
                 _log.warning("projector.schemas_unreachable", cause=str(error), retry_seconds=delay)
                 await pause(stopping, delay)
                 delay, deadline = min(delay * 2, RETRY_SECONDS_MAX), None
                 continue
-            tell_retrying(False)  # noqa: FBT003 - as above
+            report_retrying(False)  # noqa: FBT003 - as above
             delay, unasked = RETRY_SECONDS_FIRST, set()
             missing = self._missing(missing)
             now = time.monotonic()

@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_projectors.decode.arrow_views import Places, Rows, text_view
+from ledger_projectors.decode.arrow_views import Indexes, Rows, text_view
 from ledger_projectors.decode.event_columns import EVENT_SCHEMA, TIME
 from ledger_projectors.decode.group import CHUNK_RECORDS_MAX, Plan, decode_group, plan_of
 from ledger_projectors.decode.one import decode_one
 from ledger_projectors.decode.partitioning import partitions_of
+from ledger_projectors.decode.staging import Staged, stage
 from ledger_projectors.decode.wire_checks import doubtful_rows
 from ledger_projectors.log.records import LogRecord, LogRecords, Rejection
 from ledger_schemas.codec import WireEvent
@@ -28,11 +29,29 @@ HEADER_BYTES_MAX: Final = SINGLE_OBJECT_HEADER_BYTES
 """The longest frame's header: records that begin alike for so long have one writer schema."""
 
 
-Decoded = tuple[pa.Table, list[Rejection]]
-"""The events of a batch (EVENT_SCHEMA), and the records that are none."""
+@dataclass(frozen=True, slots=True)
+class DecodedBatch:
+    """The events of a batch as the writer takes them, and the records that are none."""
+
+    staged: Staged
+    rejections: Sequence[Rejection]
+
+    @classmethod
+    def joined(cls, parts: Sequence[DecodedBatch]) -> Self:
+        """Return what all parts hold, one part behind the other."""
+        rejections = [rejection for part in parts for rejection in part.rejections]
+        return cls(Staged.joined([part.staged for part in parts]), rejections)
 
 
-def decode_records(records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None) -> Decoded:
+def decode_batch(records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None) -> DecodedBatch:
+    """Return a batch decoded for the writer. Arguments are those of `decode_records`."""
+    table, rejections = decode_records(records, partitions, known)
+    return DecodedBatch(stage(table), rejections)
+
+
+def decode_records(
+    records: Sequence[LogRecord], partitions: int, known: KnownSchemas | None = None
+) -> tuple[pa.Table, list[Rejection]]:
     """Return the events of a batch (EVENT_SCHEMA) and the records that are none, each with its reason.
 
     `partitions` is the partition count of the topic, `known` are the writer schemas that may be met, by default the
@@ -44,22 +63,22 @@ def decode_records(records: Sequence[LogRecord], partitions: int, known: KnownSc
     log = _Log.of(records)
     left = np.ones(len(records), np.bool_)
     batches: list[pa.RecordBatch] = []
-    for plan, frame_format, places in _groups(log, known):
-        for sound, rows in _sound_rows(log, plan, frame_format, places, partitions):
+    for plan, frame_format, indexes in _groups(log, known):
+        for sound, rows in _sound_rows(log, plan, frame_format, indexes, partitions):
             left[sound] = False
             kinds = pa.repeat(plan.kind.value, len(sound))
             columns = {"kind": kinds, **log.columns(sound), **dict(zip(rows.schema.names, rows.columns, strict=True))}
             batches.append(_event_batch(columns, len(sound)))
     rejections: list[Rejection] = []
-    judged: list[tuple[int, WireEvent]] = []
-    for place in np.flatnonzero(left).tolist():
-        found = decode_one(records[place], partitions, known)
+    singles: list[tuple[int, WireEvent]] = []
+    for index in np.flatnonzero(left).tolist():
+        found = decode_one(records[index], partitions, known)
         if isinstance(found, Rejection):
             rejections.append(found)
         else:
-            judged.append((place, found))
-    if judged:
-        batches.append(_judged_batch(log, judged))
+            singles.append((index, found))
+    if singles:
+        batches.append(_batch_of_singles(log, singles))
     return pa.Table.from_batches(batches, EVENT_SCHEMA), rejections
 
 
@@ -83,16 +102,16 @@ class _Log:
             pa.array(records.offsets),
         )
 
-    def columns(self, places: Places) -> dict[str, pa.Array]:
+    def columns(self, indexes: Indexes) -> dict[str, pa.Array]:
         """Return the columns of some records that the events themselves do not hold."""
         return {
-            "recorded_at": self.recorded_at.take(places),
-            "log_partition": pa.array(self.partitions[places]),
-            "log_offset": self.offsets.take(places),
+            "recorded_at": self.recorded_at.take(indexes),
+            "log_partition": pa.array(self.partitions[indexes]),
+            "log_offset": self.offsets.take(indexes),
         }
 
 
-def _groups(log: _Log, known: KnownSchemas) -> Iterator[tuple[Plan, FrameFormat, Places]]:
+def _groups(log: _Log, known: KnownSchemas) -> Iterator[tuple[Plan, FrameFormat, Indexes]]:
     """Yield the records of each writer schema that the group decoder can be given."""
     headers = pc.binary_slice(pa.array(log.frames, pa.large_binary()), 0, HEADER_BYTES_MAX).dictionary_encode()
     codes_of: dict[SchemaReference, list[int]] = {}
@@ -118,27 +137,27 @@ def _groups(log: _Log, known: KnownSchemas) -> Iterator[tuple[Plan, FrameFormat,
 
 
 def _sound_rows(
-    log: _Log, plan: Plan, frame_format: FrameFormat, places: Places, partitions: int
-) -> Iterator[tuple[Places, pa.RecordBatch]]:
+    log: _Log, plan: Plan, frame_format: FrameFormat, indexes: Indexes, partitions: int
+) -> Iterator[tuple[Indexes, pa.RecordBatch]]:
     """Yield the records of a group that are beyond doubt, with the columns of their events."""
     all_frames = log.frames
-    frames = [all_frames[place] for place in places.tolist()]
+    frames = [all_frames[index] for index in indexes.tolist()]
     for decoded in decode_group(plan, frame_format, frames):
         rules_kept = ~(decoded.doubtful | doubtful_rows(plan.kind, decoded.rows))
-        sound, rows = _kept(places[decoded.places], decoded.rows, rules_kept)
+        sound, rows = _kept(indexes[decoded.indexes], decoded.rows, rules_kept)
         if len(sound):
             yield _kept(sound, rows, _at_home(log, sound, rows["notification_id"], partitions))
 
 
-def _kept(places: Places, rows: pa.RecordBatch, which: Rows) -> tuple[Places, pa.RecordBatch]:
-    return (places, rows) if which.all() else (places[which], rows.filter(pa.array(which)))
+def _kept(indexes: Indexes, rows: pa.RecordBatch, which: Rows) -> tuple[Indexes, pa.RecordBatch]:
+    return (indexes, rows) if which.all() else (indexes[which], rows.filter(pa.array(which)))
 
 
-def _at_home(log: _Log, places: Places, notification_ids: pa.StringArray, partitions: int) -> Rows:
+def _at_home(log: _Log, indexes: Indexes, notification_ids: pa.StringArray, partitions: int) -> Rows:
     """Return which records have their notification id, which is a UUID, as key, and lie in its partition."""
-    keys = pc.equal(log.keys.take(places), notification_ids.cast(pa.binary())).fill_null(False)  # noqa: FBT003 - Arrow names no argument here
+    keys = pc.equal(log.keys.take(indexes), notification_ids.cast(pa.binary())).fill_null(False)  # noqa: FBT003 - Arrow names no argument here
     _, ids = text_view(notification_ids)
-    right: Rows = keys.to_numpy(zero_copy_only=False) & (log.partitions[places] == partitions_of(ids, partitions))
+    right: Rows = keys.to_numpy(zero_copy_only=False) & (log.partitions[indexes] == partitions_of(ids, partitions))
     return right
 
 
@@ -157,11 +176,10 @@ def _nulls(column_type: pa.DataType) -> pa.Array:
     return pa.nulls(CHUNK_RECORDS_MAX, column_type)
 
 
-def _judged_batch(log: _Log, judged: Sequence[tuple[int, WireEvent]]) -> pa.RecordBatch:
-    columns = log.columns(np.array([place for place, _ in judged]))
-    columns["kind"] = pa.array([event.kind.value for _, event in judged])
-    stated = {name for _, event in judged for name, value in event.values.items() if value is not None}
-    for column in EVENT_SCHEMA:
-        if column.name in stated:
-            columns[column.name] = pa.array([event.values.get(column.name) for _, event in judged], column.type)
-    return _event_batch(columns, len(judged))
+def _batch_of_singles(log: _Log, events: Sequence[tuple[int, WireEvent]]) -> pa.RecordBatch:
+    # Arrow takes the values out of the dicts: a tenth of the time that Python needs for each column.
+    stated = pa.array([event.values for _, event in events], pa.struct(EVENT_SCHEMA))
+    columns = dict(zip(EVENT_SCHEMA.names, stated.flatten(), strict=True))
+    columns |= log.columns(np.array([index for index, _ in events]))
+    columns["kind"] = pa.array([event.kind.value for _, event in events])
+    return _event_batch(columns, len(events))

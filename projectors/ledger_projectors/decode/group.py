@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyruhvro
 
-from ledger_projectors.decode.arrow_views import Places, Rows, all_utf8
+from ledger_projectors.decode.arrow_views import Indexes, Rows, all_utf8
 from ledger_projectors.decode.resolution import Target, UnresolvedError, resolve, resolved
 from ledger_projectors.decode.wire_sizes import record_sizes
 from ledger_schemas.framing import CONFLUENT_HEADER_BYTES, SINGLE_OBJECT_HEADER_BYTES, FrameFormat
@@ -67,12 +67,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Records that were decoded: their places among those given, and the columns of the reader's schema.
+    """Records that were decoded: their indexes among those given, and the columns of the reader's schema.
 
     `doubtful` are the rows that may hold bytes left over: for the reference decoder to judge.
     """
 
-    places: Places
+    indexes: Indexes
     rows: pa.RecordBatch
     doubtful: Rows
 
@@ -98,14 +98,14 @@ def decode_group(plan: Plan, frame_format: FrameFormat, frames: Sequence[bytes])
         pieces = [*_pieces(plan.texts[frame_format], frames, start, stop)]
         if not pieces:
             continue
-        places = np.concatenate([np.arange(first, last) for first, last, _ in pieces])
+        indexes = np.concatenate([np.arange(first, last) for first, last, _ in pieces])
         # Without a bad record there is one piece, and nothing is copied.
         batch = pieces[0][2] if len(pieces) == 1 else pa.concat_batches([piece for _, _, piece in pieces])
         columns = batch.columns[len(header) :]
-        doubtful = lengths[places] != header_bytes + record_sizes(plan.fields, columns)
+        doubtful = lengths[indexes] != header_bytes + record_sizes(plan.fields, columns)
         names = [target.name for target in plan.targets]
-        rows = pa.RecordBatch.from_arrays(resolved(plan.targets, columns, len(places)), names)
-        yield Decoded(places, rows, doubtful)
+        rows = pa.RecordBatch.from_arrays(resolved(plan.targets, columns, len(indexes)), names)
+        yield Decoded(indexes, rows, doubtful)
 
 
 @lru_cache(maxsize=SCHEMAS_REMEMBERED_MAX)

@@ -40,10 +40,10 @@ def resolve(writer: Mapping[str, Any], reader: Mapping[str, Any]) -> tuple[Targe
     """
     if _short_name(writer) != _short_name(reader):
         raise UnresolvedError
-    places = {field["name"]: number for number, field in enumerate(writer["fields"])}
+    indexes = {field["name"]: number for number, field in enumerate(writer["fields"])}
     return tuple(
-        _written(field, places[field["name"]], writer["fields"][places[field["name"]]]["type"])
-        if field["name"] in places
+        _written(field, indexes[field["name"]], writer["fields"][indexes[field["name"]]]["type"])
+        if field["name"] in indexes
         else _missing(field)
         for field in reader["fields"]
     )
@@ -54,7 +54,7 @@ def resolved(targets: Iterable[Target], columns: Sequence[pa.Array], rows: int) 
     return [_column(target, columns, rows) for target in targets]
 
 
-def _written(field: Mapping[str, Any], place: int, writer: Any) -> Target:  # noqa: ANN401 - a schema is any JSON
+def _written(field: Mapping[str, Any], index: int, writer: Any) -> Target:  # noqa: ANN401 - a schema is any JSON
     (written, writer_nullable), (wanted, reader_nullable) = _present(writer), _present(field["type"])
     if writer_nullable and not reader_nullable:
         raise UnresolvedError
@@ -68,7 +68,7 @@ def _written(field: Mapping[str, Any], place: int, writer: Any) -> Target:  # no
             pass
         case _:
             raise UnresolvedError
-    return Target(field["name"], arrow_type(field["type"]), place, parts=parts)
+    return Target(field["name"], arrow_type(field["type"]), index, parts=parts)
 
 
 def _missing(field: Mapping[str, Any]) -> Target:

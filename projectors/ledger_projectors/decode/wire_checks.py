@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger_projectors.decode.arrow_views import Bytes, Offsets, Places, Rows, list_offsets, longs, present, text_view
+from ledger_projectors.decode.arrow_views import Bytes, Indexes, Offsets, Rows, list_offsets, longs, present, text_view
 from ledger_schemas import limits
 from ledger_schemas.kinds import Kind
 from ledger_schemas.shapes import shape_of
@@ -70,11 +70,11 @@ def _not_uuids_of_36(data: Bytes) -> Rows:
     version, variant = texts[:, _VERSION], texts[:, _VARIANT]
     wrong = (version < ord("1")) | (version > ord("8"))
     wrong |= (variant != ord("8")) & (variant != ord("9")) & (variant != ord("a")) & (variant != ord("b"))
-    for place in _DASHES:
-        wrong |= texts[:, place] != ord("-")
+    for index in _DASHES:
+        wrong |= texts[:, index] != ord("-")
     # Bytes are numbers without sign: what lies below the first digit wraps around to above the last.
     hexadecimal = (texts - ord("0") < 10) | (texts - ord("a") < 6)  # noqa: PLR2004 - digits 0 to 9, letters a to f
-    # One look at all of them tells only where every dash is one: a digit in its place would make up for a letter that
+    # One look at all of them tells only where every dash is one: a digit in its index would make up for a letter that
     # is no digit.
     if wrong.any() or np.count_nonzero(hexadecimal) != _HEX_DIGITS * len(texts):
         wrong |= np.count_nonzero(hexadecimal, axis=1) != _HEX_DIGITS
@@ -117,17 +117,17 @@ def _not_audiences(audiences: pa.ListArray) -> Rows:
     return wrong
 
 
-def _named_before(recipients: pa.StringArray, sizes: npt.NDArray[np.int32]) -> Places:
-    """Return one place of each recipient that its audience names more than once."""
+def _named_before(recipients: pa.StringArray, sizes: npt.NDArray[np.int32]) -> Indexes:
+    """Return one index of each recipient that its audience names more than once."""
     names = recipients.dictionary_encode()
     audiences = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
     marks = audiences * len(names.dictionary) + names.indices.to_numpy()
     # Members lie one audience behind the other: almost in order, which a stable sort makes use of.
     order = np.argsort(marks, kind="stable")
-    again: Places = order[1:][marks[order[1:]] == marks[order[:-1]]]
+    again: Indexes = order[1:][marks[order[1:]] == marks[order[:-1]]]
     return again
 
 
-def _rows_of(places: Places, offsets: Offsets) -> Places:
-    """Return the row that each place of the values belongs to."""
-    return np.searchsorted(offsets, places, side="right").astype(np.int64) - 1
+def _rows_of(indexes: Indexes, offsets: Offsets) -> Indexes:
+    """Return the row that each index of the values belongs to."""
+    return np.searchsorted(offsets, indexes, side="right").astype(np.int64) - 1

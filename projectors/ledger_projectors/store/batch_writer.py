@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 from polars import DataFrame, col
 
+from ledger_projectors.decode.batch import DecodedBatch
 from ledger_projectors.decode.staging import Staged
 from ledger_projectors.fold.contents import CONTENT_SPEAKING, SPEAKING, fold_contents
 from ledger_projectors.fold.copies import Copies, judge_copies
@@ -65,23 +66,23 @@ class BatchWriter:
 
     def write(
         self,
-        staged: Staged,
-        rejections: Sequence[Rejection],
+        decoded: DecodedBatch,
         records: Sequence[LogRecord],
         on_step: StepObserver,
         *,
         earlier: bool = False,
         again: Sequence[LogRecord] = (),
     ) -> Written:
-        """Write what the records say; `earlier`: they lie before the position, and so maybe before their copies.
+        """Write what was decoded of records; `earlier`: they lie before the position, and so maybe before their copies.
 
         Those of them that come `again` were applied before, and are judged together with the others.
-        `staged` and `rejections` are what was made of `records`. Raises duckdb.Error; GuardRefused when what comes
+        Raises duckdb.Error; GuardRefused when what comes
         again is not what was applied.
         """
         conflicts: list[Rejection] = []
         applied = duplicates = 0
         overtaken: tuple[quarantine.Place, ...] = ()
+        staged = decoded.staged
         if staged.events.num_rows:
             batch = self._judge(staged, on_step, earlier=earlier, again=again)
             judged = batch.judged
@@ -92,7 +93,7 @@ class BatchWriter:
             conflicts = quarantine.conflicts(judged.conflicts, records)
             applied, duplicates = judged.first.height, judged.duplicates.height
             overtaken = self._history.copies_of(judged.overtaken.join(batch.names, on="n"))
-        kept = [*rejections, *conflicts]
+        kept = [*decoded.rejections, *conflicts]
         quarantine.keep(self._connection, kept)
         on_step(Step.QUARANTINED)
         reasons = Counter(rejection.reason.value for rejection in kept)

@@ -11,8 +11,7 @@ from typing import Final, Self
 
 import duckdb
 
-from ledger_projectors.decode.batch import decode_records
-from ledger_projectors.decode.staging import Staged, stage
+from ledger_projectors.decode.batch import DecodedBatch, decode_batch
 from ledger_projectors.log.guards import LastRecords, check_follows
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.store import quarantine
@@ -93,24 +92,24 @@ class ReadModel:
         next_offsets: Mapping[int, int] | None = None,
         on_step: StepObserver = unobserved,
         known: KnownSchemas | None = None,
-        staged: tuple[Staged, Sequence[Rejection]] | None = None,
+        decoded: DecodedBatch | None = None,
         begin_offsets: Mapping[int, int] | None = None,
     ) -> BatchOutcome:
         """Decode the records with the `known` schemas (default: the shipped), and apply them, all or nothing.
 
         Records are in offset order within each partition and begin where the position ends. `next_offsets` is the
         position after them per partition, by default the offset after the last record of each; offsets have legal
-        holes, so that it may move without a record. `staged` is what `decode_records` and `stage` have made of them
-        already, with the same schemas. `begin_offsets` is from where on the records are all that the log holds.
+        holes, so that it may move without a record. `decoded` is what `decode_batch` has made of them already, with the
+        same schemas. `begin_offsets` is from where on the records are all that the log holds.
         Returns what was done. Raises GuardRefused when records were applied before, or when some before them were not;
         duckdb.Error when the transaction fails as a whole: nothing is changed then, and the call may be made again.
         """
         check_not_applied(self._position, records)
         check_follows(self._position, self.topic, begin_offsets or {})
-        events, rejections = self._staged(records, known) if staged is None else staged
+        batch = decoded or decode_batch(records, self.partitions, known)
         on_step(Step.DECODED)
         with self.transaction(on_step):
-            outcome = self._writer.write(events, rejections, records, on_step).outcome
+            outcome = self._writer.write(batch, records, on_step).outcome
             advance(self._connection, self.topic, records, next_offsets or {})
             on_step(Step.POSITIONED)
         return outcome
@@ -176,10 +175,6 @@ class ReadModel:
         with self.transaction(unobserved):
             quarantine.mark_dead_letters(self._connection, produced)
 
-    def _staged(self, records: Sequence[LogRecord], known: KnownSchemas | None) -> tuple[Staged, list[Rejection]]:
-        table, rejections = decode_records(records, self.partitions, known)
-        return stage(table), rejections
-
     def _selected(self, selection: Selection) -> list[LogRecord]:
         return quarantine.selected(self._connection, selection, records_max=RETRY_RECORDS_MAX, bytes_max=RELEASE_BYTES)
 
@@ -192,14 +187,14 @@ class ReadModel:
     ) -> RetryOutcome:
         """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
         together = quarantine.with_conflicts(self._connection, records, copies) if copies else records
-        staged, rejections = self._staged(together, known)
+        batch = decode_batch(together, self.partitions, known)
         on_step(Step.DECODED)
         done: RetryOutcome | None = None
         wanted: tuple[Place, ...] = ()
         with contextlib.suppress(_CopiesWantedError), self.transaction(on_step):
             quarantine.remove(self._connection, together)
-            written = self._writer.write(staged, rejections, together, on_step, earlier=True, again=copies or ())
-            # Those at hand are judged already, as duplicates of what must give way.
+            written = self._writer.write(batch, together, on_step, earlier=True, again=copies or ())
+            # Those at hand are compared already, as duplicates of what must give way.
             at_hand = {(record.partition, record.offset) for record in together}
             wanted = tuple(place for place in written.overtaken if place not in at_hand)
             if wanted and copies is not None:

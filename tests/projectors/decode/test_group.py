@@ -179,7 +179,7 @@ def test_a_panic_of_the_decoder_is_a_refusal(monkeypatch: pytest.MonkeyPatch, pa
     assert rows.num_rows == NOT_ALONE
     monkeypatch.undo()
     (decoded,) = _decoded(READ, [GOOD] * NOT_ALONE)
-    assert len(decoded.places) == NOT_ALONE
+    assert len(decoded.indexes) == NOT_ALONE
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit, MemoryError])
@@ -221,7 +221,7 @@ def test_bad_records_cost_a_bounded_number_of_calls(monkeypatch: pytest.MonkeyPa
     parts = _decoded(READ, frames)
     assert counting.records <= 4 * len(frames)
     assert counting.calls <= len(frames) / PIECE_RECORDS_MIN * PIECES / (PIECES - 1) + 1
-    kept = {place for part in parts for place in part.places.tolist()}
+    kept = {place for part in parts for place in part.indexes.tolist()}
     assert kept <= {place for place, fine in enumerate(good) if fine}
     assert len(kept) >= len(frames) - good.count(False) * PIECE_RECORDS_MIN * PIECES
 
@@ -231,10 +231,10 @@ def test_a_large_group_is_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(group, "CHUNK_RECORDS_MAX", 2 * NOT_ALONE)
     monkeypatch.setattr(group, "CHUNK_BYTES_MAX", NOT_ALONE * len(GOOD) + 1)
     parts = _decoded(READ, [GOOD] * (2 * NOT_ALONE + PIECE_RECORDS_MIN))
-    assert [len(part.places) for part in parts] == [NOT_ALONE, NOT_ALONE, PIECE_RECORDS_MIN]
+    assert [len(part.indexes) for part in parts] == [NOT_ALONE, NOT_ALONE, PIECE_RECORDS_MIN]
     monkeypatch.setattr(group, "CHUNK_BYTES_MAX", 4 * NOT_ALONE * len(GOOD))
     parts = _decoded(READ, [GOOD] * 5 * NOT_ALONE)
-    assert [len(part.places) for part in parts] == [2 * NOT_ALONE, 2 * NOT_ALONE, NOT_ALONE]
+    assert [len(part.indexes) for part in parts] == [2 * NOT_ALONE, 2 * NOT_ALONE, NOT_ALONE]
     monkeypatch.setattr(group, "CHUNK_BYTES_MAX", len(GOOD) - 1)
     assert _decoded(READ, [GOOD] * NOT_ALONE) == []
 
