@@ -9,6 +9,7 @@ record: partition, offset, nanoseconds of the machine's monotonic clock before t
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import time
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from confluent_kafka import KafkaError, Message, Producer
 from ledger_producers.kafka_producer import LINGER_MS
 from ledger_schemas import KafkaConnection
 from tests.benchmarks.broker_log import producer_options
-from tests.benchmarks.workload import make_workload
+from tests.benchmarks.late_reads import with_more
+from tests.benchmarks.workload import Workload, make_workload
 
 TICK_SECONDS: Final = 0.002
 """How often records become due: far below any latency that is measured."""
@@ -32,7 +34,10 @@ COLUMNS: Final = ("partition", "offset", "before_ns", "receipt_ns")
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What is to be appended: `rate` records a second, for `seconds`, and where its receipts are written to."""
+    """What is to be appended: `rate` records a second, for `seconds`, and where its receipts are written to.
+
+    `more` is a file with records that are among them: a pickle of keys, values and partitions.
+    """
 
     bootstrap_servers: str
     topic: str
@@ -40,6 +45,7 @@ class Emission:
     seconds: float
     seed: int
     file: str
+    more: str | None = None
 
     @property
     def events(self) -> int:
@@ -49,7 +55,7 @@ class Emission:
 
 def emit(emission: Emission) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Append at the rate; return COLUMNS, a row for each record. Raises RuntimeError when a record has no receipt."""
-    workload = make_workload(emission.events, seed=emission.seed)
+    workload = _workload(emission)
     found = np.full((emission.events, len(COLUMNS)), -1, np.int64)
     options = producer_options(KafkaConnection(emission.bootstrap_servers))
     # acks=all, idempotent and with its linger, as the emitter is.
@@ -83,6 +89,14 @@ def emit(emission: Emission) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     if (found < 0).any():
         raise RuntimeError(f"{np.count_nonzero(found[:, 1] < 0)} records have no receipt")
     return found
+
+
+def _workload(emission: Emission) -> Workload:
+    if emission.more is None:
+        return make_workload(emission.events, seed=emission.seed)
+    keys, values, partitions = pickle.loads(Path(emission.more).read_bytes())  # noqa: S301 - the benchmark's own
+    rng = np.random.default_rng(emission.seed)
+    return with_more(make_workload(emission.events - len(keys), seed=emission.seed), keys, values, partitions, rng)
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from ledger_projectors.log.source import BATCH_RECORDS_MAX
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import LIFECYCLE_TOPIC, Kind
 from ledger_schemas.topic import PARTITIONS_DEFAULT
-from tests.benchmarks.late_reads import reads, with_more
+from tests.benchmarks.late_reads import reads_of_any, with_more
 from tests.benchmarks.measuring import progress
 from tests.benchmarks.prefill import BLOCK_NOTIFICATIONS, Prefilled, apply_columns, prefill
 from tests.benchmarks.workload import SEED_DEFAULT, Workload, make_workload
@@ -134,9 +134,7 @@ def _cost(model: ReadModel, batches: Sequence[Sequence[LogRecord]]) -> dict[str,
 def _with_old(events: int, seed: int, done: Prefilled, rng: np.random.Generator) -> Workload:
     """Return a workload of so many records, OLD_SHARE of them a `read` of any notification that the file holds."""
     old = int(events * OLD_SHARE)
-    rows = rng.integers(0, len(done.ids), old)
-    more = reads(done.ids[rows], done.tenants(rows), done.recipients(rows), rng)
-    return with_more(make_workload(events - old, seed=seed), *more, rng)
+    return with_more(make_workload(events - old, seed=seed), *reads_of_any(done, old, rng), rng)
 
 
 def _cut(records: Sequence[LogRecord], sizes: Sequence[int]) -> Iterator[Sequence[LogRecord]]:

@@ -12,6 +12,7 @@ from ledger_schemas.shipped import current_schema
 from ledger_schemas.topic import PARTITIONS_DEFAULT
 from tests.benchmarks import workload_content as content
 from tests.benchmarks import workload_plan as planning
+from tests.benchmarks.prefill import Prefilled
 from tests.benchmarks.workload import SHOP, Workload
 from tests.benchmarks.workload_bytes import (
     ABSENT,
@@ -26,6 +27,12 @@ from tests.benchmarks.workload_bytes import (
     time_ordered_ids,
     uuid_texts,
 )
+
+
+def reads_of_any(done: Prefilled, count: int, rng: Draw) -> tuple[list[bytes], list[bytes], npt.NDArray[np.int32]]:
+    """Return so many records, each a `read` of any notification that a file holds, by its recipient."""
+    rows = rng.integers(0, len(done.ids), count)
+    return reads(done.ids[rows], done.tenants(rows), done.recipients(rows), rng)
 
 
 def with_more(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from tests.benchmarks.broker_log import broker, new_topic
 from tests.benchmarks.catching_up import ROOT
 from tests.benchmarks.contenders import SCHEMA_WAIT_SECONDS
 from tests.benchmarks.emitting import Emission
+from tests.benchmarks.late_reads import reads_of_any
 from tests.benchmarks.measuring import progress
 from tests.benchmarks.prefill import EVENTS_PER_NOTIFICATION, prefill
 from tests.benchmarks.workload import SEED_DEFAULT
@@ -85,6 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notifications", type=int, default=0, help="that the file holds before it begins (default: %(default)s)"
     )
+    parser.add_argument(
+        "--old-share",
+        type=float,
+        default=0.02,
+        help="of the records that are about any of those notifications (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=SEED_DEFAULT, help="of the workload (default: %(default)s)")
     parser.add_argument("--bootstrap-servers", help="a broker that answers already (default: one is started)")
 
@@ -104,11 +112,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             seconds=options.warm_up_seconds + options.seconds,
             seed=options.seed,
             file=str(Path(folder, "receipts.npy")),
+            more=str(Path(folder, "more")) if options.notifications else None,
         )
         with ReadModel.create_or_open(path, topic=topic, partitions=PARTITIONS_DEFAULT) as model:
-            if options.notifications:
+            if emission.more is not None:
                 # The position stays where the topic begins: what is in the file came from another log.
-                prefill(model, options.notifications)
+                done = prefill(model, options.notifications)
+                rng = np.random.default_rng(options.seed)
+                more = reads_of_any(done, int(emission.events * options.old_share), rng)
+                Path(emission.more).write_bytes(pickle.dumps(more))
                 model.checkpoint_if_due(0)
             commits = Commits(model)
             busy = asyncio.run(_live(connection, model, commits, emission))

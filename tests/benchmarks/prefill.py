@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ledger_projectors.decode.batch import DecodedBatch
 from ledger_projectors.decode.event_columns import EVENT_SCHEMA
 from ledger_projectors.decode.partitioning import partitions_of
-from ledger_projectors.store import read_model
+from ledger_projectors.decode.staging import stage
 from ledger_projectors.store.read_model import ReadModel
 from ledger_schemas import Kind
 from tests.benchmarks.measuring import progress
@@ -105,8 +105,7 @@ def apply_columns(
         ],
         schema=EVENT_SCHEMA,
     )
-    with patch.object(read_model, "decode_records", lambda *_: (table, [])):
-        outcome = model.apply([])
+    outcome = model.apply([], decoded=DecodedBatch(stage(table), []))
     assert (outcome.applied, outcome.quarantined) == (len(rows), 0)
     done.events += len(rows)
 
