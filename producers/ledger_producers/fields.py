@@ -1,4 +1,7 @@
-"""The keyword arguments of the emitter, typed: the fields of each kind, with those that every event carries."""
+"""The keyword arguments of the emitter, typed: fields of all events, then those of each kind.
+
+Written by `python -m tests.emitter_methods`: change the models in `ledger_schemas.events`, not this file.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,8 @@ class EventFields(TypedDict, total=False):
 class CreatedFields(EventFields, total=False):
     """What `created` may carry besides.
 
-    `notification_id` defaults to an id derived from (tenant, source, external_id), without an external id from (tenant,
-    event_id): the same statement twice names one notification.
+    A `notification_id` that is left out is derived: from (tenant_id, source, external_id) where an external id is
+    stated, else from (tenant_id, event_id).
     """
 
     notification_id: UUID

@@ -1,13 +1,13 @@
-"""The statements: one typed method per kind that makes an event and puts it."""
+# ruff: noqa: D401 - first lines are the sentences of the models
+"""The statements: one typed method per kind that makes an event and puts it.
+
+Written by `python -m tests.emitter_methods`: change the models in `ledger_schemas.events`, not this file.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Unpack
 from uuid import UUID
-
-from pydantic import ValidationError
 
 from ledger_producers.fields import (
     ActionCompletedFields,
@@ -31,8 +31,8 @@ from ledger_producers.fields import (
     SnoozedFields,
     UnsubscribedFields,
 )
+from ledger_producers.stating import Stating
 from ledger_schemas.events import (
-    Event,
     NotificationAcknowledged,
     NotificationActionCompleted,
     NotificationActionReverted,
@@ -62,154 +62,130 @@ from ledger_schemas.events import (
     NotificationUnsubscribed,
 )
 from ledger_schemas.facts import Receipt
-from ledger_schemas.parsing import violation
 
 
-class Statements(ABC):
-    """Makes events from keyword arguments, one method per kind; whoever inherits it says where they go.
+class Statements(Stating):
+    """One method per kind, which records what its first line says.
 
-    Each method raises ContractViolation that names the field, and what `put` raises.
+    Each raises ContractViolation that names the field, and what `put` raises.
     """
 
-    def __init__(self, source: str) -> None:
-        """Take the name of the service that states the facts: the default of every event's `source`."""
-        self._source = source
-
-    @abstractmethod
-    async def put(self, event: Event) -> Receipt:
-        """Put one event where facts go."""
-
-    async def state(
-        self, model: type[Event], tenant_id: str, notification_id: UUID | None, fields: Mapping[str, Any]
-    ) -> Receipt:
-        """Make an event of `model` and put it; without `notification_id`, the model's default stands."""
-        known = {} if notification_id is None else {"notification_id": notification_id}
-        try:
-            event = model.model_validate({"source": self._source, "tenant_id": tenant_id, **known, **fields})
-        except ValidationError as error:
-            raise violation(error) from None
-        return await self.put(event)
-
     async def created(self, tenant_id: str, **fields: Unpack[CreatedFields]) -> Receipt:
-        """Record that the notification exists: to whom, over which channels, about what."""
+        """The notification exists: to whom, over which channels, about what."""
         return await self.state(NotificationCreated, tenant_id, None, fields)
 
     async def fired(self, tenant_id: str, notification_id: UUID, **fields: Unpack[FiredFields]) -> Receipt:
-        """Record that it was handed over for delivery."""
+        """It was handed over for delivery."""
         return await self.state(NotificationFired, tenant_id, notification_id, fields)
 
     async def delivered(self, tenant_id: str, notification_id: UUID, **fields: Unpack[DeliveredFields]) -> Receipt:
-        """Record that it arrived: at the device, the mailbox, the inbox."""
+        """It arrived: at the device, the mailbox, the inbox."""
         return await self.state(NotificationDelivered, tenant_id, notification_id, fields)
 
     async def opened(self, tenant_id: str, notification_id: UUID, **fields: Unpack[OpenedFields]) -> Receipt:
-        """Record that it was opened."""
+        """It was opened."""
         return await self.state(NotificationOpened, tenant_id, notification_id, fields)
 
     async def read(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person read it."""
+        """A person read it."""
         return await self.state(NotificationRead, tenant_id, notification_id, fields)
 
     async def acknowledged(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person confirmed it."""
+        """A person confirmed it."""
         return await self.state(NotificationAcknowledged, tenant_id, notification_id, fields)
 
     async def failed(self, tenant_id: str, notification_id: UUID, **fields: Unpack[FailedFields]) -> Receipt:
-        """Record that a delivery did not happen."""
+        """A delivery did not happen."""
         return await self.state(NotificationFailed, tenant_id, notification_id, fields)
 
     async def attempted(self, tenant_id: str, notification_id: UUID, **fields: Unpack[AttemptedFields]) -> Receipt:
-        """Record that one try at a delivery, or one step of it, with what came of it."""
+        """One try at a delivery, or one step of it, with what came of it."""
         return await self.state(NotificationAttempted, tenant_id, notification_id, fields)
 
     async def deferred(self, tenant_id: str, notification_id: UUID, **fields: Unpack[DeferredFields]) -> Receipt:
-        """Record that a delivery was put off; the provider goes on trying."""
+        """A delivery was put off; the provider goes on trying."""
         return await self.state(NotificationDeferred, tenant_id, notification_id, fields)
 
     async def cancelled(self, tenant_id: str, notification_id: UUID, **fields: Unpack[CancelledFields]) -> Receipt:
-        """Record that it will not be delivered any more, on purpose: called off, skipped, merged into another."""
+        """It will not be delivered any more, on purpose: called off, skipped, merged into another."""
         return await self.state(NotificationCancelled, tenant_id, notification_id, fields)
 
     async def expired(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that it stopped being of use before it was dealt with."""
+        """It stopped being of use before it was dealt with."""
         return await self.state(NotificationExpired, tenant_id, notification_id, fields)
 
     async def seen(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that it was shown to a person, in a list or a badge, without being opened."""
+        """It was shown to a person, in a list or a badge, without being opened."""
         return await self.state(NotificationSeen, tenant_id, notification_id, fields)
 
     async def clicked(self, tenant_id: str, notification_id: UUID, **fields: Unpack[ClickedFields]) -> Receipt:
-        """Record that a link or a button in it was clicked; which link is in personal.link."""
+        """A link or a button in it was clicked; which link is in personal.link."""
         return await self.state(NotificationClicked, tenant_id, notification_id, fields)
 
     async def unread(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person marked it as not read: a new fact, which takes nothing away."""
+        """A person marked it as not read: a new fact, which takes nothing away."""
         return await self.state(NotificationUnread, tenant_id, notification_id, fields)
 
     async def archived(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person put it away."""
+        """A person put it away."""
         return await self.state(NotificationArchived, tenant_id, notification_id, fields)
 
     async def unarchived(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that a person took it back from the archive."""
+        """A person took it back from the archive."""
         return await self.state(NotificationUnarchived, tenant_id, notification_id, fields)
 
     async def snoozed(self, tenant_id: str, notification_id: UUID, **fields: Unpack[SnoozedFields]) -> Receipt:
-        """Record that a person put it off."""
+        """A person put it off."""
         return await self.state(NotificationSnoozed, tenant_id, notification_id, fields)
 
     async def unsnoozed(self, tenant_id: str, notification_id: UUID, **fields: Unpack[EventFields]) -> Receipt:
-        """Record that it came back from being put off, by itself or by a person."""
+        """It came back from being put off, by itself or by a person."""
         return await self.state(NotificationUnsnoozed, tenant_id, notification_id, fields)
 
     async def action_completed(
         self, tenant_id: str, notification_id: UUID, **fields: Unpack[ActionCompletedFields]
     ) -> Receipt:
-        """Record that a person carried out an action that it offers."""
+        """A person carried out an action that it offers."""
         return await self.state(NotificationActionCompleted, tenant_id, notification_id, fields)
 
     async def action_reverted(
         self, tenant_id: str, notification_id: UUID, **fields: Unpack[ActionRevertedFields]
     ) -> Receipt:
-        """Record that a person took back an action that was carried out."""
+        """A person took back an action that was carried out."""
         return await self.state(NotificationActionReverted, tenant_id, notification_id, fields)
 
     async def deleted(self, tenant_id: str, notification_id: UUID, **fields: Unpack[DeletedFields]) -> Receipt:
-        """Record that it was removed from view; the log keeps it."""
+        """It was removed from view; the log keeps it."""
         return await self.state(NotificationDeleted, tenant_id, notification_id, fields)
 
     async def unsubscribed(
         self, tenant_id: str, notification_id: UUID, **fields: Unpack[UnsubscribedFields]
     ) -> Receipt:
-        """Record that the recipient wants no more of this sort."""
+        """The recipient wants no more of this sort."""
         return await self.state(NotificationUnsubscribed, tenant_id, notification_id, fields)
 
     async def complained(self, tenant_id: str, notification_id: UUID, **fields: Unpack[ComplainedFields]) -> Receipt:
-        """Record that the recipient reported it as unwanted."""
+        """The recipient reported it as unwanted."""
         return await self.state(NotificationComplained, tenant_id, notification_id, fields)
 
     async def amended(self, tenant_id: str, notification_id: UUID, **fields: Unpack[AmendedFields]) -> Receipt:
-        """Record that its content changed: what is stated replaces what was said before.
-
-        A record, `personal` included, replaces the earlier one with all its parts: state it as it is now. Of several
-        amendments the latest decides, by the rule in section 1 of infra/guides/fold.md.
-        """
+        """Its content changed: each field stated here, a record with all its parts, replaces what was said before."""
         return await self.state(NotificationAmended, tenant_id, notification_id, fields)
 
     async def audience_added(
         self, tenant_id: str, notification_id: UUID, **fields: Unpack[AudienceAddedFields]
     ) -> Receipt:
-        """Record that it has more recipients than its created could name, or than it had."""
+        """It has more recipients than its created could name, or than it had."""
         return await self.state(NotificationAudienceAdded, tenant_id, notification_id, fields)
 
     async def retracted(
         self, tenant_id: str, notification_id: UUID, retracted_event_id: UUID, **fields: Unpack[RetractedFields]
     ) -> Receipt:
-        """Record that an earlier event was a mistake and counts no more."""
+        """An earlier event was a mistake and counts no more."""
         return await self.state(
             NotificationRetracted, tenant_id, notification_id, {"retracted_event_id": retracted_event_id, **fields}
         )
 
     async def observed(self, tenant_id: str, notification_id: UUID, **fields: Unpack[ObservedFields]) -> Receipt:
-        """Record a raw fact of a provider that changes no state; what it held is in personal.data and attributes."""
+        """A raw fact of a provider that changes no state; what it held is in personal.data and attributes."""
         return await self.state(NotificationObserved, tenant_id, notification_id, fields)

@@ -36,7 +36,7 @@ from ledger_queries.rows import (
     TimelineEvent,
 )
 from ledger_queries.sorting import Sort, parse_sort
-from ledger_queries.sql import over_filter, statement
+from ledger_queries.sql import over_filter, reaches, statement
 from ledger_schemas import limits
 from ledger_schemas.errors import NotFound
 
@@ -106,8 +106,8 @@ def count_rows(reading: Reading, grain: Grain, asked: Filter, *, group_by: Group
     groups: list[Group] | None = None
     complete: bool | None = None
     if group_by is GroupBy.KIND:
-        given = {*parameters, "whole"} if grain is Grain.NOTIFICATION else parameters
-        (reached,) = reading.rows(over_filter(folder, "by_kind", given), parameters)
+        counts = "\n".join(f'    coalesce(count_if({reaches(kind)}), 0) AS "{kind}",' for kind in KINDS[grain])
+        (reached,) = reading.rows(over_filter(folder, "by_kind", parameters, {"kinds": counts}), parameters)
         groups, complete = [Group(name=kind, count=reached[kind]) for kind in KINDS[grain]], True
     elif group_by is not None:
         parameters["groups"] = limits.GROUPS_MAX + 1

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ledger_queries.content_filter import ContentFilter, Instant
 from ledger_schemas.errors import BadRequest, ContractViolation
 from ledger_schemas.field_types import Id
-from ledger_schemas.kinds import Kind
+from ledger_schemas.kinds import OF_NOTIFICATIONS, Kind
 
 
 class Grain(StrEnum):
@@ -33,8 +33,7 @@ class GroupBy(StrEnum):
     KIND = "kind"
 
 
-_OF_NOTIFICATIONS: Final = (Kind.CREATED, Kind.AMENDED, Kind.AUDIENCE_ADDED, Kind.RETRACTED)
-_EVERYWHERE: Final = tuple(kind for kind in Kind if kind not in {*_OF_NOTIFICATIONS, Kind.OBSERVED})
+_EVERYWHERE: Final = tuple(kind for kind in Kind if kind not in {*OF_NOTIFICATIONS, Kind.OBSERVED})
 
 KINDS: Final[Mapping[Grain, tuple[Kind, ...]]] = MappingProxyType(
     {

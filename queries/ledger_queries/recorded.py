@@ -11,6 +11,7 @@ from ledger_queries.reading import Reading
 from ledger_queries.rows import TimelineEvent
 from ledger_queries.sql import statement
 from ledger_schemas.kinds import Kind
+from ledger_schemas.parts import Personal
 
 _PARSED: Final = ("data", "attributes", "addresses")
 
@@ -69,9 +70,14 @@ def contents_of(
         asked["recipient"] = recipient_id
     if given & _OF_CREATED:
         given.add("created_asked")
-    rows = reading.rows(statement("recorded/contents", given), asked)
+    columns = "\n".join(f"    {_column_of(field)}," for field in fields if field in given - _OF_CREATED)
+    rows = reading.rows(statement("recorded/contents", given, {"fields": columns}), asked)
     found = {row["ordinal"]: RecordedContent.from_row(_NOTHING | row) for row in rows}
     return [found[ordinal] for ordinal in range(len(numbers))]
+
+
+def _column_of(field: str) -> str:
+    return f'content.personal."{field}" AS "{field}"' if field in Personal.model_fields else f'content."{field}"'
 
 
 def events_of(

@@ -2,8 +2,8 @@
 
 A line that ends in `-- when NAME` stays only when the parameter NAME is given. Lines between a line `-- when NAME` and
 the next line `-- end when` stay or go as one; inside, single lines may depend on a further parameter. A line
-`-- insert NAME` gives way to the fragment NAME: names of columns, such as an order goes by. Every file is valid SQL
-with all of its lines. No value ever becomes part of a statement.
+`-- insert NAME` gives way to the fragment NAME: names of columns, such as an order goes by, or one line for each kind.
+Every file is valid SQL with all of its lines. No value ever becomes part of a statement.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
+
+from ledger_schemas.kinds import DATED, Kind
 
 _BLOCK_BEGINS: Final = re.compile(r"^\s*-- when (?P<name>\w+)$")
 _BLOCK_ENDS: Final = re.compile(r"^\s*-- end when$")
@@ -39,6 +41,11 @@ def statement(name: str, given: Collection[str], fragments: Mapping[str, str] = 
     return "\n".join(kept)
 
 
+def reaches(kind: Kind) -> str:
+    """Return the condition that a row of any grain reached a kind."""
+    return f"(first_{kind}_at IS NOT NULL)" if kind in DATED else f"reached(facts, '{kind}')"
+
+
 def over_filter(
     folder: str, name: str, given: Collection[str], fragments: Mapping[str, str] = MappingProxyType({})
 ) -> str:
@@ -46,7 +53,9 @@ def over_filter(
 
     Lists and counts are put together here, so both stand on the same filter.
     """
-    tables = [f"filtered AS NOT MATERIALIZED (\n{statement(f'{folder}/filter', given)}\n)"]
+    reached = [f"    AND {reaches(kind)} = $reached_{kind}" for kind in Kind if f"reached_{kind}" in given]
+    filtering = statement(f"{folder}/filter", given, {"reached": "\n".join(reached)})
+    tables = [f"filtered AS NOT MATERIALIZED (\n{filtering}\n)"]
     if "content_asked" in given:
         tables.insert(0, f"content_asked AS MATERIALIZED (\n{statement('content_asked', given)}\n)")
     return f"WITH {', '.join(tables)}\n{statement(name, given, fragments)}"

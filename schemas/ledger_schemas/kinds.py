@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -40,3 +41,13 @@ class Kind(StrEnum):
     def record_name(self) -> str:
         """The name of the Avro record and of the model: `audience_added` is `NotificationAudienceAdded`."""
         return "Notification" + "".join(word.capitalize() for word in self.value.split("_"))
+
+
+DATED: Final = (
+    *(Kind.FIRED, Kind.DELIVERED, Kind.FAILED, Kind.CANCELLED, Kind.EXPIRED),
+    *(Kind.SEEN, Kind.OPENED, Kind.CLICKED, Kind.READ, Kind.ACKNOWLEDGED),
+)
+"""Kinds whose first time is a column of the read model's rows: what queries count, filter and sort by most."""
+
+OF_NOTIFICATIONS: Final = (Kind.CREATED, Kind.AMENDED, Kind.AUDIENCE_ADDED, Kind.RETRACTED)
+"""Kinds that speak of a notification as a whole: rows below it do not show them."""

@@ -8,14 +8,15 @@ import polars as pl
 from polars import LazyFrame, col
 
 from ledger_projectors.fold.plans import TIME
+from ledger_schemas import kinds
 from ledger_schemas.kinds import Kind
 
 DECLARED: Final = "declared"
 FAILED_PERMANENTLY: Final = "failed_permanently"
 BY_MACHINES: Final = ("opened", "clicked")
 
-OF_NOTIFICATIONS: Final = ("created", "amended", "audience_added", "retracted")
-"""Kinds that speak of a notification as a whole."""
+OF_NOTIFICATIONS: Final = tuple(kind.value for kind in kinds.OF_NOTIFICATIONS)
+"""Facts of a notification as a whole."""
 
 FACTS: Final = (
     *(kind.value for kind in Kind if kind is not Kind.OBSERVED),

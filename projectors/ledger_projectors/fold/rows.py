@@ -17,11 +17,10 @@ from ledger_projectors.fold.facts import (
     fact,
     shown_facts,
 )
+from ledger_schemas import kinds
 
-DATED: Final = (
-    *("fired", "delivered", "failed", "cancelled", "expired", "seen", "opened", "clicked", "read", "acknowledged"),
-)
-"""Facts whose first time is a column: what queries count, filter and sort by most."""
+DATED: Final = tuple(kind.value for kind in kinds.DATED)
+"""Facts whose first time is a column."""
 
 SEEN_BY_PERSON: Final = ("seen", "opened", "clicked", "read", "unread")
 

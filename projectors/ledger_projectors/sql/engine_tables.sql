@@ -1,10 +1,6 @@
 -- What every read model file holds beside folded rows: history, positions, and what could not be applied.
 
-CREATE TYPE event_kind AS ENUM (
-    'created', 'fired', 'delivered', 'opened', 'read', 'acknowledged', 'failed', 'attempted',
-    'deferred', 'cancelled', 'expired', 'seen', 'clicked', 'unread', 'archived', 'unarchived', 'snoozed',
-    'unsnoozed', 'action_completed', 'action_reverted', 'deleted', 'unsubscribed', 'complained', 'amended', 'audience_added', 'retracted', 'observed'
-);
+CREATE TYPE event_kind AS ENUM (/* kinds */);
 
 CREATE TABLE directory (
     n BIGINT NOT NULL,
@@ -54,71 +50,14 @@ COMMENT ON TABLE seen_events IS 'The hashes of the event ids of notifications wi
 CREATE TABLE event_contents (
     log_partition INTEGER NOT NULL,
     log_offset BIGINT NOT NULL,
-    personal STRUCT (
-        title VARCHAR,
-        body VARCHAR,
-        body_formatted VARCHAR,
-        link VARCHAR,
-        "data" VARCHAR,
-        addresses VARCHAR,
-        detail VARCHAR,
-        subject_name VARCHAR,
-        creator_name VARCHAR,
-        creator_address VARCHAR
-    ),
-    personal_key_id VARCHAR,
-    attributes VARCHAR,
-    channels VARCHAR[],
-    groups STRUCT ("type" VARCHAR, "id" VARCHAR, "reference" VARCHAR)[],
-    "type" VARCHAR,
-    category VARCHAR,
-    "action" VARCHAR,
-    reason VARCHAR,
-    "priority" VARCHAR,
-    severity VARCHAR,
-    subject STRUCT ("type" VARCHAR, "id" VARCHAR, "status" VARCHAR),
-    creator STRUCT ("type" VARCHAR, "id" VARCHAR),
-    template STRUCT ("id" VARCHAR, "name" VARCHAR, "version" VARCHAR),
-    schedule STRUCT ("id" VARCHAR, "name" VARCHAR, "local_time" VARCHAR, "time_zone" VARCHAR, "recurrence" VARCHAR),
-    scheduled_at TIMESTAMPTZ,
-    expires_at TIMESTAMPTZ,
-    digest STRUCT ("key" VARCHAR, "merged_into" VARCHAR),
-    tags VARCHAR[],
-    contexts VARCHAR[],
-    parent_notification_id UUID,
-    external_id VARCHAR,
-    "number" BIGINT,
-    cleared VARCHAR[]
+    /* columns of contents */
 );
 COMMENT ON TABLE event_contents IS 'What created and amended say, one row for each that says any of it. Query the view events.';
 
 CREATE TABLE event_details (
     log_partition INTEGER NOT NULL,
     log_offset BIGINT NOT NULL,
-    personal STRUCT (
-        title VARCHAR,
-        body VARCHAR,
-        body_formatted VARCHAR,
-        link VARCHAR,
-        "data" VARCHAR,
-        addresses VARCHAR,
-        detail VARCHAR,
-        subject_name VARCHAR,
-        creator_name VARCHAR,
-        creator_address VARCHAR
-    ),
-    personal_key_id VARCHAR,
-    attributes VARCHAR,
-    reason VARCHAR,
-    provider_code VARCHAR,
-    status VARCHAR,
-    origin VARCHAR,
-    retry BOOLEAN,
-    test BOOLEAN,
-    retry_at TIMESTAMPTZ,
-    target VARCHAR,
-    scope VARCHAR,
-    provider_event VARCHAR
+    /* columns of details */
 );
 COMMENT ON TABLE event_details IS 'What else events of the other kinds state, one row for each that states any of it. Query the view events.';
 

@@ -2,12 +2,7 @@
 
 -- What facts are stated (infra/guides/fold.md, section 1): the kinds in their order, then what follows from a field.
 
-CREATE TYPE fact AS ENUM (
-    'created', 'fired', 'delivered', 'opened', 'read', 'acknowledged', 'failed', 'attempted',
-    'deferred', 'cancelled', 'expired', 'seen', 'clicked', 'unread', 'archived', 'unarchived', 'snoozed',
-    'unsnoozed', 'action_completed', 'action_reverted', 'deleted', 'unsubscribed', 'complained', 'amended', 'audience_added', 'retracted',
-    'automated_opened', 'automated_clicked', 'failed_permanently', 'declared'
-);
+CREATE TYPE fact AS ENUM (/* facts */);
 
 -- What a row reached, and what events stated of it.
 
@@ -194,43 +189,7 @@ CREATE TABLE content_rows (
     n BIGINT NOT NULL,
     tenant_id VARCHAR NOT NULL,
     notification_id UUID NOT NULL,
-    source VARCHAR,
-    actor VARCHAR,
-    creator STRUCT ("type" VARCHAR, "id" VARCHAR),
-    parent_notification_id UUID,
-    external_id VARCHAR,
-    "number" BIGINT,
-    attributes VARCHAR,
-    audience STRUCT ("recipient_id" VARCHAR, "role" VARCHAR, "channels" VARCHAR[])[],
-    channels VARCHAR[],
-    groups STRUCT ("type" VARCHAR, "id" VARCHAR, "reference" VARCHAR)[],
-    "type" VARCHAR,
-    category VARCHAR,
-    "action" VARCHAR,
-    reason VARCHAR,
-    priority VARCHAR,
-    severity VARCHAR,
-    subject STRUCT ("type" VARCHAR, "id" VARCHAR, "status" VARCHAR),
-    "template" STRUCT ("id" VARCHAR, "name" VARCHAR, "version" VARCHAR),
-    schedule STRUCT ("id" VARCHAR, "name" VARCHAR, "local_time" VARCHAR, "time_zone" VARCHAR, "recurrence" VARCHAR),
-    scheduled_at TIMESTAMPTZ,
-    expires_at TIMESTAMPTZ,
-    digest STRUCT ("key" VARCHAR, "merged_into" VARCHAR),
-    tags VARCHAR[],
-    contexts VARCHAR[],
-    personal STRUCT (
-        title VARCHAR,
-        body VARCHAR,
-        body_formatted VARCHAR,
-        link VARCHAR,
-        "data" VARCHAR,
-        addresses VARCHAR,
-        detail VARCHAR,
-        subject_name VARCHAR,
-        creator_name VARCHAR,
-        creator_address VARCHAR
-    ),
-    personal_key_id VARCHAR
+    /* columns of content */
 );
 COMMENT ON TABLE content_rows IS 'What a notification says: per field, the value of its latest amended that speaks of it, else that of its earliest created that has one.';
 COMMENT ON COLUMN content_rows."number" IS 'Integer id: what its first created states or else, of its first copy in the log, offset x partitions + partition.';

@@ -36,29 +36,4 @@ WHERE
             ) -- when channel
     )
     -- end when
-    AND reached(notification.facts, 'created') = $reached_created -- when reached_created
-    AND (notification.first_fired_at IS NOT NULL) = $reached_fired -- when reached_fired
-    AND (notification.first_delivered_at IS NOT NULL) = $reached_delivered -- when reached_delivered
-    AND (notification.first_opened_at IS NOT NULL) = $reached_opened -- when reached_opened
-    AND (notification.first_read_at IS NOT NULL) = $reached_read -- when reached_read
-    AND (notification.first_acknowledged_at IS NOT NULL) = $reached_acknowledged -- when reached_acknowledged
-    AND (notification.first_failed_at IS NOT NULL) = $reached_failed -- when reached_failed
-    AND reached(notification.facts, 'attempted') = $reached_attempted -- when reached_attempted
-    AND reached(notification.facts, 'deferred') = $reached_deferred -- when reached_deferred
-    AND (notification.first_cancelled_at IS NOT NULL) = $reached_cancelled -- when reached_cancelled
-    AND (notification.first_expired_at IS NOT NULL) = $reached_expired -- when reached_expired
-    AND (notification.first_seen_at IS NOT NULL) = $reached_seen -- when reached_seen
-    AND (notification.first_clicked_at IS NOT NULL) = $reached_clicked -- when reached_clicked
-    AND reached(notification.facts, 'unread') = $reached_unread -- when reached_unread
-    AND reached(notification.facts, 'archived') = $reached_archived -- when reached_archived
-    AND reached(notification.facts, 'unarchived') = $reached_unarchived -- when reached_unarchived
-    AND reached(notification.facts, 'snoozed') = $reached_snoozed -- when reached_snoozed
-    AND reached(notification.facts, 'unsnoozed') = $reached_unsnoozed -- when reached_unsnoozed
-    AND reached(notification.facts, 'action_completed') = $reached_action_completed -- when reached_action_completed
-    AND reached(notification.facts, 'action_reverted') = $reached_action_reverted -- when reached_action_reverted
-    AND reached(notification.facts, 'deleted') = $reached_deleted -- when reached_deleted
-    AND reached(notification.facts, 'unsubscribed') = $reached_unsubscribed -- when reached_unsubscribed
-    AND reached(notification.facts, 'complained') = $reached_complained -- when reached_complained
-    AND reached(notification.facts, 'amended') = $reached_amended -- when reached_amended
-    AND reached(notification.facts, 'audience_added') = $reached_audience_added -- when reached_audience_added
-    AND reached(notification.facts, 'retracted') = $reached_retracted -- when reached_retracted
+    -- insert reached
