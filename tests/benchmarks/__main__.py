@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from ledger_infra.logs import configure_logs
-from tests.benchmarks import apply_profile, catching_up, codec, dialects, growth, latency, over_http
+from tests.benchmarks import apply_profile, broadcast, catching_up, codec, dialects, growth, latency, over_http
 from tests.benchmarks.measuring import machine
 
 COMMANDS: Final = {
@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "http": (over_http, "how soon a whole `up` answers over connections that are kept alive"),
     "dialects": (dialects, "what an answer of each dialect costs beside the native one for the same rows"),
     "growth": (growth, "what an event costs as a file grows, and after many of its notifications were touched late"),
+    "broadcast": (broadcast, "what one read of a broadcast costs, by its audience, and what a growing audience does"),
     "profile": (apply_profile, "where the time of apply goes, statement by statement; needs no broker"),
 }
 

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from ledger_projectors.store.read_model import ReadModel
 from ledger_projectors.store.steps import Step
 from ledger_schemas import LIFECYCLE_TOPIC, Kind, Position, decode_event
-from tests.benchmarks import apply_profile, catching_up, dialects, growth, latency, outcome, over_http
+from tests.benchmarks import apply_profile, broadcast, catching_up, dialects, growth, latency, outcome, over_http
 from tests.benchmarks.latency import Commits
 from tests.benchmarks.outcome import SHARD_DIGITS, SUMMED, Expected, Judge
 from tests.benchmarks.workload import make_workload
@@ -45,6 +45,15 @@ def test_the_profile_accounts_for_every_step() -> None:
     lines = apply_profile.text(told).splitlines()
     assert {"decoded", "folded", "committed", "closed", "all"} <= {line.split()[0] for line in lines if line}
     assert lines[-1].endswith("events a second, file closed")
+
+
+def test_a_broadcast_is_measured_at_each_size() -> None:
+    """Milliseconds and bytes of log of a read, milliseconds of the last audience_added, and ratios to the smallest."""
+    found = _run("broadcast", "--audiences", "10,2000", "--reads", "3")
+    assert [row["recipients"] for row in found["sizes"]] == [10, 2000]
+    for name in ("read_ms", "read_wal_bytes", "added_ms"):
+        assert [found["sizes"][0][f"{name}_ratio"], found["sizes"][0][name] > 0] == [1.0, True]
+    assert len(broadcast.text(found).splitlines()) == 2 + 1 + 2
 
 
 def test_contenders_are_measured_once_they_are_right(kafka: Kafka) -> None:

@@ -31,8 +31,8 @@ GENERATED: Final = (
 """What the commands of the last section write."""
 
 FIELD: Final = """
-    created = parse_event({**ENVELOPE, "kind": "created", "external_id": "1", "locale": "de-CH"})
-    other = parse_event({**ENVELOPE, "kind": "created", "external_id": "2", "notification_id": OTHER, "event_id": OTHER})
+    created = parse_event({**ENVELOPE, "kind": "created", "locale": "de-CH"})
+    other = parse_event({**ENVELOPE, "kind": "created", "notification_id": OTHER, "event_id": OTHER})
     with folded(created, other) as reader, open_reading(reader) as reading:
         asked = checked_model(Filter, tenant="acme", locale=("de-CH",))
         (row,) = list_rows(reading, Grain.NOTIFICATION, asked).rows
