@@ -89,7 +89,7 @@ def has_pip(commands: Path) -> bool:
 
 
 def make_environment(folder: Path) -> None:
-    """Make the virtual environment anew; exit, and leave everything as it is, where something else lies."""
+    """Make the virtual environment again; exit, and leave everything as it is, where something else lies."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
         sys.exit(
             f"{folder} holds files and is no virtual environment (it has no pyvenv.cfg); nothing in it was changed.\n"

@@ -83,7 +83,7 @@ def read_key(text: str) -> SchemaReference | None:
 def read_binding(key: bytes | None, value: bytes | None) -> SchemaBinding | Skip:
     """Return what a record of the topic states, or why it states nothing. Nothing that it holds makes this raise.
 
-    A fingerprint is computed anew from the value (CRC-64-AVRO of the parsing canonical form, Avro 1.12 specification):
+    A fingerprint is computed again from the value (CRC-64-AVRO of the parsing canonical form, Avro 1.12 specification):
     nobody can bind a text to another's. A registry's id is taken at its word. A schema of one of our kinds must be one
     that a decoder can be given.
     """

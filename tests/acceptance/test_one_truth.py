@@ -49,7 +49,7 @@ _cuts: Final = st.lists(st.integers(0, 100), max_size=4)
 )
 @given(log=logs(), cuts=_cuts, other_cuts=_cuts)
 def test_dialects_agree_on_any_history(empty_ledger: Served, log: Log, cuts: list[int], other_cuts: list[int]) -> None:
-    """As written, once the file was closed and opened again, and in a file that is made of the same log anew.
+    """As written, once the file was closed and opened again, and in a file that is made of the same log again.
 
     Of entries that were fired and not deleted EASI'R says the latest state, Realtime Register the first read, and both
     the same where no unread was stated. NextInteract counts the entries with a fired, Suger lists openings by people

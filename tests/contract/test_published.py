@@ -25,7 +25,7 @@ def test_a_published_document_is_what_is_generated(document: Document) -> None:
 
 
 def test_check_names_each_document_that_is_stale_and_no_other(tmp_path: Path) -> None:
-    """A document that was edited by hand, or is missing, fails the check; writing them anew mends it."""
+    """A document that was edited by hand, or is missing, fails the check; writing them again mends it."""
     written = run("--folder", str(tmp_path / "contract"))
     assert (written.exit_code, written.output) == (0, "")
     folder = tmp_path / "contract"

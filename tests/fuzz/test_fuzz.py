@@ -71,7 +71,7 @@ def test_nothing_is_found_in_a_longer_run(watched: Watched) -> None:
 
 
 def test_a_seed_gives_the_same_records() -> None:
-    """A batch is made anew from its seed, whole or in part."""
+    """A batch is made again from its seed, whole or in part."""
     once, again = build("7-1", BATCH_RECORDS), build("7-1", BATCH_RECORDS)
     assert once.records == again.records
     assert [once.records[3], once.records[5]] == build("7-1", BATCH_RECORDS, [3, 5]).records

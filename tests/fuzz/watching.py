@@ -19,7 +19,7 @@ START_SECONDS_MAX: Final = 60.0
 
 
 class Watched:
-    """A child process that decodes batches, made anew after each that it does not survive."""
+    """A child process that decodes batches, made again after each that it does not survive."""
 
     def __init__(self, command: Sequence[str] = (sys.executable, "-m", "tests.fuzz.worker")) -> None:
         """Start nothing yet."""

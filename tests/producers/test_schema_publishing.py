@@ -150,7 +150,7 @@ def test_all_who_wait_for_a_schema_share_one_append(
 ) -> None:
     """While the schema topic hangs, the k-th caller does not wait k times as long: one append fails for all of them.
 
-    A caller that gives up takes the append from nobody, and the next one begins anew.
+    A caller that gives up takes the append from nobody, and the next one begins again.
     """
     callers = 5
 
@@ -276,7 +276,7 @@ def test_a_registry_that_is_away_or_refuses_writes_nothing(kafka: Kafka, topic_n
 def test_an_id_that_the_topic_binds_to_another_schema_writes_nothing(
     kafka: Kafka, topic_name: str, server: Registry
 ) -> None:
-    """A registry that was made anew counts its ids from the start: with a reused one, READ would be read as FIRED.
+    """A registry that was made again counts its ids from the start: with a reused one, READ would be read as FIRED.
 
     The error has the id and both fingerprints, each time that it is tried, and neither topic gets a record.
     """

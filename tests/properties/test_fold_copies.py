@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.datatypes import DataTypeClass
 
-from ledger_projectors.fold.copies import Copies, judge_copies
+from ledger_projectors.fold.copies import Copies, compare_copies
 from ledger_projectors.fold.frames import CONTENTS, EVENTS, Events
 
 from .fold_frames import NOTHING, Place, frames, places
@@ -38,7 +38,7 @@ def test_batches_in_log_order_have_the_copies_that_the_oracle_finds(data: st.Dat
     stored, duplicates, conflicts = NOTHING, set[Place](), set[Place]()
     for batch in data.draw(batches(log)):
         new = frames(data.draw(st.permutations(batch)), numbers)
-        found = judge_copies(new, stored)
+        found = compare_copies(new, stored)
         assert places(found.first) == sorted(places(found.first))
         assert found.displaced.is_empty()
         assert found.overtaken.is_empty()
@@ -67,7 +67,7 @@ def test_events_that_lie_before_their_stored_copies_are_judged_as_stated(
     new = [one for one in log if one not in applied_before]
     numbers: dict[Any, int] = {}
     if new:
-        found = judge_copies(frames(new, numbers), frames([*stored.values()], numbers) if stored else NOTHING)
+        found = compare_copies(frames(new, numbers), frames([*stored.values()], numbers) if stored else NOTHING)
         assert _stated(new, stored) == {verdict: sorted(places(getattr(found, verdict))) for verdict in VERDICTS}
 
 
@@ -77,7 +77,7 @@ def test_a_later_copy_is_first_when_a_conflicting_one_lies_before_it() -> None:
     other = said("created", "10:00:00", category="b", event_id=event.event.event_id)
     log = place([other, event, event])
     numbers: dict[Any, int] = {}
-    found = judge_copies(frames(log[:2], numbers), frames(log[2:], numbers))
+    found = compare_copies(frames(log[:2], numbers), frames(log[2:], numbers))
     assert (places(found.first), places(found.conflicts)) == ([(0, 1)], [(0, 0)])
     assert (places(found.displaced), places(found.overtaken)) == ([(0, 2)], [(0, 2)])
 
@@ -86,7 +86,7 @@ def test_copies_of_other_notifications_are_not_compared() -> None:
     """The same event_id under another n is another event, stored or new."""
     log = place([said("created", "10:00:00", event_id=LARGE_ID, tenant_id=tenant) for tenant in ("a", "b", "c")])
     numbers: dict[Any, int] = {}
-    found = judge_copies(frames(log[1:], numbers), frames(log[:1], numbers))
+    found = compare_copies(frames(log[1:], numbers), frames(log[:1], numbers))
     assert places(found.first) == [(0, 1), (0, 2)]
 
 
@@ -137,7 +137,7 @@ def test_nested_values_are_equal_exactly_where_python_says_so(data: st.DataObjec
     else:
         rows = new.events.select("log_partition", "log_offset").with_columns(column)
         new = Events(new.events, pl.concat([new.contents, rows], how="diagonal"))
-    found = judge_copies(new, NOTHING)
+    found = compare_copies(new, NOTHING)
     first, second = (None if cell == [] else cell for cell in cells)
     assert len(found.duplicates) == (first == second)
     assert len(found.conflicts) == (first != second)
@@ -147,8 +147,8 @@ def _judged_twice(first: dict[str, Any], second: dict[str, Any]) -> list[Copies]
     """Judge a further copy in the batch of the first one, and in one after it."""
     log = place([said(**{"occurred_at": "10:00:00", "event_id": LARGE_ID} | fields) for fields in (first, second)])
     numbers: dict[Any, int] = {}
-    apart = judge_copies(frames(log[1:], numbers), frames(log[:1], numbers))
-    return [judge_copies(frames(log, numbers), NOTHING), apart]
+    apart = compare_copies(frames(log[1:], numbers), frames(log[:1], numbers))
+    return [compare_copies(frames(log, numbers), NOTHING), apart]
 
 
 def _stated(new: Sequence[Placed], stored: dict[Any, Placed]) -> dict[str, list[Place]]:

@@ -158,7 +158,7 @@ def test_the_order_of_kinds_is_no_other_question() -> None:
 
 
 def test_a_cursor_does_not_outlive_its_projection(model: Model) -> None:
-    """After the read model was made anew by another version of the projection, old cursors are refused."""
+    """After the read model was made again by another version of the projection, old cursors are refused."""
     insert(model, [Notification(numbered(number), entries=[Entry("ann")]) for number in range(3)])
     with open_reading(model.cursor) as reading:
         cursor = list_rows(reading, Grain.INBOX_ENTRY, ASKED, limit=2).next

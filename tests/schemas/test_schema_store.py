@@ -146,7 +146,7 @@ def test_a_schema_of_no_kind_of_ours_is_known_as_such(kafka: Kafka, topic_name: 
 
 
 def test_what_it_did_not_know_before_counts_as_learnt_and_nothing_else(kafka: Kafka, topic_name: str) -> None:
-    """Neither a shipped schema nor one that no decoder can be given: nothing would be released or looked for anew."""
+    """Neither a shipped schema nor one that no decoder can be given: nothing would be released or looked for again."""
     document = CREATED.document
     document["fields"].append({"name": "nothings", "type": {"type": "array", "items": "null"}, "default": []})
     text = json.dumps(document)

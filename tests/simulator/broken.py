@@ -77,7 +77,7 @@ def copies_not_recognised() -> AbstractContextManager[Any]:
         none, no_stored = new.events.clear(), stored.events.clear()
         return Copies(new.events, none, none, no_stored, no_stored)
 
-    return patch.object(batch_writer, "judge_copies", all_first)
+    return patch.object(batch_writer, "compare_copies", all_first)
 
 
 def spilled_copies_missed() -> AbstractContextManager[Any]:

@@ -32,7 +32,7 @@ OVERHEAD_MIB: Final = 256
 CLUSTER_NODES: Final = 3
 
 START_ATTEMPTS: Final = 3
-"""How often free ports are chosen anew when another process takes one between the choice and the start."""
+"""How often free ports are chosen again when another process takes one between the choice and the start."""
 
 
 class _NativeBrokers:

@@ -92,5 +92,5 @@ def contract(
             stale = True
             _stderr.print(f"{path} is not current.", markup=False, highlight=False, soft_wrap=True)
     if stale:
-        _stderr.print("Write it anew without --check.", style="yellow")
+        _stderr.print("Write it again without --check.", style="yellow")
         raise typer.Exit(STALE_EXIT_CODE)

@@ -35,7 +35,7 @@ class Copies:
     `first`: new events that are to be applied, in log order. `duplicates`, `conflicts`: new events that are not.
     `displaced`: stored events that a new, earlier copy with the same folded fields replaces: now duplicates of it.
     `overtaken`: stored events whose first copy of all is new and has other folded fields. That copy is among the
-    conflicts until all copies are judged together, none of them as stored. An event can be displaced, too.
+    conflicts until all copies are compared together, none of them as stored. An event can be displaced, too.
     """
 
     first: DataFrame
@@ -45,7 +45,7 @@ class Copies:
     overtaken: DataFrame
 
 
-def judge_copies(new: Events, stored: Events) -> Copies:
+def compare_copies(new: Events, stored: Events) -> Copies:
     """Return what each new event is, given what is stored of the events that may have come before.
 
     `stored` has each event once, and may have events without a new copy. Contents are those of created and amended.
@@ -57,8 +57,8 @@ def judge_copies(new: Events, stored: Events) -> Copies:
         return Copies(events, events.clear(), events.clear(), kept.clear(), kept.clear())
     has_copy, again = is_shared[: len(kept)], is_shared[len(kept) :]
     originals, repeated = kept.filter(has_copy), events.filter(again)
-    judged = _judged(Events(originals, stored.contents), Events(repeated, new.contents))
-    of_stored, of_new = judged[: len(originals)], judged[len(originals) :]
+    verdicts = _verdicts(Events(originals, stored.contents), Events(repeated, new.contents))
+    of_stored, of_new = verdicts[: len(originals)], verdicts[len(originals) :]
     first = of_new["is_same"] & of_new["is_first"]
     return Copies(
         first=events.filter((~again).scatter(again.arg_true(), first)),
@@ -69,7 +69,7 @@ def judge_copies(new: Events, stored: Events) -> Copies:
     )
 
 
-def _judged(stored: Events, new: Events) -> DataFrame:
+def _verdicts(stored: Events, new: Events) -> DataFrame:
     """Return of each copy, the stored ones first, each in the order given, what is said of it.
 
     `is_same`: it has the folded fields of the copy that all are compared with. `is_first`: it is the first such copy.
@@ -77,17 +77,17 @@ def _judged(stored: Events, new: Events) -> DataFrame:
     """
     offset, is_same = col("log_offset"), col("is_same")
     copies = pl.concat([_stated(stored), _stated(new)])
-    # Copies are compared with the stored one, which was judged when it came; without one, with the first of them.
+    # Copies are compared with the stored one, which was compared when it came; without one, with the first of them.
     first_alike, compared_with = offset.first().over(*IDENTITY, *_FOLDED), offset.first().over(IDENTITY)
     first_same, first_other = (offset.filter(those).min().over(IDENTITY) for those in (is_same, ~is_same))
-    (judged,) = run(
+    (verdicts,) = run(
         copies.select(*IDENTITY, offset, is_same=first_alike == compared_with).select(
             "is_same",
             is_first=offset == first_same,
             is_contradicted=(first_other < first_same).fill_null(value=False),
         )
     )
-    return judged
+    return verdicts
 
 
 def _stated(given: Events) -> LazyFrame:

@@ -1,4 +1,4 @@
-"""Reads single records of the log again: those that must be judged again when an earlier copy of them turns up."""
+"""Reads single records of the log again: those that must be compared again when an earlier copy of them turns up."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ GUARD_SECONDS: Final = 10.0
 one record batch of each partition again."""
 
 STALL_SECONDS: Final = 30.0
-"""How long nothing may come of a partition whose end lies ahead, before the connection is made anew."""
+"""How long nothing may come of a partition whose end lies ahead, before the connection is made again."""
 
 _log = structlog.get_logger("ledger_projectors.log.source")
 
@@ -108,7 +108,7 @@ class KafkaSource:
         """Return what comes next: up to the batch's limits, or nothing when POLL_SECONDS bring nothing.
 
         A broker that is away is waited for: nothing comes, and nothing is lost. A connection that brings nothing for
-        STALL_SECONDS while there is more is made anew. Raises GuardRefused when the log no longer holds what comes
+        STALL_SECONDS while there is more is made again. Raises GuardRefused when the log no longer holds what comes
         next or is another one, ProjectorFailed when a record cannot be taken from the broker at all.
         """
         link = self._running()

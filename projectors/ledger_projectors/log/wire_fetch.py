@@ -27,7 +27,7 @@ GATHER_BYTES_MIN: Final = 1024 * 1024
 
 UNSEEN_SECONDS: Final = 0.03
 """Nobody sees what becomes of a log while no request is under way: after so long its last record is read again. To
-delete a topic, make it anew and fill it takes five times as long on a broker of one node (measured)."""
+delete a topic, make it again and fill it takes five times as long on a broker of one node (measured)."""
 
 LOOK_WAIT_MS: Final = 100
 BACKOFF_SECONDS: Final = 0.1

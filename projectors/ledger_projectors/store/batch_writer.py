@@ -14,7 +14,7 @@ from polars import DataFrame, col
 from ledger_projectors.decode.batch import DecodedBatch
 from ledger_projectors.decode.staging import Staged
 from ledger_projectors.fold.contents import CONTENT_SPEAKING, SPEAKING, fold_contents
-from ledger_projectors.fold.copies import Copies, judge_copies
+from ledger_projectors.fold.copies import Copies, compare_copies
 from ledger_projectors.fold.folding import fold, reach
 from ledger_projectors.fold.frames import Events, frame_of, plan_of
 from ledger_projectors.fold.plans import run
@@ -47,7 +47,7 @@ class _Batch:
     folded from it, with nothing stored.
     """
 
-    judged: Copies
+    copies: Copies
     contents: DataFrame
     names: DataFrame
     stored: DataFrame
@@ -75,7 +75,7 @@ class BatchWriter:
     ) -> Written:
         """Write what was decoded of records; `earlier`: they lie before the position, and so maybe before their copies.
 
-        Those of them that come `again` were applied before, and are judged together with the others.
+        Those of them that come `again` were applied before, and are compared together with the others.
         Raises duckdb.Error; GuardRefused when what comes
         again is not what was applied.
         """
@@ -84,15 +84,15 @@ class BatchWriter:
         overtaken: tuple[quarantine.Place, ...] = ()
         staged = decoded.staged
         if staged.events.num_rows:
-            batch = self._judge(staged, on_step, earlier=earlier, again=again)
-            judged = batch.judged
-            self._history.add_history(judged.first, batch.contents, frame_of(staged.details))
+            batch = self._compare(staged, on_step, earlier=earlier, again=again)
+            copies = batch.copies
+            self._history.add_history(copies.first, batch.contents, frame_of(staged.details))
             on_step(Step.HISTORY_WRITTEN)
             self._fold(batch)
             on_step(Step.FOLDED)
-            conflicts = quarantine.conflicts(judged.conflicts, records)
-            applied, duplicates = judged.first.height, judged.duplicates.height
-            overtaken = self._history.copies_of(judged.overtaken.join(batch.names, on="n"))
+            conflicts = quarantine.conflicts(copies.conflicts, records)
+            applied, duplicates = copies.first.height, copies.duplicates.height
+            overtaken = self._history.copies_of(copies.overtaken.join(batch.names, on="n"))
         kept = [*decoded.rejections, *conflicts]
         quarantine.keep(self._connection, kept)
         on_step(Step.QUARANTINED)
@@ -108,7 +108,7 @@ class BatchWriter:
         self._frames.rolled_back()
         self._rows.forget()
 
-    def _judge(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
+    def _compare(self, staged: Staged, on_step: StepObserver, *, earlier: bool, again: Sequence[LogRecord]) -> _Batch:
         """Give notifications numbers, tell first copies of events from further ones, and keep the latter."""
         contents = frame_of(staged.contents)
         hashed = plan_of(staged.events).with_columns(event_hash=hash_of("event_id")).cache()
@@ -120,14 +120,14 @@ class BatchWriter:
         on_step(Step.STAGED)
         suspects = events.join(stored, on="n", how="semi") if earlier else self._suspects(events, stored)
         history = self._history.events(suspects)
-        judged = judge_copies(Events(events, contents), Events(history, self._history.content_of(history)))
-        self._history.add_duplicates(judged.duplicates)
-        if judged.displaced.height:
-            self._history.remove_history(judged.displaced)
-            self._history.add_duplicates(judged.displaced.join(names, on="n"))
+        copies = compare_copies(Events(events, contents), Events(history, self._history.content_of(history)))
+        self._history.add_duplicates(copies.duplicates)
+        if copies.displaced.height:
+            self._history.remove_history(copies.displaced)
+            self._history.add_duplicates(copies.displaced.join(names, on="n"))
         on_step(Step.DEDUPLICATED)
-        changed = stored if earlier else self._taken_back(judged.first, stored)
-        return _Batch(judged, contents, names, stored, changed[["n"]])
+        changed = stored if earlier else self._taken_back(copies.first, stored)
+        return _Batch(copies, contents, names, stored, changed[["n"]])
 
     def _numbered(self, events: DataFrame, named: DataFrame, stored: DataFrame) -> tuple[DataFrame, DataFrame]:
         """Return the events with the number of their notification (one that is new gets the next), and the names."""
@@ -171,7 +171,7 @@ class BatchWriter:
 
     def _fold(self, batch: _Batch) -> None:
         """Fold the new events into the rows; those of notifications whose history has changed from all of it."""
-        events = self._with_history(batch) if batch.again.height else batch.judged.first
+        events = self._with_history(batch) if batch.again.height else batch.copies.first
         if events.is_empty() and batch.again.is_empty():
             return
         stored, again = batch.stored.lazy(), batch.again.lazy()
@@ -190,7 +190,7 @@ class BatchWriter:
 
     def _with_history(self, batch: _Batch) -> DataFrame:
         """Return the new events, and all others of the notifications that are folded again."""
-        first, history = batch.judged.first, self._history.history(batch.again)
+        first, history = batch.copies.first, self._history.history(batch.again)
         history = history.with_columns(event_hash=hash_of("event_id")).join(batch.names, on="n")
         self._history.remove_retractions(batch.again)
         self._history.remove_seen_events(batch.again)
@@ -224,7 +224,7 @@ class BatchWriter:
         if spoken_of.height:
             said = pl.concat([said, self._said_before(spoken_of, events)])
         if spoken_of.height or batch.again.height:
-            stored = said.join(batch.judged.first, on=PLACE, how="anti")
+            stored = said.join(batch.copies.first, on=PLACE, how="anti")
             contents = pl.concat([contents, self._history.content_of(stored)[contents.columns]])
         rows = fold_contents(said, contents, self._partitions).join(batch.names, on="n")
         self._rows.replace_contents(pl.concat([spoken_of, batch.again]), rows)

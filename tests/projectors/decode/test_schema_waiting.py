@@ -247,7 +247,7 @@ def test_a_stream_of_forged_headers_is_not_waited_for_one_by_one(
 def test_a_reference_is_looked_for_again_once_the_store_has_grown(
     kafka: Kafka, topic_name: str, tmp_path: Path
 ) -> None:
-    """Who publishes one schema may publish the next: a reference that was given up is waited for anew."""
+    """Who publishes one schema may publish the next: a reference that was given up is waited for again."""
     other = next_version(Kind.CREATED, "temper")
 
     async def work(model: ReadModel, topic: TopicSpec, schemas: TopicSpec) -> None:

@@ -175,7 +175,7 @@ class HangingReader(StallingReader):
 def test_a_reader_that_stalls_is_replaced(
     kafka: Kafka, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalling: type[WireReader]
 ) -> None:
-    """The log's end moves, the position does not: the connection is made anew, and every record comes once."""
+    """The log's end moves, the position does not: the connection is made again, and every record comes once."""
     topic = TopicSpec(topic_name, 1)
     monkeypatch.setattr(source_module, "STALL_SECONDS", 0.5)
     monkeypatch.setattr("ledger_projectors.log.ends.END_POLL_SECONDS", 0.1)

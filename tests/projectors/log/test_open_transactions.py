@@ -103,7 +103,7 @@ def test_records_behind_an_open_transaction_are_lag_until_it_ends(
                 await projector.wait_for(at(topic, end), 0.1)
             assert "An open transaction holds back" in behind.value.message
             assert "kafka-transactions.sh" in behind.value.hint
-            # Long enough for a hung connection to be made anew, and for the guards to look.
+            # Long enough for a hung connection to be made again, and for the guards to look.
             await asyncio.sleep(1.5)
             assert projector.progress().position == at(topic, stands_at)
             assert not caught_up.done()

@@ -199,7 +199,7 @@ def test_a_recreated_log_is_refused(kafka: Kafka, topic_name: str, tmp_path: Pat
 
 
 def test_a_log_that_ends_before_the_position_is_refused(kafka: Kafka, topic_name: str, tmp_path: Path) -> None:
-    """A topic that was made anew, or restored from an old copy, is refused with both ranges."""
+    """A topic that was made again, or restored from an old copy, is refused with both ranges."""
     topic = TopicSpec(topic_name, PARTITIONS)
 
     async def work() -> None:

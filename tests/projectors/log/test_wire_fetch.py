@@ -129,7 +129,7 @@ def test_the_projector_extra_pins_the_installed_client() -> None:
 
 
 def test_a_leader_that_moves_costs_nothing() -> None:
-    """Away, replaced, back: every record once, and metadata is asked for anew."""
+    """Away, replaced, back: every record once, and metadata is asked for again."""
     log = PretendedLog({0: batches_of([2] * 4), 1: batches_of([3] * 4)}, lambda _: 0)
 
     async def work() -> None:
@@ -183,7 +183,7 @@ def test_a_leader_that_refuses_is_not_asked_without_a_pause(monkeypatch: pytest.
 
 
 def test_another_log_behind_an_interruption_is_refused() -> None:
-    """Made anew while its leader was away, and longer by now than what was read: not one record of it comes."""
+    """Made again while its leader was away, and longer by now than what was read: not one record of it comes."""
     log = PretendedLog({0: batches_of([5])})
 
     async def work() -> None:
@@ -201,7 +201,7 @@ def test_another_log_behind_an_interruption_is_refused() -> None:
 
 
 def test_another_log_behind_a_pause_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made anew while no request was under way, and longer by now: no answer tells, and not one record of it comes."""
+    """Made again while no request was under way, and longer by now: no answer tells, and not one record of it comes."""
     log = PretendedLog({0: batches_of([5])})
     monkeypatch.setattr(wire_fetch, "UNSEEN_SECONDS", 0.01)
 

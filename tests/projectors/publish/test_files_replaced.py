@@ -1,4 +1,4 @@
-"""Which files a rebuild begins anew, replaces or leaves alone: rotten, unfinished, in use, without room."""
+"""Which files a rebuild begins again, replaces or leaves alone: rotten, unfinished, in use, without room."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def release_all(model: ReadModel, log: Sequence[LogRecord]) -> list[tuple[Place,
 def test_the_first_in_the_log_takes_its_place(
     tmp_path: Path, copies: list[tuple[bool, str]], wanted: list[tuple[Place, ...]]
 ) -> None:
-    """What was taken for the event, and for copies of it, is judged anew: the read model is that of a replay."""
+    """What was taken for the event, and for copies of it, is judged again: the read model is that of a replay."""
     log = log_of(*copies)
     with open_model(tmp_path / "late") as model:
         model.apply(log)
