@@ -38,7 +38,20 @@ LATEST: Final = ("effective_at", "latest_at", "latest_id")
 STATED: Final = (*ROUTE, "fact", "count", "first_at", "last_at", *LATEST, "snoozed_until")
 """The fields of a fact as stated, in their order."""
 
+DELIVERY_TEXTS: Final = ("recipient_id", *ROUTE)
+"""The texts by which facts are grouped and joined."""
+
 fact, recipient = col("fact"), col("recipient_id")
+
+
+def as_numbers(*names: str) -> pl.Expr:
+    """Return texts as categories, numbers inside: grouping by them takes two thirds of the time (measured)."""
+    return col(names).cast(pl.Categorical())
+
+
+def as_texts(*names: str) -> pl.Expr:
+    """Return categories as the texts that they are."""
+    return col(names).cast(pl.String)
 
 
 def effective_at() -> pl.Expr:
@@ -99,7 +112,7 @@ def merged(facts: LazyFrame) -> LazyFrame:
 
 def packed(facts: LazyFrame) -> LazyFrame:
     """Return merged facts as they are stored: one row per ENTRY with the list `stated`."""
-    ordered = facts.sort(*ROUTE, "fact")
+    ordered = facts.sort(*ROUTE, "fact").with_columns(as_texts(*ROUTE))
     return ordered.select(*ENTRY, stated=pl.struct(STATED)).group_by(ENTRY).agg("stated")
 
 

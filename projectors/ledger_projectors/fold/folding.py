@@ -16,9 +16,12 @@ from ledger_projectors.fold.attribution import DOWNWARD, attribute
 from ledger_projectors.fold.counts import changed_counts, difference
 from ledger_projectors.fold.facts import (
     DECLARED,
+    DELIVERY_TEXTS,
     ENTRY,
     FAILED_PERMANENTLY,
     SHOWN,
+    as_numbers,
+    as_texts,
     fact,
     merged,
     packed,
@@ -82,9 +85,8 @@ def fold(new: New, notifications: DataFrame, entries: DataFrame, replaced: DataF
     are entries that are stored and that the result stands for, of notifications that are folded with nothing stored.
     """
     old_notifications, old_entries, new_facts = notifications.lazy(), entries.lazy(), new.facts.lazy()
-    facts = merged(
-        pl.concat([unpacked(old_notifications, _NOBODY), unpacked(old_entries, recipient), new_facts])
-    ).cache()
+    stated_facts = pl.concat([unpacked(old_notifications, _NOBODY), unpacked(old_entries, recipient), new_facts])
+    facts = merged(stated_facts.with_columns(as_numbers(*DELIVERY_TEXTS))).cache()
     added = new_facts.filter(recipient.is_not_null()).select(ENTRY).unique().join(old_entries, on=ENTRY, how="anti")
     added = added.group_by("n").agg(recipients=pl.len().cast(pl.Int32))
     recipients = pl.concat([old_notifications.select("n", "recipients"), added]).group_by("n").sum()
@@ -96,7 +98,9 @@ def fold(new: New, notifications: DataFrame, entries: DataFrame, replaced: DataF
     stated = packed(facts).cache()
     deliveries = deliveries_of(attributed, snoozed).cache()
     shown = entries_of(attributed, deliveries, snoozed)
-    new_entries = shown.join(stated, on=ENTRY).join(of_notification, on="n").cache()
+    new_entries = (
+        shown.join(stated, on=ENTRY).join(of_notification, on="n").with_columns(as_texts("recipient_id")).cache()
+    )
     numbers = difference(new_entries, old_entries, {"n": col("n")}, NUMBERS)
     numbers = pl.concat([old_notifications.select("n", *NUMBERS), numbers]).group_by("n").sum()
     new_notifications = (
@@ -108,7 +112,9 @@ def fold(new: New, notifications: DataFrame, entries: DataFrame, replaced: DataF
     found = run(
         new_notifications,
         new_entries,
-        deliveries.join(of_notification, on="n").with_columns(col("delivery_ref").fill_null("")),
+        deliveries.join(of_notification, on="n").with_columns(
+            as_texts("recipient_id", "channel"), as_texts("delivery_ref").fill_null("")
+        ),
         changed_counts(new_entries, pl.concat([old_entries, replaced.lazy()], how="diagonal")),
     )
     return Rows(*found[:3]), found[3]

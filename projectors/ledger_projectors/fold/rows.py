@@ -13,6 +13,7 @@ from ledger_projectors.fold.facts import (
     FAILED_PERMANENTLY,
     OF_NOTIFICATIONS,
     SHOWN,
+    as_texts,
     effective_at,
     fact,
     shown_facts,
@@ -59,7 +60,9 @@ def deliveries_of(attributed: Attributed, snoozed: LazyFrame) -> LazyFrame:
 
 def entries_of(attributed: Attributed, deliveries: LazyFrame, snoozed: LazyFrame) -> LazyFrame:
     """Return the rows of inbox entries, without what they have of their notification and of facts as stated."""
-    over = deliveries.group_by(ENTRY).agg(channels=col("channel").unique().sort(), deliveries=pl.len().cast(pl.Int32))
+    over = deliveries.group_by(ENTRY).agg(
+        channels=as_texts("channel").unique().sort(), deliveries=pl.len().cast(pl.Int32)
+    )
     rows = _shown(attributed.of_entries, ENTRY, snoozed).join(over, on=ENTRY, how="left")
     return rows.with_columns(col("channels").fill_null([]), col("deliveries").fill_null(0))
 

@@ -34,6 +34,9 @@ _ENTRY: Final = (
 
 _KEY: Final = {"n": pl.Int64, "recipient_id": pl.String}
 
+KEPT_OF_BATCH_MAX: Final = 20_000
+"""Rows of one table that a batch may write to be kept in memory: keeping more costs as much as a tenth of the batch."""
+
 _READ_AT_ONCE: Final = 1_000_000
 """Notifications whose locations are read together."""
 
@@ -188,6 +191,11 @@ class FoldedRows:
     def _keep(self, locations: Locations, notifications: DataFrame, entries: DataFrame) -> None:
         new = notifications[["n", "notification_id"]].filter(col("n") > locations.last_number)
         _learn(locations, new, notifications, entries)
+        if max(notifications.height, entries.height) > KEPT_OF_BATCH_MAX:
+            # Catching up: what comes next is about others.
+            self._hot_notifications.forget()
+            self._hot_entries.forget()
+            return
         self._hot_notifications.put(notifications)
         self._hot_entries.put(entries)
 
