@@ -30,8 +30,10 @@ GENERATED: Final = (
 """What the commands of the last section write."""
 
 TESTS: Final = (
+    "tests/benchmarks/test_workload.py::test_every_kind_is_there",
     "tests/properties/test_worked_example.py",
     "tests/queries/test_getting_one.py",
+    "tests/queries/test_history.py::test_every_field_of_every_kind_comes_back",
     "tests/queries/test_http_filters.py",
     "tests/schemas/test_contract_files.py",
     "tests/schemas/test_golden.py",
