@@ -189,14 +189,14 @@ def checked_model(model: Callable[..., Model], **values: object) -> Model:
 def refusal(findings: Iterable[Mapping[str, Any]]) -> BadRequest:
     """Return pydantic's first finding as a BadRequest; the offending value is not repeated."""
     first, *more = findings
-    part, *path = first["loc"] or ("request",)
-    if part not in {"query", "path", "body"}:
-        path = [part, *path]
+    where, *path = first["loc"] or ("request",)
+    if where not in {"query", "path", "body"}:
+        path = [where, *path]
     # An index into a repeated parameter says nothing to its caller; one into a body does.
-    name = ".".join(str(part) for part in path if part == "body" or isinstance(part, str)) or str(part)
+    name = ".".join(str(part) for part in path if where == "body" or isinstance(part, str)) or str(where)
     rule = "is required" if first["type"] == "missing" else str(first["msg"]).removeprefix("Value error, ")
     suffix = f" ({len(more)} more)" if more else ""
-    error = ContractViolation if part == "body" else BadRequest
+    error = ContractViolation if where == "body" else BadRequest
     hint = "Correct it and ask again; /openapi.json has every parameter and its form."
     if first["type"] == "string_too_long":
         hint = "An id that was too long was stated as its hash: ask for that (hash_id of ledger_producers)."
