@@ -17,9 +17,9 @@ from ledger_infra.quarantine_routes import Retry
 from ledger_infra.settings import Settings
 from ledger_projectors.log.again import read_again
 from ledger_projectors.log.source import KafkaSource
+from ledger_projectors.store.late_copies import with_copies
 from ledger_projectors.store.quarantine import RetryOutcome, Selection
 from ledger_projectors.store.read_model import ReadModel
-from ledger_projectors.store.retries import with_copies
 from ledger_projectors.store.steps import unobserved
 from ledger_schemas.errors import ProjectorFailed, SettingInvalid
 

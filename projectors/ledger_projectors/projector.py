@@ -21,10 +21,11 @@ from ledger_projectors.progress import Progress
 from ledger_projectors.read_ahead import ReadAhead, ReadBatch
 from ledger_projectors.store.checkpoints import Checkpoints
 from ledger_projectors.store.dead_letters import DeadLetters
+from ledger_projectors.store.late_copies import with_copies
 from ledger_projectors.store.quarantine import RetryOutcome, Selection
 from ledger_projectors.store.quarantine_rate import QUARANTINE_MAX, QUARANTINE_WINDOW_RECORDS, QuarantineRate, facts
 from ledger_projectors.store.read_model import ReadModel
-from ledger_projectors.store.retries import Retries, with_copies
+from ledger_projectors.store.retries import Retries
 from ledger_projectors.store.steps import StepObserver, unobserved
 from ledger_projectors.store.writer_thread import WriterThread
 from ledger_projectors.watches import Watches

@@ -25,10 +25,10 @@ from ledger_projectors.publish.completeness import AppliedRecords, check_same_lo
 from ledger_projectors.publish.digest import Digest, digest_read_model
 from ledger_projectors.publish.swapping import discard, set_aside
 from ledger_projectors.store.duckdb_errors import may_pass
+from ledger_projectors.store.late_copies import with_copies
 from ledger_projectors.store.opening import Logs, damage_reported
 from ledger_projectors.store.quarantine import marked_dead_letters
 from ledger_projectors.store.read_model import ReadModel
-from ledger_projectors.store.retries import with_copies
 from ledger_projectors.store.steps import unobserved
 from ledger_schemas.connection import KafkaConnection
 from ledger_schemas.errors import GuardRefused, NotFound, ProjectorFailed, ReadModelsDiffer, ReadModelUnusable

@@ -145,7 +145,7 @@ def releasable(connection: duckdb.DuckDBPyConnection, known: KnownSchemas, bytes
         return []
     limits = {"header": SINGLE_OBJECT_HEADER_BYTES, "bytes_max": bytes_max}
     rows = connection.execute(engine_sql("releasable"), parameters | limits).fetchall()
-    return _records(rows)
+    return records_of_rows(rows)
 
 
 def selected(
@@ -165,7 +165,7 @@ def selected(
         "records_max": records_max,
         "bytes_max": bytes_max,
     }
-    return _records(connection.execute(engine_sql("selected"), parameters).fetchall())
+    return records_of_rows(connection.execute(engine_sql("selected"), parameters).fetchall())
 
 
 def references(records: Sequence[LogRecord]) -> set[SchemaReference]:
@@ -186,16 +186,6 @@ def duplicates_among(connection: duckdb.DuckDBPyConnection, records: Sequence[Lo
     """Return the places of those records that are further copies of events by now."""
     rows = connection.execute(engine_sql("became_duplicates"), _columns(_places(records))).fetchall()
     return {(partition, offset) for partition, offset in rows}
-
-
-def with_conflicts(
-    connection: duckdb.DuckDBPyConnection, records: Sequence[LogRecord], copies: Sequence[LogRecord]
-) -> list[LogRecord]:
-    """Return records, copies, and the conflicts in quarantine under the copies' keys, each once, in log order."""
-    keys = list({copy.key for copy in copies})
-    conflicting = _records(connection.execute(engine_sql("conflicts_of"), {"keys": keys}).fetchall())
-    found = {(one.partition, one.offset): one for one in (*conflicting, *copies, *records)}
-    return [found[place] for place in sorted(found)]
 
 
 def outcomes(
@@ -237,7 +227,7 @@ def dead_letters_due(connection: duckdb.DuckDBPyConnection, *, records_max: int,
     ).fetchall()
     return [
         Rejection(record, Reason(reason), detail)
-        for record, (*_, reason, detail) in zip(_records([row[:-2] for row in rows]), rows, strict=True)
+        for record, (*_, reason, detail) in zip(records_of_rows([row[:-2] for row in rows]), rows, strict=True)
     ]
 
 
@@ -257,7 +247,8 @@ def marked_dead_letters(connection: duckdb.DuckDBPyConnection) -> list[tuple[int
     return [(partition, offset, Reason(reason)) for partition, offset, reason in rows]
 
 
-def _records(rows: Sequence[tuple[Any, ...]]) -> list[LogRecord]:
+def records_of_rows(rows: Sequence[tuple[Any, ...]]) -> list[LogRecord]:
+    """Return the records of rows of the table `quarantine`, without reason and detail."""
     return [
         LogRecord(topic, partition, offset, at, key, value, tuple((one["name"], one["value"]) for one in headers))
         for topic, partition, offset, at, key, value, headers in rows

@@ -16,6 +16,7 @@ from ledger_projectors.log.guards import LastRecords, check_follows
 from ledger_projectors.log.records import BatchOutcome, LogRecord, Reason, Rejection
 from ledger_projectors.store import quarantine
 from ledger_projectors.store.batch_writer import BatchWriter
+from ledger_projectors.store.late_copies import with_conflicts
 from ledger_projectors.store.log_positions import advance, check_not_applied, read_last_records, read_position
 from ledger_projectors.store.opening import Logs, damage_reported, open_file, read_epoch, take_epoch
 from ledger_projectors.store.projection import Projection, lifecycle
@@ -186,7 +187,7 @@ class ReadModel:
         copies: Sequence[LogRecord] | None,
     ) -> RetryOutcome:
         """Take records out of quarantine and apply them, in one transaction; those that are refused go back."""
-        together = quarantine.with_conflicts(self._connection, records, copies) if copies else records
+        together = with_conflicts(self._connection, records, copies) if copies else records
         batch = decode_batch(together, self.partitions, known)
         on_step(Step.DECODED)
         done: RetryOutcome | None = None

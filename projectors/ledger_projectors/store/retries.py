@@ -6,27 +6,19 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
 
 import structlog
 
-from ledger_projectors.decode.awaited_schemas import AwaitedSchemas, pause
+from ledger_projectors.decode.awaited_schemas import AwaitedSchemas
 from ledger_projectors.log.again import ReadAgain
 from ledger_projectors.log.records import LogRecord
+from ledger_projectors.store.late_copies import with_copies
 from ledger_projectors.store.quarantine import RetryOutcome, Selection
 from ledger_projectors.store.read_model import ReadModel
 from ledger_projectors.store.steps import StepObserver
-from ledger_schemas.errors import LedgerError, Unavailable
+from ledger_schemas.errors import LedgerError
 from ledger_schemas.framing import SchemaReference
 from ledger_schemas.known_schemas import KnownSchemas
-
-ROUNDS_MAX: Final = 5
-"""How often what was read may show that more must be: copies of copies."""
-
-RETRY_SECONDS: Final = 2.0
-"""How long a broker that is away is left alone."""
-
-PLACES_LOGGED_MAX: Final = 20
 
 Commit = Callable[[Callable[[], RetryOutcome]], Awaitable[RetryOutcome | None]]
 """Does it on the writer's thread and returns what came of it; None: a stop was asked for meanwhile."""
@@ -80,48 +72,6 @@ class Retries:
             _, answer = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(error)
-
-
-async def with_copies(
-    work: Callable[[Sequence[LogRecord] | None], Awaitable[RetryOutcome | None]],
-    read: ReadAgain | None,
-    stopping: asyncio.Event | None = None,
-) -> RetryOutcome | None:
-    """Do a release or a retry; when it wants copies from the log, read them and do it again with them.
-
-    A broker that is away is waited for until `stopping` is set (None is returned then); without `stopping`, its error
-    is raised. When the log does not hold the copies any more, or nothing can `read` them, it is done without: the copy
-    that was applied stays, against the order of the log, and a line of our own log says where.
-    """
-    copies: list[LogRecord] = []
-    rounds = 0
-    while read is not None and rounds < ROUNDS_MAX:
-        outcome = await work(copies)
-        if outcome is None or not outcome.wanted:
-            return outcome
-        try:
-            copies += await read(outcome.wanted)
-            rounds += 1
-        except Unavailable as error:
-            if stopping is None:
-                raise
-            _log.warning("projector.copies_unreachable", cause=str(error), retry_seconds=RETRY_SECONDS)
-            await pause(stopping, RETRY_SECONDS)
-            if stopping.is_set():
-                return None
-        except LedgerError as error:
-            _log.error("projector.copies_gone", cause=str(error))
-            break
-    outcome = await work(None)
-    if outcome is not None and outcome.wanted:
-        _log.error(
-            "projector.conflict_overtaken",
-            count=len(outcome.wanted),
-            places=[f"{partition}:{offset}" for partition, offset in outcome.wanted[:PLACES_LOGGED_MAX]],
-            hint="These were applied before an earlier copy with other content came out of quarantine, and stay: a "
-            "replay differs. `notification-ledger quarantine retry --reason conflict` mends it; else rebuild.",
-        )
-    return outcome
 
 
 async def _committed(
