@@ -1,8 +1,8 @@
 """Late copies: an event was applied, and then an earlier copy of it with other content comes out of quarantine.
 
 A replay would take the earlier one. So what was applied is read again from the log, and all copies are compared
-together in the transaction of the release or retry: the file is what a replay makes, whatever came late. The alternative
-was to refuse such a release: then a record whose schema came late would stay in quarantine, or ask for a rebuild.
+together in the transaction of the release or retry: the file is what a replay makes, whatever came late. To refuse such
+a release was the alternative: then a record whose schema came late would stay in quarantine, or ask for a rebuild.
 """
 
 from __future__ import annotations

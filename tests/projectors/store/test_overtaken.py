@@ -18,9 +18,9 @@ from ledger_projectors.log.again import read_again
 from ledger_projectors.log.records import LogRecord, Reason
 from ledger_projectors.projector import Projector
 from ledger_projectors.publish.digest import Digest, digest_read_model
+from ledger_projectors.store.late_copies import with_copies
 from ledger_projectors.store.quarantine import Place, RetryOutcome, Selection
 from ledger_projectors.store.read_model import ReadModel
-from ledger_projectors.store.late_copies import with_copies
 from ledger_projectors.store.steps import Step, unobserved
 from ledger_schemas import Event, TopicSpec
 from ledger_schemas.errors import GuardRefused
