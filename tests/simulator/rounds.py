@@ -35,6 +35,7 @@ LIMITS: Final = {
     "SEEN_EVENTS_MAX": (1, 3, folded_rows.SEEN_EVENTS_MAX),
     "HOT_NOTIFICATIONS_MAX": (0, 3, hot_rows.HOT_NOTIFICATIONS_MAX),
     "HOT_ENTRIES_MAX": (0, 5, hot_rows.HOT_ENTRIES_MAX),
+    "KEPT_OF_BATCH_MAX": (2, folded_rows.KEPT_OF_BATCH_MAX, folded_rows.KEPT_OF_BATCH_MAX),
 }
 """Hashes of events on the row of a notification, and rows kept in memory: the last is more than a log here needs."""
 

@@ -136,15 +136,18 @@ def test_rows_that_memory_cannot_take_are_read_again(
         assert _digest(model) == undisturbed
 
 
-@pytest.mark.parametrize("rows_max", [0, 1, 3])
+@pytest.mark.parametrize(("rows_max", "of_batch_max"), [(0, 9), (1, 9), (3, 2), (9, 1)])
 @settings(deadline=None, max_examples=25)
 @given(data=st.data())
-def test_however_few_rows_are_kept_a_log_gives_the_rows_of_the_oracle(rows_max: int, data: st.DataObject) -> None:
+def test_however_few_rows_are_kept_a_log_gives_the_rows_of_the_oracle(
+    rows_max: int, of_batch_max: int, data: st.DataObject
+) -> None:
     """Rows go out of memory and come back from the file, some of a notification's entries without the others."""
     placed: Sequence[Placed] = place(data.draw(logs(data.draw(histories(notifications_max=2, events_max=12)))))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(folded_rows, "HOT_NOTIFICATIONS_MAX", rows_max)
         patched.setattr(folded_rows, "HOT_ENTRIES_MAX", rows_max)
+        patched.setattr(folded_rows, "KEPT_OF_BATCH_MAX", of_batch_max)
         with new_read_model() as model:
             apply(model, *data.draw(batches(placed)))
             assert_same(folded(placed), read_state(model))
