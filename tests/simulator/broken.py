@@ -30,7 +30,6 @@ from ledger_projectors.log.records import LogRecord, Rejection
 from ledger_projectors.store import batch_writer, log_positions, quarantine, read_model
 from ledger_projectors.store.folded_rows import FoldedRows
 from ledger_projectors.store.history import History
-from ledger_projectors.store.hot_rows import HotRows
 from ledger_projectors.store.steps import Step, StepObserver
 from ledger_schemas import envelope
 from ledger_schemas.topic import WrongSetting
@@ -101,19 +100,15 @@ def first_entry_left_as_it_was() -> AbstractContextManager[Any]:
 @contextmanager
 def memory_changed_before_the_commit() -> Iterator[None]:
     """Keep rows in memory as soon as they are written, also when their transaction then fails."""
-    replace_rows, forget = FoldedRows.replace_rows, FoldedRows.forget
+    replace_rows = FoldedRows.replace_rows
 
     def replace_and_keep(stored: FoldedRows, *rows: Any) -> None:  # noqa: ANN401 - as `replace_rows`
         replace_rows(stored, *rows)
         stored.committed()
 
-    def forget_all_but_rows(stored: FoldedRows) -> None:
-        with patch.object(HotRows, "forget", lambda _: None):
-            forget(stored)
-
     with (
         patch.object(FoldedRows, "replace_rows", replace_and_keep),
-        patch.object(FoldedRows, "forget", forget_all_but_rows),
+        patch.object(FoldedRows, "forget", lambda _: None),
     ):
         yield
 
