@@ -102,7 +102,7 @@ async def listed(request: Request) -> None:
 class Access:
     """ASGI middleware: lets a request pass when its credential holds and its role is in the route's rule.
 
-    It judges before anything of the request is parsed. The caller is at `request.state.caller`. A path or a method
+    It decides before anything of the request is parsed. The caller is at `request.state.caller`. A path or a method
     that no rule is for is the application's to answer: it has no such route, or `listed` refuses it.
     """
 

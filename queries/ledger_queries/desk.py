@@ -111,7 +111,7 @@ class Desk:
         return self._directory_sink
 
     async def _wait(self, wanted: Position, seconds: float) -> None:
-        """Wait for the position, for a bounded time; the reading that follows judges whether it was reached.
+        """Wait for the position, for a bounded time; the reading that follows checks whether it was reached.
 
         Raises ReadModelBehind when `wait_for` says why it was not.
         """

@@ -42,7 +42,7 @@ KINDS: Final[Mapping[Grain, tuple[Kind, ...]]] = MappingProxyType(
         Grain.DELIVERY: _EVERYWHERE,
     }
 )
-"""The kinds that a row of each grain can have reached: `observed` folds to nothing, and some are told of a
+"""The kinds that a row of each grain can have reached: `observed` folds to nothing, and some speak of a
 notification alone."""
 
 STATES: Final = ("seen", "read", "archived", "snoozed", "deleted")

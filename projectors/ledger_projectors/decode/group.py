@@ -69,7 +69,7 @@ class Plan:
 class Decoded:
     """Records that were decoded: their indexes among those given, and the columns of the reader's schema.
 
-    `doubtful` are the rows that may hold bytes left over: for the reference decoder to judge.
+    `doubtful` are the rows that may hold bytes left over: for the reference decoder to decide.
     """
 
     indexes: Indexes

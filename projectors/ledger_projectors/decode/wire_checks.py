@@ -1,4 +1,4 @@
-"""The rules of `ledger_schemas.wire_rules` for whole columns: which rows may break one, for the reference to judge.
+"""The rules of `ledger_schemas.wire_rules` for whole columns: which rows may break one, for the reference to decide.
 
 A row that is not named here passes `check_wire`. One that is named may pass too: only the reference says what is
 wrong, so that every error has one text. Texts must be valid UTF-8.

@@ -190,7 +190,7 @@ class KafkaSource:
             "source.stalled", topic=self._topic, position=str(self._position(self._handed)), seconds=STALL_SECONDS
         )
         try:
-            fresh = await self._open()
+            opened = await self._open()
         except (
             BrokerUnavailable,
             SettingInvalid,
@@ -198,7 +198,7 @@ class KafkaSource:
         ) as error:  # SettingInvalid: an unreadable TLS file
             _log.warning("source.not_reconnected", cause=str(error))
             return
-        self._link = fresh
+        self._link = opened
         self._spare.clear()
         self._read = dict(self._handed)
         await link.close()
@@ -238,21 +238,21 @@ class _StallWatch:
 
     def __init__(self) -> None:
         self._ends: dict[int, int] = {}
-        self._told_at = 0.0
+        self._answered_at = 0.0
         self._idle: dict[int, float] = {}
 
     def ends_at(self, ends: dict[int, int]) -> None:
         """Hear where the log ends now."""
-        self._ends, self._told_at = ends, time.monotonic()
+        self._ends, self._answered_at = ends, time.monotonic()
 
     def found(self, seconds: float, before: Mapping[int, int], read: Mapping[int, int]) -> bool:
         """Say whether a fetch of so many seconds was one too many: a partition stands still that should not."""
         # A broker that is away does not tell the end: it is waited for.
-        told = time.monotonic() - self._told_at < STALL_SECONDS
+        is_recent = time.monotonic() - self._answered_at < STALL_SECONDS
         self._idle = {
             partition: self._idle.get(partition, 0.0) + seconds
             for partition, offset in read.items()
-            if told and offset == before[partition] and offset < self._ends.get(partition, 0)
+            if is_recent and offset == before[partition] and offset < self._ends.get(partition, 0)
         }
         stalled = max(self._idle.values(), default=0.0) >= STALL_SECONDS
         if stalled:

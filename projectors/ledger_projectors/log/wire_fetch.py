@@ -35,8 +35,8 @@ BACKOFF_SECONDS: Final = 0.1
 
 
 @dataclass(slots=True)
-class _Place:
-    """How far one partition is: asked for up to `fetched`, unpacked up to `read`; `end` is the log's, as last told."""
+class _State:
+    """How far one partition is: asked for up to `fetched`, unpacked up to `read`; `end` is that of the log."""
 
     fetched: int
     read: int
@@ -56,7 +56,7 @@ class WireReader:
         """Take a client that is connected and knows the topic; it stays the caller's."""
         self._client = client
         self._topic = topic
-        self._places = {partition: _Place(offset, offset) for partition, offset in start.items()}
+        self._states = {partition: _State(offset, offset) for partition, offset in start.items()}
         self._order = list(start)
         self._flights: dict[int, asyncio.Task[list[Answer]]] = {}
         self._answered_at: dict[int, float] = {}
@@ -71,7 +71,7 @@ class WireReader:
     @property
     def goes_on(self) -> bool:
         """Say whether the log is known to hold more than was read."""
-        return any(place.end > place.read and not place.paused for place in self._places.values())
+        return any(state.end > state.read and not state.paused for state in self._states.values())
 
     async def read(self, seconds: float, records_max: int, bytes_max: int) -> list[Part]:
         """Return whole record batches, at least one when anything comes within `seconds`, until a limit is reached."""
@@ -81,11 +81,11 @@ class WireReader:
         records = size = 0
         while self._packed and records < records_max and size < bytes_max:
             partition, batch, wanted = self._packed.popleft()
-            place = self._places[partition]
-            if place.paused:
+            state = self._states[partition]
+            if state.paused:
                 continue
-            part = part_of(self._topic, partition, batch, place.read, wanted=wanted)
-            place.read = part.next_offset
+            part = part_of(self._topic, partition, batch, state.read, wanted=wanted)
+            state.read = part.next_offset
             parts.append(part)
             records += len(part.records)
             size += part.unpacked_bytes
@@ -93,7 +93,7 @@ class WireReader:
 
     def pause(self, partition: int) -> None:
         """Read no more of a partition."""
-        self._places[partition].paused = True
+        self._states[partition].paused = True
 
     def take_interrupted(self) -> set[int]:
         """Return the partitions of which what `read` returned last came behind an interruption.
@@ -138,7 +138,7 @@ class WireReader:
             for answer in answers:
                 self._take(answer)
             if not answers:
-                self._doubtful.update(one for one, place in self._places.items() if place.leader == leader)
+                self._doubtful.update(one for one, state in self._states.items() if state.leader == leader)
         self._ask()
         # The next requests leave before the processor is busy unpacking.
         await asyncio.sleep(0)
@@ -147,18 +147,18 @@ class WireReader:
         """Send a request to each leader that has none in flight, for all that it leads."""
         by_leader: dict[int, list[tuple[int, int]]] = {}
         for partition in self._order:
-            place = self._places[partition]
+            state = self._states[partition]
             leader = leader_of(self._client, self._topic, partition)
-            if place.paused:
+            if state.paused:
                 continue
             if leader is None:
                 self._client.force_metadata_update()
                 self._doubtful.add(partition)
-            elif leader not in self._flights and not self._in_flight(place.leader, leader):
-                if place.leader not in {None, leader}:
+            elif leader not in self._flights and not self._in_flight(state.leader, leader):
+                if state.leader not in {None, leader}:
                     self._doubtful.add(partition)
-                place.leader = leader
-                by_leader.setdefault(leader, []).append((partition, place.fetched))
+                state.leader = leader
+                by_leader.setdefault(leader, []).append((partition, state.fetched))
         for leader, offsets in by_leader.items():
             asked = {partition for partition, _ in offsets}
             if time.monotonic() - self._answered_at.get(leader, math.inf) > UNSEEN_SECONDS:
@@ -190,7 +190,7 @@ class WireReader:
         return answers
 
     def _take(self, answer: Answer) -> None:
-        place = self._places[answer.partition]
+        state = self._states[answer.partition]
         if answer.error_code == OffsetOutOfRangeError.errno:
             raise OffsetOutOfRangeError({TopicPartition(self._topic, answer.partition): answer.offset})
         if answer.error_code == TopicAuthorizationFailedError.errno:
@@ -200,10 +200,10 @@ class WireReader:
             self._client.force_metadata_update()
             self._doubtful.add(answer.partition)
             return
-        place.end = answer.end
+        state.end = answer.end
         batches = [(answer.partition, batch, wanted) for batch, wanted in answer.batches()]
         if batches:
-            place.fetched = batches[-1][1].next_offset
+            state.fetched = batches[-1][1].next_offset
             self._packed += batches
             # A leader fills its answer in the order of the request: who was served stands at the end of the next.
             self._order.remove(answer.partition)

@@ -180,7 +180,7 @@ class _Replay:
         if self.applied is None:
             return
         starts = await start_offsets(self.connection, model.topic, range(model.partitions))
-        gone = {place[1]: start for place, start in starts.items() if start <= self.applied.position.get(place, 0)}
+        gone = {at[1]: start for at, start in starts.items() if start <= self.applied.position.get(at, 0)}
         if gone and model.position().only(model.topic):
             raise GuardRefused(
                 f"{self.unfinished} is at {model.position()}, and may have records that the log has lost since.",

@@ -1,4 +1,4 @@
--- Which records were read again, to be judged again, and are not those that were applied: the log is another one.
+-- Which records were read again, to be compared again, and are not those that were applied: the log is another one.
 
 SELECT again.log_partition, again.log_offset
 FROM again

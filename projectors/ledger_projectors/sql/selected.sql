@@ -8,7 +8,7 @@ chosen AS (
     SELECT log_partition, log_offset, coalesce(octet_length(record_value), 0) AS value_bytes
     FROM quarantine
     WHERE ($reason IS NULL OR reason = $reason)
-    AND (NOT $placed OR (log_partition, log_offset) IN (FROM places))
+    AND (NOT $by_place OR (log_partition, log_offset) IN (FROM places))
     AND (log_partition > $after_partition OR (log_partition = $after_partition AND log_offset > $after_offset))
 ),
 first_ones AS (

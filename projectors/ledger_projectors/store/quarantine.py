@@ -158,7 +158,7 @@ def selected(
     after_partition, after_offset = selection.after or _BEFORE_ALL
     parameters = {
         "reason": selection.reason,
-        "placed": selection.places is not None,
+        "by_place": selection.places is not None,
         **_columns(selection.places or ()),
         "after_partition": after_partition,
         "after_offset": after_offset,

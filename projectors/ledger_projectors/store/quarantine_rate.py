@@ -214,7 +214,7 @@ class _Tally:
                 del self.counts[key]
         return dropped
 
-    def judge(self) -> None:
+    def look(self) -> None:
         """Say `too_many` above the limit, and no more below half of it or without a record."""
         count = len(self.records)
         if count > self._records_max:
@@ -250,7 +250,7 @@ class _Window:
         self._seen_before = seen_before
 
     def add(self, one: CountedRecord) -> None:
-        """Count a record; the alarms are judged at each offset, so that no boundary of a batch matters."""
+        """Count a record; the alarms look at each offset, so that no boundary of a batch matters."""
         self.end_at(one.offset)
         self._drop_before(one.offset + 1 - self._window_records)
         if one.reason is Reason.CONFLICT:
@@ -266,7 +266,7 @@ class _Window:
         self._judge()
 
     def keep_alarms_of(self, before: _Window) -> None:
-        """Let alarms that held before a recount hold on, until they are judged again."""
+        """Let alarms that held before a recount hold on, until they look again."""
         self.conflicts.too_many |= before.conflicts.too_many
         self.others.too_many |= before.others.too_many
 
@@ -278,5 +278,5 @@ class _Window:
         self.unreadable -= sum(map(self.is_unreadable, self.others.begin_at(offset)))
 
     def _judge(self) -> None:
-        self.conflicts.judge()
-        self.others.judge()
+        self.conflicts.look()
+        self.others.look()

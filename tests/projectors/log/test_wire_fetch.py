@@ -113,7 +113,7 @@ def test_a_record_batch_that_is_left_out_is_found_out() -> None:
         assert isinstance(reader, WireReader)
         try:
             assert [record.offset for record in (await source.fetch()).records] == [0, 1, 2]
-            reader._places[0].read += 3
+            reader._states[0].read += 3
             with pytest.raises(GuardRefused, match=r"of any\.v1 partition 0 begins at offset"):
                 await fetch_nothing(source)
         finally:

@@ -43,9 +43,13 @@ def _data(recorded: Recorded) -> dict[str, Any]:
     if recorded.content.action is None:
         return document
     event = document.get("event")
-    told = {**(event if isinstance(event, dict) else {}), "type": recorded.content.action}
+    described = {**(event if isinstance(event, dict) else {}), "type": recorded.content.action}
     first = {"user": document["user"]} if "user" in document else {}
-    return {**first, "event": told, **{name: part for name, part in document.items() if name not in {"user", "event"}}}
+    return {
+        **first,
+        "event": described,
+        **{name: part for name, part in document.items() if name not in {"user", "event"}},
+    }
 
 
 def _message(recorded: Recorded) -> str:

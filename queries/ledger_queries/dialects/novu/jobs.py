@@ -74,7 +74,7 @@ _DOWNWARD: Final = frozenset({Kind.FIRED, Kind.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whose jobs these are: `alone` says that nobody else is told, `entry_id` names the inbox entry."""
+    """Whose jobs these are: `alone` says that nobody else is notified, `entry_id` names the inbox entry."""
 
     recipient_id: str
     alone: bool
