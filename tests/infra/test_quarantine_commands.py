@@ -17,9 +17,9 @@ from typer.testing import CliRunner, Result
 from ledger_infra.cli import quarantine_commands
 from ledger_infra.paths import read_model_path
 from ledger_infra.settings import environment_without_settings
+from ledger_projectors.decode import batch as decoding
 from ledger_projectors.decode.batch import decode_records
 from ledger_projectors.log.records import LogRecord, Reason, Rejection
-from ledger_projectors.store import read_model as read_model_module
 from ledger_projectors.store.read_model import ReadModel
 from ledger_queries.quarantine import QuarantineReason
 from ledger_schemas import LIFECYCLE_TOPIC, TopicSpec, limits
@@ -295,7 +295,7 @@ def test_retried_after_a_fix_it_is_what_a_replay_makes(
             await project(kafka.connection, model)
 
     with monkeypatch.context() as patched:
-        patched.setattr(read_model_module, "decode_records", faulty)
+        patched.setattr(decoding, "decode_records", faulty)
         asyncio.run(project_faultily())
     differs = run_command("rebuild", "--check", environment=settings)
     assert differs.returncode == ReadModelsDiffer.exit_code
