@@ -55,8 +55,8 @@ class Reading:
 def open_reading(reader: Reader, seconds_max: float | None = None) -> Iterator[Reading]:
     """Open a read transaction and close it after use; with `seconds_max`, stop what runs in it after that time.
 
-    Not for the thread of an event loop: DuckDB blocks it. Raises GuardRefused when the file holds no lifecycle
-    projection, QueryTooLong at the deadline, RuntimeError on the thread of a running event loop.
+    Not for the thread of an event loop: DuckDB blocks it. Raises GuardRefused when another version of the ledger made
+    the file, QueryTooLong at the deadline, RuntimeError on the thread of a running event loop.
     """
     _refuse_event_loop()
     connection = reader()
@@ -74,18 +74,24 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Reading]:
             (row["log_topic"], row["log_partition"]): row["next_offset"]
             for row in _rows(connection, statement("position", ()), {})
         }
-        versions = _rows(connection, statement("projection", ()), {})
-        if not versions:
-            raise GuardRefused(
-                "The read model holds no lifecycle projection.",
-                hint="Make it again from the log with `notification-ledger rebuild`.",
-            )
-        yield Reading(connection, Position(offsets), frozenset(offsets), versions[0]["version"])
+        yield Reading(connection, Position(offsets), frozenset(offsets), _version(connection))
     finally:
         # After an error that invalidates the instance even this fails; the first error is the one to tell.
         with contextlib.suppress(duckdb.Error):
             connection.rollback()
         connection.close()
+
+
+def _version(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return which version of the fold made the rows. Raises GuardRefused when the file does not say so."""
+    # What an earlier version of the ledger made states it elsewhere.
+    with contextlib.suppress(duckdb.BinderException):
+        for row in _rows(connection, statement("projection", ()), {}):
+            return int(row["version"])
+    raise GuardRefused(
+        "The read model was made by another version of the ledger.",
+        hint="Make it again from the log with `notification-ledger rebuild`.",
+    )
 
 
 @contextmanager

@@ -95,11 +95,13 @@ def test_the_first_and_the_last_instant_are_answered_in_every_time_zone(model: M
     assert following.next is None
 
 
-def test_a_file_without_the_projection_is_refused(model: Model) -> None:
-    """A file that does not say which version of the fold made it answers nothing."""
-    model.execute("DELETE FROM read_model")
-    with pytest.raises(GuardRefused), open_reading(model.cursor):
+@pytest.mark.parametrize("change", ["DELETE FROM read_model", "ALTER TABLE read_model DROP version"])
+def test_a_file_that_states_no_version_is_refused(model: Model, change: str) -> None:
+    """A file that does not say which version of the fold made it, as older ones, answers nothing."""
+    model.execute(change)
+    with pytest.raises(GuardRefused, match="another version") as refused, open_reading(model.cursor):
         pass
+    assert "notification-ledger rebuild" in refused.value.hint
 
 
 @pytest.mark.parametrize(
